@@ -1,0 +1,1 @@
+//! A Bedrock-runtime simulator that enforces quotas as Bedrock does.

@@ -1,0 +1,1 @@
+//! The model port on Amazon Bedrock, errors classified.

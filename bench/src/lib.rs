@@ -1,0 +1,1 @@
+//! Load generator, trace replay and comparison with the alternatives.

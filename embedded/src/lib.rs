@@ -1,0 +1,1 @@
+//! The other ports on one machine: SQLite, files, channels.

@@ -1,0 +1,1 @@
+//! Drives core's scheduler for one lane: load, step, record, release.

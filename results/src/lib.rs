@@ -1,0 +1,1 @@
+//! The way out: payloads, job status, lanes, events, health and metrics.

@@ -1,0 +1,1 @@
+//! The smoother command: serve, submit, status, watch, cancel and the rest.

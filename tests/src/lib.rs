@@ -1,0 +1,1 @@
+//! Tests over the whole house: rules of the workspace, conformance, end to end.

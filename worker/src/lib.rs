@@ -1,0 +1,1 @@
+//! Makes one call: claim, call, stream, judge, settle.
