@@ -1,1 +1,27 @@
-//! Every decision of Bedrock Smoother and its vocabulary: no I/O, clock, runtime or SDK.
+//! Every decision of Bedrock Smoother and its vocabulary.
+//!
+//! Nothing here reads a clock, a file, the environment or a random number: time and randomness come in as
+//! arguments, and what is to be done goes out as values. The same code therefore decides on one machine, on
+//! AWS, in the simulation tests and in the planner.
+
+pub mod call;
+pub mod config;
+pub mod cost;
+pub mod ids;
+pub mod lifecycle;
+pub mod metrics;
+pub mod model;
+pub mod ports;
+pub mod request;
+pub mod scheduler;
+pub mod throttle;
+pub mod units;
+
+pub use call::{Call, CallEnding, Settlement};
+pub use cost::{Estimate, Usage};
+pub use ids::{CallNo, IdError, LaneId, ModelId, RequestId, Rev, TenantId};
+pub use lifecycle::{Change, Refused, State};
+pub use model::{ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead, ModelStream, Operation};
+pub use request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Priority, Request};
+pub use throttle::ThrottleCause;
+pub use units::{Millis, RequestsPerMinute, Timestamp, Tokens, TokensPerDay, TokensPerMinute};

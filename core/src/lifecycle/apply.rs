@@ -1,0 +1,187 @@
+//! The transition function: the only place where a request's row changes.
+
+use super::{Change, Refused, State};
+use crate::ids::CallNo;
+use crate::request::{Failure, OnIndeterminate, Outcome, Request};
+use crate::units::Timestamp;
+
+/// The request after `change`, one `rev` on, or why that cannot be.
+pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
+    let mut next = request.clone();
+    match change {
+        Change::Queue => {
+            allow(request, change, &[State::Received])?;
+            next.state = State::Queued;
+        }
+        Change::Release {
+            call,
+            reserve,
+            start_by,
+            at,
+        } => {
+            allow(request, change, &[State::Queued])?;
+            same_call(*call, request.call.next())?;
+            next.state = State::Released;
+            next.call = *call;
+            next.reserved = *reserve;
+            next.start_by = Some(*start_by);
+            next.not_before = None;
+            next.released_at = Some(*at);
+        }
+        Change::Claim { call, at } => {
+            allow(request, change, &[State::Released])?;
+            same_call(*call, request.call)?;
+            let start_by = request.start_by.unwrap_or(Timestamp::EPOCH);
+            if *at > start_by {
+                return Err(Refused::Late { start_by, at: *at });
+            }
+            next.state = State::Running;
+            next.calls_made = request.calls_made.saturating_add(1);
+            next.start_by = None;
+            next.started_at = Some(*at);
+        }
+        Change::Lapse { call, at } => {
+            allow(request, change, &[State::Released])?;
+            same_call(*call, request.call)?;
+            let start_by = request.start_by.unwrap_or(Timestamp::EPOCH);
+            if *at <= start_by {
+                return Err(Refused::Early { start_by, at: *at });
+            }
+            requeue(&mut next);
+        }
+        Change::Requeue {
+            call,
+            not_before,
+            throttle,
+            error,
+            spends_try,
+        } => {
+            running(request, change, *call)?;
+            requeue(&mut next);
+            next.not_before = Some(*not_before);
+            next.last_error = *error;
+            next.tries = request.tries.saturating_add(u32::from(*spends_try));
+            if let Some(cause) = throttle {
+                *next.throttles.entry(*cause).or_insert(0) += 1;
+            }
+        }
+        Change::Divert { call, lane, error } => {
+            running(request, change, *call)?;
+            requeue(&mut next);
+            next.lane = lane.clone();
+            next.last_error = *error;
+        }
+        Change::Lose { call, at } => {
+            running(request, change, *call)?;
+            match request.on_indeterminate {
+                OnIndeterminate::Retry => requeue(&mut next),
+                OnIndeterminate::Fail => {
+                    end(
+                        &mut next,
+                        State::Failed,
+                        *at,
+                        Some(Outcome::Failure(indeterminate())),
+                    );
+                }
+            }
+        }
+        Change::Complete {
+            call,
+            answer,
+            first_output_at,
+            at,
+        } => {
+            running(request, change, *call)?;
+            next.first_output_at = *first_output_at;
+            end(&mut next, State::Completed, *at, Some(answer.clone()));
+        }
+        Change::Fail { call, failure, at } => {
+            match call {
+                Some(call) => running(request, change, *call)?,
+                None => allow(
+                    request,
+                    change,
+                    &[State::Received, State::Queued, State::Released],
+                )?,
+            }
+            next.last_error = failure.kind.or(request.last_error);
+            end(
+                &mut next,
+                State::Failed,
+                *at,
+                Some(Outcome::Failure(failure.clone())),
+            );
+        }
+        Change::Cancel { at } => {
+            open(request, change)?;
+            end(&mut next, State::Cancelled, *at, None);
+        }
+        Change::Expire { at } => {
+            open(request, change)?;
+            end(&mut next, State::Expired, *at, None);
+        }
+    }
+    next.rev = request.rev.next();
+    Ok(next)
+}
+
+fn allow(request: &Request, change: &Change, from: &[State]) -> Result<(), Refused> {
+    if from.contains(&request.state) {
+        Ok(())
+    } else {
+        Err(Refused::State {
+            change: change.as_str(),
+            state: request.state,
+        })
+    }
+}
+
+fn open(request: &Request, change: &Change) -> Result<(), Refused> {
+    if request.state.is_terminal() {
+        return Err(Refused::State {
+            change: change.as_str(),
+            state: request.state,
+        });
+    }
+    Ok(())
+}
+
+fn same_call(found: CallNo, current: CallNo) -> Result<(), Refused> {
+    if found == current {
+        Ok(())
+    } else {
+        Err(Refused::Call { found, current })
+    }
+}
+
+fn running(request: &Request, change: &Change, call: CallNo) -> Result<(), Refused> {
+    allow(request, change, &[State::Running])?;
+    same_call(call, request.call)
+}
+
+fn requeue(next: &mut Request) {
+    next.state = State::Queued;
+    next.start_by = None;
+    next.not_before = None;
+    next.reserved = crate::units::Tokens::ZERO;
+}
+
+fn end(next: &mut Request, state: State, at: Timestamp, outcome: Option<Outcome>) {
+    next.state = state;
+    next.start_by = None;
+    next.not_before = None;
+    next.ended_at = Some(at);
+    next.outcome = outcome;
+}
+
+fn indeterminate() -> Failure {
+    Failure {
+        kind: None,
+        status: 500,
+        exception: "InternalServerException".to_owned(),
+        message: "The smoother stopped while this call was under way, so whether it ran is unknown; \
+                  on_indeterminate = \"fail\" forbids calling again."
+            .to_owned(),
+        headers: Vec::new(),
+    }
+}

@@ -1,0 +1,157 @@
+//! What can happen to a request.
+
+use super::State;
+use crate::ids::{CallNo, LaneId};
+use crate::model::ModelErrorKind;
+use crate::request::{Failure, Outcome};
+use crate::throttle::ThrottleCause;
+use crate::units::{Timestamp, Tokens};
+use serde::{Deserialize, Serialize};
+
+/// One transition, with the facts it records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// RECEIVED → QUEUED: it is in its lane's queue.
+    Queue,
+    /// QUEUED → RELEASED as call `call`, void after `start_by`.
+    Release {
+        /// The number this release gives out: the one after the request's last.
+        call: CallNo,
+        /// Tokens reserved for it.
+        reserve: Tokens,
+        /// Last moment for a claim.
+        start_by: Timestamp,
+        /// Now.
+        at: Timestamp,
+    },
+    /// RELEASED → RUNNING: the fence that lets one call number upstream once.
+    Claim {
+        /// The release's call number.
+        call: CallNo,
+        /// Now.
+        at: Timestamp,
+    },
+    /// RELEASED → QUEUED: nobody claimed it by `start_by`.
+    Lapse {
+        /// The release's call number.
+        call: CallNo,
+        /// Now.
+        at: Timestamp,
+    },
+    /// RUNNING → QUEUED: throttled (spends no try) or a transient error (spends one).
+    Requeue {
+        /// The call that ended.
+        call: CallNo,
+        /// Not to be released before.
+        not_before: Timestamp,
+        /// The limit that refused it, if it was a throttle.
+        throttle: Option<ThrottleCause>,
+        /// What the call met.
+        error: Option<ModelErrorKind>,
+        /// Whether a try is spent.
+        spends_try: bool,
+    },
+    /// RUNNING → QUEUED in another lane (fallback); tries and deadline carry over.
+    Divert {
+        /// The call that ended.
+        call: CallNo,
+        /// The lane to wait in now.
+        lane: LaneId,
+        /// What the call met.
+        error: Option<ModelErrorKind>,
+    },
+    /// RUNNING → QUEUED or FAILED by the request's policy: the runner is gone and its call INDETERMINATE.
+    Lose {
+        /// The call that nobody can vouch for.
+        call: CallNo,
+        /// Now.
+        at: Timestamp,
+    },
+    /// RUNNING → COMPLETED.
+    Complete {
+        /// The call that answered.
+        call: CallNo,
+        /// Its answer.
+        answer: Outcome,
+        /// When generated content first came.
+        first_output_at: Option<Timestamp>,
+        /// Now.
+        at: Timestamp,
+    },
+    /// → FAILED; from RUNNING when a call is named, else from any state before RUNNING.
+    Fail {
+        /// The call that failed it, if one did.
+        call: Option<CallNo>,
+        /// Why.
+        failure: Failure,
+        /// Now.
+        at: Timestamp,
+    },
+    /// → CANCELLED from any state before a terminal one.
+    Cancel {
+        /// Now.
+        at: Timestamp,
+    },
+    /// → EXPIRED from any state before a terminal one.
+    Expire {
+        /// Now.
+        at: Timestamp,
+    },
+}
+
+impl Change {
+    /// The change's word in errors and events.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Release { .. } => "release",
+            Self::Claim { .. } => "claim",
+            Self::Lapse { .. } => "lapse",
+            Self::Requeue { .. } => "requeue",
+            Self::Divert { .. } => "divert",
+            Self::Lose { .. } => "lose",
+            Self::Complete { .. } => "complete",
+            Self::Fail { .. } => "fail",
+            Self::Cancel { .. } => "cancel",
+            Self::Expire { .. } => "expire",
+        }
+    }
+}
+
+/// Why a change was not applied. The row is as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The request's state does not allow it.
+    #[error("cannot {change} a request that is {state}")]
+    State {
+        /// The change's word.
+        change: &'static str,
+        /// Where the request stands.
+        state: State,
+    },
+    /// The change belongs to a call that is not the request's current one.
+    #[error("call {found} is not the request's call {current}")]
+    Call {
+        /// The call that the change names.
+        found: CallNo,
+        /// The request's own.
+        current: CallNo,
+    },
+    /// A claim came after the release was void.
+    #[error("the release was void after {start_by}, it is {at}")]
+    Late {
+        /// Last moment for a claim.
+        start_by: Timestamp,
+        /// When the claim came.
+        at: Timestamp,
+    },
+    /// A lapse came while the release may still be claimed.
+    #[error("the release may be claimed until {start_by}, it is {at}")]
+    Early {
+        /// Last moment for a claim.
+        start_by: Timestamp,
+        /// When the lapse came.
+        at: Timestamp,
+    },
+}

@@ -1,0 +1,22 @@
+//! The life of a request: a pure type with only the allowed transitions.
+//!
+//! ```text
+//! RECEIVED → QUEUED → RELEASED → RUNNING → COMPLETED
+//!               ▲________│__________│ └───▶ FAILED
+//!            start_by     retry, snooze, fallback; a lost claim: QUEUED or FAILED by policy
+//! CANCELLED and EXPIRED from any state before a terminal one
+//! ```
+//!
+//! A [`Change`] names the call it belongs to. [`apply`] refuses whatever comes from a call that is no longer
+//! the request's own, so a worker that was paused, or a message that came twice, can change nothing. Every
+//! store applies it under a condition on the row's `rev`; the row itself is built here and nowhere else.
+
+mod apply;
+mod change;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use apply::apply;
+pub use change::{Change, Refused};
+pub use state::State;

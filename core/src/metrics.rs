@@ -1,0 +1,216 @@
+//! Names of every metric, in one list. Dashboards, alarms and documentation are held to it by a test.
+
+/// What a metric counts, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// A level.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// A metric: its name, kind, unit, labels and meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Prometheus name.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// Label names. The tenant is never one.
+    pub labels: &'static [&'static str],
+    /// One sentence.
+    pub help: &'static str,
+}
+
+/// Requests stored durably.
+pub const REQUESTS_ACCEPTED: &str = "smoother_requests_accepted_total";
+/// Requests refused at the door, by reason.
+pub const REQUESTS_REFUSED: &str = "smoother_requests_refused_total";
+/// Submissions that joined a request already known by their idempotency key.
+pub const REQUESTS_JOINED: &str = "smoother_requests_joined_total";
+/// Requests that reached a terminal state.
+pub const REQUESTS_ENDED: &str = "smoother_requests_ended_total";
+/// Seconds from arrival to the start of a call.
+pub const QUEUE_SECONDS: &str = "smoother_queue_seconds";
+/// Seconds from arrival to the terminal state.
+pub const REQUEST_SECONDS: &str = "smoother_request_seconds";
+/// Upstream calls, by how they ended.
+pub const CALLS: &str = "smoother_calls_total";
+/// Seconds of an upstream call, start to end.
+pub const CALL_SECONDS: &str = "smoother_call_seconds";
+/// Seconds from a call's start to its first generated content.
+pub const FIRST_OUTPUT_SECONDS: &str = "smoother_first_output_seconds";
+/// Upstream refusals for quota or capacity, by cause.
+pub const THROTTLES: &str = "smoother_throttles_total";
+/// Tokens of answered calls: input, output, cache_read, cache_write, charged.
+pub const TOKENS: &str = "smoother_tokens_total";
+/// Requests waiting now.
+pub const WAITING: &str = "smoother_waiting_requests";
+/// Age of the oldest waiting request.
+pub const OLDEST_SECONDS: &str = "smoother_oldest_waiting_seconds";
+/// Calls under way now.
+pub const RUNNING: &str = "smoother_running_calls";
+/// Tokens that count against the lane's minute now.
+pub const QUOTA_USED: &str = "smoother_quota_used_tokens";
+/// The lane's tokens per minute.
+pub const QUOTA_LIMIT: &str = "smoother_quota_limit_tokens";
+/// Seconds a step of the scheduler takes.
+pub const DECISION_SECONDS: &str = "smoother_decision_seconds";
+/// Seconds of one group commit, fsync included.
+pub const COMMIT_SECONDS: &str = "smoother_store_commit_seconds";
+/// Writes in one group commit.
+pub const COMMIT_WRITES: &str = "smoother_store_commit_writes";
+/// Terminal states not yet told.
+pub const OUTBOX_PENDING: &str = "smoother_outbox_pending";
+
+/// Every metric there is.
+pub const ALL: &[Metric] = &[
+    Metric {
+        name: REQUESTS_ACCEPTED,
+        kind: Kind::Counter,
+        labels: &["lane", "priority", "door"],
+        help: "Requests stored durably.",
+    },
+    Metric {
+        name: REQUESTS_REFUSED,
+        kind: Kind::Counter,
+        labels: &["reason"],
+        help: "Requests refused at the door, by reason.",
+    },
+    Metric {
+        name: REQUESTS_JOINED,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Submissions that joined a request already known by their idempotency key.",
+    },
+    Metric {
+        name: REQUESTS_ENDED,
+        kind: Kind::Counter,
+        labels: &["lane", "priority", "state"],
+        help: "Requests that reached a terminal state.",
+    },
+    Metric {
+        name: QUEUE_SECONDS,
+        kind: Kind::Histogram,
+        labels: &["lane", "priority"],
+        help: "Seconds from arrival to the start of a call.",
+    },
+    Metric {
+        name: REQUEST_SECONDS,
+        kind: Kind::Histogram,
+        labels: &["lane", "priority"],
+        help: "Seconds from arrival to the terminal state.",
+    },
+    Metric {
+        name: CALLS,
+        kind: Kind::Counter,
+        labels: &["lane", "ending"],
+        help: "Upstream calls, by how they ended.",
+    },
+    Metric {
+        name: CALL_SECONDS,
+        kind: Kind::Histogram,
+        labels: &["lane"],
+        help: "Seconds of an upstream call, start to end.",
+    },
+    Metric {
+        name: FIRST_OUTPUT_SECONDS,
+        kind: Kind::Histogram,
+        labels: &["lane"],
+        help: "Seconds from a call's start to its first generated content.",
+    },
+    Metric {
+        name: THROTTLES,
+        kind: Kind::Counter,
+        labels: &["lane", "cause"],
+        help: "Upstream refusals for quota or capacity, by cause.",
+    },
+    Metric {
+        name: TOKENS,
+        kind: Kind::Counter,
+        labels: &["lane", "kind"],
+        help: "Tokens of answered calls: input, output, cache_read, cache_write, charged.",
+    },
+    Metric {
+        name: WAITING,
+        kind: Kind::Gauge,
+        labels: &["lane", "priority"],
+        help: "Requests waiting now.",
+    },
+    Metric {
+        name: OLDEST_SECONDS,
+        kind: Kind::Gauge,
+        labels: &["lane", "priority"],
+        help: "Age of the oldest waiting request.",
+    },
+    Metric {
+        name: RUNNING,
+        kind: Kind::Gauge,
+        labels: &["lane"],
+        help: "Calls under way now.",
+    },
+    Metric {
+        name: QUOTA_USED,
+        kind: Kind::Gauge,
+        labels: &["lane"],
+        help: "Tokens that count against the lane's minute now.",
+    },
+    Metric {
+        name: QUOTA_LIMIT,
+        kind: Kind::Gauge,
+        labels: &["lane"],
+        help: "The lane's tokens per minute.",
+    },
+    Metric {
+        name: DECISION_SECONDS,
+        kind: Kind::Histogram,
+        labels: &["lane"],
+        help: "Seconds a step of the scheduler takes.",
+    },
+    Metric {
+        name: COMMIT_SECONDS,
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Seconds of one group commit, fsync included.",
+    },
+    Metric {
+        name: COMMIT_WRITES,
+        kind: Kind::Histogram,
+        labels: &[],
+        help: "Writes in one group commit.",
+    },
+    Metric {
+        name: OUTBOX_PENDING,
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Terminal states not yet told.",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_follow_the_convention() {
+        let names: BTreeSet<_> = ALL.iter().map(|m| m.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for metric in ALL {
+            assert!(metric.name.starts_with("smoother_"), "{}", metric.name);
+            assert_eq!(
+                metric.name.ends_with("_total"),
+                metric.kind == Kind::Counter,
+                "{}",
+                metric.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_tenant_is_never_a_label() {
+        assert!(ALL.iter().all(|m| !m.labels.contains(&"tenant")));
+    }
+}

@@ -1,0 +1,32 @@
+//! What the stages ask of the world: stores, queues, the model, clocks and chance.
+//!
+//! Each port has one adapter on one machine and one on AWS; a stage does not know which it runs on. Writes
+//! return [`Pending`]: calling begins the write, awaiting it yields what became of it once it is durable.
+
+mod ambient;
+mod live;
+mod model;
+mod payloads;
+mod queues;
+mod store;
+mod views;
+
+pub use ambient::{Clock, Entropy};
+pub use live::{Ended, Live, Reader, Update};
+pub use model::Model;
+pub use payloads::{PayloadKind, PayloadRef, Payloads};
+pub use queues::{Dispatch, LaneQueue, QueueError, Released};
+pub use store::{
+    ChangeError, DayCount, EndReport, Inserted, ListFilter, ListPage, NewRequest, Outbox, OutboxEntry,
+    Recovered, Store, StoreError,
+};
+pub use views::LaneViews;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// A future behind a pointer, as ports return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A write under way: begun when the port was called, not when this is awaited. Dropping it does not undo it.
+pub type Pending<T> = BoxFuture<'static, T>;

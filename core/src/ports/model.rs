@@ -1,0 +1,12 @@
+//! The model: Amazon Bedrock, or whatever answers like it.
+
+use super::BoxFuture;
+use crate::model::{ModelCall, ModelError, ModelStream};
+
+/// Makes one upstream call per invocation, with no retries of its own.
+pub trait Model: Send + Sync {
+    /// Sends the call and resolves once it is accepted or refused; the answer follows as events.
+    ///
+    /// Dropping the stream stops the call as far as the upstream allows.
+    fn call(&self, call: ModelCall) -> BoxFuture<'_, Result<ModelStream, ModelError>>;
+}

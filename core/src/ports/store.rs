@@ -1,0 +1,177 @@
+//! Requests, calls and the outbox, durably.
+
+use super::{BoxFuture, PayloadRef, Pending};
+use crate::call::{Call, Settlement};
+use crate::ids::{LaneId, RequestId, TenantId};
+use crate::lifecycle::{Change, Refused, State};
+use crate::request::Request;
+use crate::units::{Timestamp, Tokens};
+use serde::{Deserialize, Serialize};
+
+/// The store could not do its work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No room left for another write.
+    #[error("the store is full ({0}); free space, then send again")]
+    Full(String),
+    /// What is stored does not read back as it was written.
+    #[error("the store is damaged ({0}); it is left untouched: restore it from a backup")]
+    Damaged(String),
+    /// The store is stopping.
+    #[error("the store is closed: the smoother is stopping; send again to the next one")]
+    Closed,
+    /// Anything else; trying again may work.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+/// A change did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such request.
+    #[error("no job has the id {0}")]
+    NotFound(RequestId),
+    /// The lifecycle does not allow it; the row is as it was.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    /// The store failed; whether the row changed is unknown.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// A request to be stored, QUEUED, with its body.
+#[derive(Debug, Clone)]
+pub struct NewRequest {
+    /// The row.
+    pub request: Request,
+    /// What the caller sent.
+    pub body: PayloadRef,
+}
+
+/// What became of an insert.
+#[derive(Debug, Clone)]
+pub enum Inserted {
+    /// It is stored.
+    Fresh,
+    /// The id was there, with the same body: here is its row. Nothing was written.
+    Same(Box<Request>),
+    /// The id was there with another body: the idempotency key was used before. Nothing was written.
+    Conflict,
+}
+
+/// What became of the end of a call.
+#[derive(Debug, Clone)]
+pub struct EndReport {
+    /// The row after the change, or why the change was refused. The settlement stands either way.
+    pub request: Result<Request, ChangeError>,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    /// Only this tenant's.
+    pub tenant: Option<TenantId>,
+    /// Only these states; empty means any.
+    pub states: Vec<State>,
+    /// Only this lane's.
+    pub lane: Option<LaneId>,
+}
+
+/// One page of a listing, newest arrival first.
+#[derive(Debug, Clone, Default)]
+pub struct ListPage {
+    /// The rows.
+    pub requests: Vec<Request>,
+    /// Give this back for the next page; `None` on the last.
+    pub next: Option<String>,
+}
+
+/// What a lane's day has cost so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayCount {
+    /// Days since the epoch, UTC.
+    pub day: u64,
+    /// Tokens charged in it.
+    pub tokens: Tokens,
+}
+
+/// What a lane needs in order to go on after a restart.
+#[derive(Debug, Clone, Default)]
+pub struct Recovered {
+    /// Its waiting requests, in order of arrival.
+    pub waiting: Vec<Request>,
+    /// Calls that are open or were charged lately enough to count.
+    pub calls: Vec<Call>,
+    /// The day's counter as last stored.
+    pub day: Option<DayCount>,
+}
+
+/// Requests and their calls.
+///
+/// Every change goes through [`crate::lifecycle::apply`] under a condition on the row's `rev`. Reaching a
+/// terminal state writes an outbox entry in the same commit.
+pub trait Store: Send + Sync {
+    /// Whether writes become durable in the order in which they were begun, so that one may follow another of
+    /// the same request without waiting for it.
+    fn commits_in_order(&self) -> bool;
+
+    /// Stores a new request.
+    fn insert(&self, new: NewRequest) -> Pending<Result<Inserted, StoreError>>;
+
+    /// Applies a change. [`Change::Claim`] also stores the call it starts, with the row's lane and reserve.
+    fn change(&self, id: RequestId, change: Change) -> Pending<Result<Request, ChangeError>>;
+
+    /// Settles a call and applies what follows from it, in one commit. The settlement is stored whether or not
+    /// the change is allowed, and a call that is settled already stays as it was. `result` goes with
+    /// [`Change::Complete`].
+    fn end(
+        &self,
+        id: RequestId,
+        settlement: Settlement,
+        change: Option<Change>,
+        result: Option<PayloadRef>,
+    ) -> Pending<Result<EndReport, StoreError>>;
+
+    /// Reads a row.
+    fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>>;
+
+    /// Reads a request's calls, by number.
+    fn calls(&self, id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>>;
+
+    /// Lists rows, newest arrival first; `limit` is at most 1,000. A cursor that is none is an error.
+    fn list(
+        &self,
+        filter: ListFilter,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<ListPage, StoreError>>;
+
+    /// What a lane needs after a restart: RELEASED rows are back in QUEUED, RUNNING ones lost by their policy,
+    /// before this answers. `charged_since` bounds the calls.
+    fn recover(
+        &self,
+        lane: &LaneId,
+        charged_since: Timestamp,
+    ) -> BoxFuture<'_, Result<Recovered, StoreError>>;
+
+    /// Stores a lane's day counter; a lower count of the same day is ignored.
+    fn keep_day(&self, lane: &LaneId, count: DayCount) -> Pending<Result<(), StoreError>>;
+}
+
+/// A terminal state that has to be told.
+#[derive(Debug, Clone)]
+pub struct OutboxEntry {
+    /// Place in the outbox; entries are read in this order.
+    pub seq: u64,
+    /// The row, terminal.
+    pub request: Request,
+}
+
+/// Terminal states, written in the same commit as the state itself.
+pub trait Outbox: Send + Sync {
+    /// Up to `limit` entries after `after`, waiting until there is at least one.
+    fn next(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<OutboxEntry>, StoreError>>;
+
+    /// Everything up to `seq` has been told.
+    fn told(&self, seq: u64) -> Pending<Result<(), StoreError>>;
+}

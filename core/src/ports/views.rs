@@ -1,0 +1,17 @@
+//! What a lane's scheduler knows, for status pages and forecasts.
+
+use super::BoxFuture;
+use crate::ids::{LaneId, RequestId};
+use crate::scheduler::{Forecast, LaneView};
+
+/// Reads lanes from outside their scheduler.
+pub trait LaneViews: Send + Sync {
+    /// The lanes there are.
+    fn lanes(&self) -> Vec<LaneId>;
+
+    /// One lane now; `None` where there is no such lane.
+    fn view(&self, lane: &LaneId) -> BoxFuture<'_, Option<LaneView>>;
+
+    /// Where a waiting request stands; `None` where it does not wait in that lane.
+    fn forecast(&self, lane: &LaneId, id: RequestId) -> BoxFuture<'_, Option<Forecast>>;
+}

@@ -1,0 +1,178 @@
+//! What goes into a lane's scheduler, and what comes out.
+
+use crate::ids::{CallNo, RequestId, TenantId};
+use crate::request::{Failure, Priority};
+use crate::throttle::ThrottleCause;
+use crate::units::{Timestamp, Tokens};
+use serde::{Deserialize, Serialize};
+
+/// A request as the scheduler needs it: no body, no model, no text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Which.
+    pub id: RequestId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Its band.
+    pub priority: Priority,
+    /// When it came.
+    pub arrived_at: Timestamp,
+    /// Real deadline for completion, if any.
+    pub deadline: Option<Timestamp>,
+    /// Must have started by then, if set.
+    pub latest_start: Option<Timestamp>,
+    /// Tokens to reserve for its call.
+    pub reserve: Tokens,
+    /// Tokens the call is expected to settle to: what its tenant is charged.
+    pub expected: Tokens,
+    /// The last call number given out: its next call has the one after.
+    pub last_call: CallNo,
+    /// Not to be released before.
+    pub not_before: Option<Timestamp>,
+}
+
+impl From<&crate::request::Request> for Waiting {
+    /// `reserve` and `expected` are left at the estimate under burndown 1; the lane's driver sets them by
+    /// [`Waiting::priced`].
+    fn from(request: &crate::request::Request) -> Self {
+        Self {
+            id: request.id,
+            tenant: request.tenant.clone(),
+            priority: request.priority,
+            arrived_at: request.arrived_at,
+            deadline: request.deadline,
+            latest_start: request.latest_start,
+            reserve: request.estimate.reserve(1),
+            expected: request.estimate.settled(1),
+            last_call: request.call,
+            not_before: request.not_before,
+        }
+    }
+}
+
+impl Waiting {
+    /// The request's entry in a lane whose output burns down at `burndown`.
+    pub fn priced(request: &crate::request::Request, burndown: u64) -> Self {
+        Self {
+            reserve: request.estimate.reserve(burndown),
+            expected: request.estimate.settled(burndown),
+            ..Self::from(request)
+        }
+    }
+}
+
+/// Why a request leaves the scheduler from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gone {
+    /// Called off.
+    Cancelled,
+    /// Its deadline passed.
+    Expired,
+    /// Its row was not where the scheduler believed it (a refused release, a lost race).
+    Elsewhere,
+}
+
+/// Whether a request comes back to the queue after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Again {
+    /// It has ended, or waits in another lane.
+    No,
+    /// It waits again, at the head of its tenant, not to be released before this.
+    NotBefore(Timestamp),
+}
+
+/// Something a lane's scheduler is told. Each may come late, twice, or for a request it does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A request waits (newly, or found by a refill).
+    Arrived(Waiting),
+    /// A request no longer waits. If it was released and not started, its reservation is freed; a running
+    /// call keeps its charge until [`Event::Ended`].
+    Left {
+        /// Which.
+        request: RequestId,
+        /// Why.
+        why: Gone,
+    },
+    /// A released request was claimed: its charge is dated to `at`.
+    Started {
+        /// Which request.
+        request: RequestId,
+        /// Its call.
+        call: CallNo,
+        /// When the call started.
+        at: Timestamp,
+    },
+    /// A call is over.
+    Ended {
+        /// Which request.
+        request: RequestId,
+        /// Its call.
+        call: CallNo,
+        /// What it has cost in the end; zero for a throttled one.
+        charged: Tokens,
+        /// The limit that refused it, if it was throttled.
+        throttle: Option<ThrottleCause>,
+        /// Whether the request waits again.
+        again: Again,
+        /// When it was over.
+        at: Timestamp,
+    },
+    /// After [`Command::Check`]: the row is still RELEASED as this call; its reservation is freed and the
+    /// request waits again.
+    Lapsed {
+        /// Which request.
+        request: RequestId,
+        /// The call that was never claimed.
+        call: CallNo,
+    },
+    /// Time has passed; asked for by [`Command::WakeAt`].
+    Tick,
+}
+
+/// Something the scheduler wants done, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Let a request go to a worker.
+    Release {
+        /// Which.
+        request: RequestId,
+        /// The number of its call.
+        call: CallNo,
+        /// Tokens reserved.
+        reserve: Tokens,
+        /// A claim after this is refused.
+        start_by: Timestamp,
+    },
+    /// A waiting request's deadline (or latest start) has passed.
+    Expire {
+        /// Which.
+        request: RequestId,
+    },
+    /// A waiting request can never be served.
+    Fail {
+        /// Which.
+        request: RequestId,
+        /// Why, as its caller will read it.
+        failure: Failure,
+    },
+    /// A release was not claimed in time: read the row and answer [`Event::Lapsed`] or [`Event::Started`].
+    Check {
+        /// Which.
+        request: RequestId,
+        /// The call it was released as.
+        call: CallNo,
+    },
+    /// The window of this tenant's heads runs low (partial view only).
+    Refill {
+        /// Which band.
+        priority: Priority,
+        /// Which tenant.
+        tenant: TenantId,
+    },
+    /// Send [`Event::Tick`] then, unless another event comes first; replaces an earlier wish.
+    WakeAt(Timestamp),
+}

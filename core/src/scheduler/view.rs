@@ -1,0 +1,68 @@
+//! What a scheduler shows of itself.
+
+use crate::ids::LaneId;
+use crate::units::{Millis, Timestamp, TokensPerMinute};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a waiting request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// Requests expected to be released before it, plus one.
+    pub position: u64,
+    /// When it is expected to be released.
+    pub start: Timestamp,
+}
+
+/// One limit of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitView {
+    /// The limit itself.
+    pub limit: u64,
+    /// How much counts against it now.
+    pub used: u64,
+    /// How much could be admitted at once now.
+    pub free: u64,
+}
+
+/// What waits in one band.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingView {
+    /// Requests waiting.
+    pub requests: u64,
+    /// Tokens they will reserve.
+    pub tokens: u64,
+    /// How long the oldest has waited, in milliseconds.
+    pub oldest_ms: Millis,
+}
+
+/// A lane now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneView {
+    /// Which.
+    pub lane: LaneId,
+    /// When this was true.
+    pub at: Timestamp,
+    /// How releases are paced.
+    pub pacing: String,
+    /// Tokens in the last minute.
+    pub tokens: LimitView,
+    /// Requests in the last minute.
+    pub requests: Option<LimitView>,
+    /// Tokens today (UTC).
+    pub day: Option<LimitView>,
+    /// Calls at once.
+    pub concurrency: LimitView,
+    /// Released, not yet claimed.
+    pub released: u64,
+    /// Claimed, not yet over.
+    pub running: u64,
+    /// What waits, by priority's word.
+    pub waiting: BTreeMap<String, WaitingView>,
+    /// Upstream refusals since start, by cause's word.
+    pub throttles: BTreeMap<String, u64>,
+    /// No release before this: the daily limit was met, or capacity is short.
+    pub parked_until: Option<Timestamp>,
+    /// What the lane has learned it can have, where that is less than its quota.
+    pub learned_ceiling: Option<TokensPerMinute>,
+}
