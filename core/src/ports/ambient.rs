@@ -6,6 +6,11 @@ use crate::units::Timestamp;
 pub trait Clock: Send + Sync {
     /// Now, never earlier than the last answer.
     fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment, as fine as the machine has it: for measuring spans, never for deciding.
+    fn elapsed(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.now().as_millis())
+    }
 }
 
 /// Random numbers; the simulation tests give a seeded source.
