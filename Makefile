@@ -1,0 +1,57 @@
+# The commands of this repository. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+STAGES := -p smoother-core -p smoother-ingest -p smoother-prioritizer -p smoother-worker -p smoother-results
+# Client tests mostly wait on processes and timers: more of them at once than there are cores.
+PYTEST_WORKERS ?= 4
+DATA_DIR ?= smoother-data
+
+.PHONY: help
+help: ## List these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+
+.PHONY: run
+run: ## Build and start the smoother with its bundled simulator; it prints its URL and a first call
+	@.ci/prerequisites run
+	$(CARGO) build --release --locked -p smoother
+	$(TARGET_DIR)/release/smoother serve
+
+.PHONY: check
+check: ## Formatting, lints, and the tests of core and the stages (no AWS SDK is built for the tests)
+	@.ci/prerequisites check
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) test --locked $(STAGES)
+
+.PHONY: test
+test: ## Everything: formatting, lints, every Rust test, the real clients against the real processes
+	@.ci/prerequisites test
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) build --workspace --bins --locked
+	$(CARGO) test --workspace --locked
+	tests/clients/make-venv
+	.venv/bin/python -m pytest tests/clients -n $(PYTEST_WORKERS) --dist worksteal
+
+.PHONY: clients
+clients: ## Only the tests with boto3, langchain-aws and anthropic (ARGS='-k converse' picks some)
+	@.ci/prerequisites test
+	$(CARGO) build --locked -p smoother -p bedrock-sim
+	tests/clients/make-venv
+	.venv/bin/python -m pytest tests/clients -n $(PYTEST_WORKERS) --dist worksteal $(ARGS)
+
+.PHONY: bench
+bench: ## Measure and write docs/benchmarks.md (QUICK=1: fewer seeds, shorter runs)
+	@.ci/prerequisites bench
+	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-bench
+	tests/clients/make-venv
+	$(TARGET_DIR)/release/smoother-bench run --out docs/benchmarks.md $(if $(QUICK),--quick)
+
+.PHONY: clean-data
+clean-data: ## Remove the data directory of `make run`
+	rm -rf -- "$(DATA_DIR)"
