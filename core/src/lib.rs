@@ -16,6 +16,7 @@ pub mod request;
 pub mod scheduler;
 pub mod throttle;
 pub mod units;
+pub mod verdict;
 
 pub use call::{Call, CallEnding, Settlement};
 pub use cost::{Estimate, Usage};
