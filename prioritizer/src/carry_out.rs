@@ -1,0 +1,136 @@
+//! One command of the scheduler, carried out: what is written, what is sent, and what comes back as events.
+
+use crate::lane::LanePorts;
+use crate::resync;
+use futures_util::FutureExt;
+use smoother_core::ports::{BoxFuture, ChangeError, Released};
+use smoother_core::scheduler::{Command, Event, Gone};
+use smoother_core::{Change, LaneId, RequestId, Timestamp};
+use std::sync::Arc;
+
+/// What a command's outcome tells the scheduler; empty where all went as it decided.
+pub(crate) type Feedback = BoxFuture<'static, Vec<Event>>;
+
+/// Who carries out a lane's commands.
+#[derive(Clone)]
+pub(crate) struct Hands {
+    pub(crate) lane: LaneId,
+    pub(crate) burndown: u64,
+    pub(crate) ports: Arc<LanePorts>,
+}
+
+impl Hands {
+    /// Begins a command. The future, if any, has to be awaited for its feedback.
+    pub(crate) fn begin(&self, command: Command, now: Timestamp) -> Option<Feedback> {
+        match command {
+            Command::Release {
+                request,
+                call,
+                reserve,
+                start_by,
+            } => {
+                let change = Change::Release {
+                    call,
+                    reserve,
+                    start_by,
+                    at: now,
+                };
+                let released = Released {
+                    request,
+                    call,
+                    lane: self.lane.clone(),
+                    start_by,
+                };
+                Some(self.release(released, change))
+            }
+            Command::Expire { request } => Some(self.end_waiting(request, Change::Expire { at: now })),
+            Command::Fail { request, failure } => Some(self.end_waiting(
+                request,
+                Change::Fail {
+                    call: None,
+                    failure,
+                    at: now,
+                },
+            )),
+            Command::Check { request, call } => {
+                let hands = self.clone();
+                Some(async move { resync::check(&hands, request, call).await }.boxed())
+            }
+            // The whole lane is in the scheduler's memory here, so there is never a window to refill; and the
+            // task itself keeps the time of the next tick.
+            Command::Refill { .. } | Command::WakeAt(_) => None,
+        }
+    }
+
+    fn release(&self, released: Released, change: Change) -> Feedback {
+        let id = released.request;
+        let recorded = self.ports.store.change(id, change);
+        if self.ports.store.commits_in_order() {
+            let sent = self.ports.dispatch.send(vec![released]);
+            let hands = self.clone();
+            return async move {
+                match recorded.await {
+                    Err(refused) => hands.not_released(id, &refused).await,
+                    // A closed dispatch means the process is stopping: the row stays RELEASED, and the next
+                    // start puts it back in line.
+                    Ok(_) => sent
+                        .await
+                        .map_or_else(|closed| hands.undelivered(id, &closed), |()| Vec::new()),
+                }
+            }
+            .boxed();
+        }
+        let hands = self.clone();
+        async move {
+            match recorded.await {
+                Err(refused) => hands.not_released(id, &refused).await,
+                Ok(_) => match hands.ports.dispatch.send(vec![released]).await {
+                    Ok(()) => Vec::new(),
+                    Err(closed) => hands.undelivered(id, &closed),
+                },
+            }
+        }
+        .boxed()
+    }
+
+    async fn not_released(&self, id: RequestId, why: &ChangeError) -> Vec<Event> {
+        match why {
+            // Cancelled, expired or moved in the meantime: the row says how it stands.
+            ChangeError::Refused(_) | ChangeError::NotFound(_) => resync::reread(self, id).await,
+            ChangeError::Store(error) => {
+                tracing::error!(lane = %self.lane, request = %id, %error, "a release could not be recorded");
+                // It may have been recorded all the same. The scheduler asks again after start_by.
+                Vec::new()
+            }
+        }
+    }
+
+    fn undelivered(&self, id: RequestId, why: &smoother_core::ports::QueueError) -> Vec<Event> {
+        tracing::warn!(lane = %self.lane, request = %id, error = %why, "a release could not be dispatched");
+        Vec::new()
+    }
+
+    fn end_waiting(&self, id: RequestId, change: Change) -> Feedback {
+        let ended = self.ports.store.change(id, change);
+        let hands = self.clone();
+        async move {
+            match ended.await {
+                Ok(_) => Vec::new(),
+                Err(ChangeError::Store(error)) => {
+                    tracing::error!(lane = %hands.lane, request = %id, %error, "an end could not be recorded");
+                    resync::reread(&hands, id).await
+                }
+                Err(_) => resync::reread(&hands, id).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+/// An event that takes a request out of the scheduler because its row is somewhere else.
+pub(crate) fn elsewhere(request: RequestId) -> Event {
+    Event::Left {
+        request,
+        why: Gone::Elsewhere,
+    }
+}

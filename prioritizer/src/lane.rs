@@ -1,0 +1,187 @@
+//! The task that holds one lane.
+
+use crate::carry_out::{Feedback, Hands};
+use crate::desk::{Question, Questions};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use metrics::histogram;
+use smoother_core::config::{Config, LaneConfig};
+use smoother_core::ports::{Clock, DayCount, Dispatch, Store, StoreError};
+use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig, Waiting};
+use smoother_core::{LaneId, Millis, Timestamp, metrics as names};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Charges older than this no longer count in any ledger: a minute, and what clocks may differ.
+const CHARGES_COUNT_FOR: Millis = Millis::from_secs(65);
+/// A day's counter is stored at most this often while it moves.
+const DAY_STORED_EVERY: Millis = Millis::from_secs(1);
+/// Events taken up before questions are answered and the time is looked at.
+const EVENTS_AT_ONCE: usize = 256;
+
+/// What a lane needs of the world.
+pub struct LanePorts {
+    /// Requests and calls.
+    pub store: Arc<dyn Store>,
+    /// The way to the workers.
+    pub dispatch: Arc<dyn Dispatch>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A lane could not be taken up.
+#[derive(Debug, thiserror::Error)]
+#[error("lane {lane} could not be loaded: {cause}")]
+pub struct LoadError {
+    lane: LaneId,
+    cause: StoreError,
+}
+
+/// One lane, loaded and ready to run.
+pub struct Lane {
+    scheduler: Scheduler,
+    hands: Hands,
+    doing: FuturesUnordered<Feedback>,
+    commands: Vec<Command>,
+    wake_at: Option<Timestamp>,
+    day: DayCount,
+    day_stored_at: Timestamp,
+    decision: metrics::Histogram,
+}
+
+impl Lane {
+    /// Reads what waits and what still counts, and rebuilds the scheduler from it.
+    pub async fn load(config: &Config, lane: &LaneConfig, ports: Arc<LanePorts>) -> Result<Self, LoadError> {
+        let now = ports.clock.now();
+        let recovered = ports
+            .store
+            .recover(&lane.id, now.before(CHARGES_COUNT_FOR))
+            .await
+            .map_err(|cause| LoadError {
+                lane: lane.id.clone(),
+                cause,
+            })?;
+        let mut scheduler = Scheduler::new(SchedulerConfig::of(config, lane), now);
+        let waiting = recovered
+            .waiting
+            .iter()
+            .map(|row| Waiting::priced(row, lane.output_burndown))
+            .collect();
+        let mut commands = Vec::new();
+        scheduler.restore(now, waiting, &recovered.calls, recovered.day);
+        scheduler.step_into(now, Event::Tick, &mut commands);
+        let day = scheduler.day_count();
+        let hands_lane = lane.id.to_string();
+        let hands = Hands {
+            lane: lane.id.clone(),
+            burndown: lane.output_burndown,
+            ports,
+        };
+        let mut lane = Self {
+            scheduler,
+            hands,
+            doing: FuturesUnordered::new(),
+            commands,
+            wake_at: None,
+            day,
+            day_stored_at: now,
+            decision: histogram!(names::DECISION_SECONDS, "lane" => hands_lane),
+        };
+        lane.carry_out(now);
+        Ok(lane)
+    }
+
+    /// Runs until told to stop, or until nobody can send it events any more.
+    pub async fn run(
+        mut self,
+        mut events: mpsc::UnboundedReceiver<Event>,
+        mut questions: Questions,
+        stop: CancellationToken,
+    ) {
+        let mut batch = Vec::with_capacity(EVENTS_AT_ONCE);
+        let mut asking = true;
+        loop {
+            let alarm = self.alarm();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                count = events.recv_many(&mut batch, EVENTS_AT_ONCE) => {
+                    if count == 0 {
+                        break;
+                    }
+                    for event in batch.drain(..) {
+                        self.step(event);
+                    }
+                }
+                Some(feedback) = self.doing.next(), if !self.doing.is_empty() => {
+                    for event in feedback {
+                        self.step(event);
+                    }
+                }
+                question = questions.recv(), if asking => match question {
+                    Some(question) => self.answer(question),
+                    None => asking = false,
+                },
+                () = alarm => self.step(Event::Tick),
+            }
+            self.keep_day(false);
+        }
+        self.keep_day(true);
+        tracing::debug!(lane = %self.hands.lane, "the lane's task has ended");
+    }
+
+    fn step(&mut self, event: Event) {
+        let now = self.hands.ports.clock.now();
+        let began = self.hands.ports.clock.elapsed();
+        if matches!(event, Event::Tick) {
+            self.wake_at = None;
+        }
+        self.scheduler.step_into(now, event, &mut self.commands);
+        let took = self.hands.ports.clock.elapsed().saturating_sub(began);
+        self.decision.record(took.as_secs_f64());
+        self.carry_out(now);
+    }
+
+    fn carry_out(&mut self, now: Timestamp) {
+        for command in self.commands.drain(..) {
+            if let Command::WakeAt(at) = command {
+                self.wake_at = Some(at);
+            } else if let Some(feedback) = self.hands.begin(command, now) {
+                self.doing.push(feedback);
+            }
+        }
+    }
+
+    /// Resolves when the scheduler wants to be woken; never, if it does not.
+    fn alarm(&self) -> impl Future<Output = ()> + use<> {
+        let wait = self.wake_at.map(|at| at.since(self.hands.ports.clock.now()));
+        async move {
+            match wait {
+                Some(wait) => tokio::time::sleep(wait.into()).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn answer(&self, question: Question) {
+        let now = self.hands.ports.clock.now();
+        // Whoever asked may have gone away; that is theirs to know.
+        match question {
+            Question::View(to) => drop(to.send(self.scheduler.view(now))),
+            Question::Forecast(id, to) => drop(to.send(self.scheduler.forecast(now, id))),
+        }
+    }
+
+    fn keep_day(&mut self, last: bool) {
+        let count = self.scheduler.day_count();
+        let now = self.hands.ports.clock.now();
+        if count == self.day || (!last && now.since(self.day_stored_at) < DAY_STORED_EVERY) {
+            return;
+        }
+        self.day = count;
+        self.day_stored_at = now;
+        // Begun by the call; a failing store ends the process by itself.
+        drop(self.hands.ports.store.keep_day(&self.hands.lane, count));
+    }
+}

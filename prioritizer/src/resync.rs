@@ -1,0 +1,76 @@
+//! Bringing the scheduler back in line with a request's row.
+//!
+//! The scheduler believes what it was told; messages get lost, writes are refused, workers die. Wherever that
+//! shows, the row is read and the scheduler is told what it says.
+
+use crate::carry_out::{Hands, elsewhere};
+use smoother_core::ports::ChangeError;
+use smoother_core::scheduler::{Event, Waiting};
+use smoother_core::{CallNo, Change, Request, RequestId, State};
+
+/// What the row says, whatever the scheduler believed.
+pub(crate) async fn reread(hands: &Hands, id: RequestId) -> Vec<Event> {
+    match hands.ports.store.get(id).await {
+        Ok(Some(row)) => as_stored(hands, &row),
+        Ok(None) => vec![elsewhere(id)],
+        Err(error) => {
+            tracing::error!(lane = %hands.lane, request = %id, %error, "a row could not be read");
+            Vec::new()
+        }
+    }
+}
+
+/// A release nobody was heard to claim: its row decides whether the reservation may be freed.
+pub(crate) async fn check(hands: &Hands, id: RequestId, call: CallNo) -> Vec<Event> {
+    let row = match hands.ports.store.get(id).await {
+        Ok(Some(row)) => row,
+        Ok(None) => return vec![elsewhere(id)],
+        Err(error) => {
+            tracing::error!(lane = %hands.lane, request = %id, %error, "a release could not be checked");
+            return Vec::new();
+        }
+    };
+    if row.state != State::Released || row.call != call {
+        return as_stored(hands, &row);
+    }
+    let lapse = Change::Lapse {
+        call,
+        at: hands.ports.clock.now(),
+    };
+    match hands.ports.store.change(id, lapse).await {
+        Ok(_) => {
+            tracing::warn!(lane = %hands.lane, request = %id, %call, "a release was never claimed; it waits again");
+            vec![Event::Lapsed { request: id, call }]
+        }
+        // Claimed or cancelled between the reading and the writing.
+        Err(ChangeError::Refused(_) | ChangeError::NotFound(_)) => Box::pin(reread(hands, id)).await,
+        Err(ChangeError::Store(error)) => {
+            tracing::error!(lane = %hands.lane, request = %id, %error, "a release could not be taken back");
+            Vec::new()
+        }
+    }
+}
+
+fn as_stored(hands: &Hands, row: &Request) -> Vec<Event> {
+    if row.lane != hands.lane {
+        return vec![elsewhere(row.id)];
+    }
+    match row.state {
+        State::Received | State::Queued => {
+            vec![
+                elsewhere(row.id),
+                Event::Arrived(Waiting::priced(row, hands.burndown)),
+            ]
+        }
+        State::Running => row.started_at.map_or_else(Vec::new, |at| {
+            vec![Event::Started {
+                request: row.id,
+                call: row.call,
+                at,
+            }]
+        }),
+        // A worker has it; if none has, the check after start_by comes back here.
+        State::Released => Vec::new(),
+        State::Completed | State::Failed | State::Cancelled | State::Expired => vec![elsewhere(row.id)],
+    }
+}

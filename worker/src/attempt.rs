@@ -1,0 +1,233 @@
+//! One upstream call, from its first byte to its last, under its deadlines.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use smoother_core::config::LaneConfig;
+use smoother_core::ports::{Clock, Live, Model, Update};
+use smoother_core::{
+    Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead, Request, RequestId, Timestamp,
+    Usage,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The largest answer taken, far above any model's maximum.
+const MOST_ANSWER_BYTES: usize = 64 << 20;
+
+/// How a call went.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// A whole answer.
+    Answered(Answer),
+    /// An error; `accepted` if Bedrock had taken the call, `shown` if a reader has seen generated content.
+    Failed {
+        error: ModelError,
+        usage: Option<Usage>,
+        accepted: bool,
+        shown: bool,
+    },
+    /// Called off while it ran.
+    Aborted { usage: Option<Usage> },
+    /// The request's deadline came while it ran.
+    Expired { usage: Option<Usage> },
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) head: ModelHead,
+    pub(crate) body: Bytes,
+    pub(crate) usage: Option<Usage>,
+    pub(crate) first_output_at: Option<Timestamp>,
+}
+
+/// What an attempt needs of the world.
+pub(crate) struct Around<'a> {
+    pub(crate) model: &'a dyn Model,
+    pub(crate) live: &'a dyn Live,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+/// Makes the call and collects its answer, telling readers of frames as they come.
+pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, body: Bytes) -> Attempt {
+    let now = around.clock.now();
+    let until_deadline = row.deadline.map_or(Millis::MAX, |at| at.since(now));
+    let aborted = around.live.aborted(row.id);
+    let call = ModelCall {
+        request: row.id,
+        number: row.call,
+        lane: lane.id.clone(),
+        operation: row.operation,
+        model: row.model.clone(),
+        body,
+        headers: row.headers.clone(),
+    };
+    let mut answer = Collected::new(row.id, around.live, around.clock);
+    let ended = tokio::select! {
+        biased;
+        said = answer.collect(around.model, call, lane.chunk_timeout.into()) => Ended::Said(said),
+        () = aborted => Ended::Aborted,
+        () = tokio::time::sleep(lane.call_timeout.min(until_deadline).into()) => Ended::TimedOut,
+    };
+    let usage = answer.usage;
+    match ended {
+        Ended::Said(Ok(())) => Attempt::Answered(answer.whole()),
+        Ended::Said(Err(error)) => answer.failed(error),
+        Ended::Aborted => Attempt::Aborted { usage },
+        Ended::TimedOut if until_deadline <= lane.call_timeout => Attempt::Expired { usage },
+        Ended::TimedOut => {
+            let most = lane.call_timeout.get();
+            answer.failed(stalled(format!(
+                "the call took longer than call_timeout_ms = {most}"
+            )))
+        }
+    }
+}
+
+enum Ended {
+    Said(Result<(), ModelError>),
+    Aborted,
+    TimedOut,
+}
+
+/// An answer on its way.
+struct Collected<'a> {
+    id: RequestId,
+    live: &'a dyn Live,
+    clock: &'a dyn Clock,
+    head: Arc<ModelHead>,
+    accepted: bool,
+    parts: Vec<Bytes>,
+    bytes: usize,
+    /// Frames that readers have been given: all of them once content has come, none before.
+    told: usize,
+    shown: bool,
+    usage: Option<Usage>,
+    first_output_at: Option<Timestamp>,
+}
+
+impl<'a> Collected<'a> {
+    fn new(id: RequestId, live: &'a dyn Live, clock: &'a dyn Clock) -> Self {
+        Self {
+            id,
+            live,
+            clock,
+            head: Arc::default(),
+            accepted: false,
+            parts: Vec::new(),
+            bytes: 0,
+            told: 0,
+            shown: false,
+            usage: None,
+            first_output_at: None,
+        }
+    }
+
+    async fn collect(
+        &mut self,
+        model: &dyn Model,
+        call: ModelCall,
+        patience: Duration,
+    ) -> Result<(), ModelError> {
+        let streams = call.operation.streams();
+        let silent = |_| {
+            stalled(format!(
+                "nothing came for chunk_timeout_ms = {}",
+                patience.as_millis()
+            ))
+        };
+        let mut answer = tokio::time::timeout(patience, model.call(call))
+            .await
+            .map_err(silent)??;
+        self.head = Arc::new(std::mem::take(&mut answer.head));
+        self.accepted = true;
+        while let Some(event) = tokio::time::timeout(patience, answer.events.next())
+            .await
+            .map_err(silent)?
+        {
+            match event? {
+                ModelEvent::Body(body) => self.add(body)?,
+                ModelEvent::Frame { bytes, output } => {
+                    self.add(bytes)?;
+                    if output && !self.shown {
+                        self.shown = true;
+                        self.first_output_at = Some(self.clock.now());
+                    }
+                    if self.shown {
+                        self.tell();
+                    }
+                }
+                ModelEvent::Usage(usage) => self.usage = Some(usage),
+            }
+        }
+        if streams {
+            // An answer without content has held back all its frames; it is whole now.
+            self.tell();
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, part: Bytes) -> Result<(), ModelError> {
+        self.bytes += part.len();
+        if self.bytes > MOST_ANSWER_BYTES {
+            return Err(ModelError {
+                kind: ModelErrorKind::Malformed,
+                status: 500,
+                exception: "InternalServerException".to_owned(),
+                message: format!("the answer is larger than {MOST_ANSWER_BYTES} bytes"),
+                headers: Vec::new(),
+                retry_after_ms: None,
+            });
+        }
+        self.parts.push(part);
+        Ok(())
+    }
+
+    fn tell(&mut self) {
+        if self.told == 0 {
+            self.live.publish(self.id, Update::Head(Arc::clone(&self.head)));
+        }
+        for frame in &self.parts[self.told..] {
+            self.live.publish(self.id, Update::Frame(frame.clone()));
+        }
+        self.told = self.parts.len();
+    }
+
+    fn failed(self, error: ModelError) -> Attempt {
+        Attempt::Failed {
+            error,
+            usage: self.usage,
+            accepted: self.accepted,
+            shown: self.shown,
+        }
+    }
+
+    fn whole(self) -> Answer {
+        let body = match self.parts.as_slice() {
+            [only] => only.clone(),
+            parts => {
+                let mut all = BytesMut::with_capacity(self.bytes);
+                parts.iter().for_each(|part| all.extend_from_slice(part));
+                all.freeze()
+            }
+        };
+        let head = Arc::unwrap_or_clone(self.head);
+        Answer {
+            head,
+            body,
+            usage: self.usage,
+            first_output_at: self.first_output_at,
+        }
+    }
+}
+
+fn stalled(why: String) -> ModelError {
+    ModelError {
+        kind: ModelErrorKind::Stalled,
+        status: 408,
+        exception: "ModelTimeoutException".to_owned(),
+        message: why,
+        headers: Vec::new(),
+        retry_after_ms: None,
+    }
+}

@@ -1,0 +1,179 @@
+//! What an attempt's outcome means for its call, its request and its lane. Pure.
+
+use crate::attempt::{Answer, Attempt};
+use bytes::Bytes;
+use smoother_core::config::LaneConfig;
+use smoother_core::scheduler::Again;
+use smoother_core::verdict::{self, Bill, Situation, Verdict};
+use smoother_core::{
+    CallEnding, Change, Millis, ModelError, ModelErrorKind, Outcome, Request, Settlement, Timestamp, Usage,
+};
+
+/// What is to be stored, and what the lane is told.
+#[derive(Debug)]
+pub(crate) struct Conclusion {
+    pub(crate) settlement: Settlement,
+    /// `None` where somebody else ends the request: it was cancelled.
+    pub(crate) change: Option<Change>,
+    pub(crate) again: Again,
+    pub(crate) result: Option<Bytes>,
+    pub(crate) first_output_at: Option<Timestamp>,
+}
+
+/// Judges an attempt of `row` as it was claimed.
+pub(crate) fn conclude(
+    row: &Request,
+    lane: &LaneConfig,
+    attempt: Attempt,
+    now: Timestamp,
+    random: u64,
+) -> Conclusion {
+    let settle = Settle { row, lane, now };
+    match attempt {
+        Attempt::Answered(answer) => settle.answered(answer),
+        Attempt::Failed {
+            error,
+            usage,
+            accepted,
+            shown,
+        } => {
+            let situation = Situation {
+                started_output: shown,
+                retry_after: error.retry_after_ms.map(Millis::new),
+                ..Situation::of(row, lane.max_tries, now, random)
+            };
+            settle.failed(&error, usage, accepted, &situation)
+        }
+        Attempt::Aborted { usage } => settle.stopped(usage, None),
+        Attempt::Expired { usage } => settle.stopped(usage, Some(Change::Expire { at: now })),
+    }
+}
+
+struct Settle<'a> {
+    row: &'a Request,
+    lane: &'a LaneConfig,
+    now: Timestamp,
+}
+
+impl Settle<'_> {
+    fn answered(&self, answer: Answer) -> Conclusion {
+        let Answer {
+            head,
+            body,
+            usage,
+            first_output_at,
+        } = answer;
+        let upstream = head.upstream_request_id().map(str::to_owned);
+        let outcome = Outcome::Answer {
+            head,
+            usage,
+            bytes: body.len() as u64,
+        };
+        let complete = Change::Complete {
+            call: self.row.call,
+            answer: outcome,
+            first_output_at,
+            at: self.now,
+        };
+        Conclusion {
+            settlement: self.settlement(CallEnding::Completed, None, usage, true, upstream),
+            change: Some(complete),
+            again: Again::No,
+            result: Some(body),
+            first_output_at,
+        }
+    }
+
+    fn failed(
+        &self,
+        error: &ModelError,
+        usage: Option<Usage>,
+        accepted: bool,
+        situation: &Situation,
+    ) -> Conclusion {
+        let verdict = verdict::judge(Some(error.kind), situation);
+        let throttle = verdict::throttle_of(error.kind);
+        let call = self.row.call;
+        let requeue = |not_before, spends_try| {
+            let error = Some(error.kind);
+            (
+                Change::Requeue {
+                    call,
+                    not_before,
+                    throttle,
+                    error,
+                    spends_try,
+                },
+                Again::NotBefore(not_before),
+            )
+        };
+        let (change, again) = match verdict {
+            Verdict::Retry { at } => requeue(at, true),
+            Verdict::Snooze { until } | Verdict::Park { until } => requeue(until, false),
+            // An error is never Done, and no lane has another to fall back to yet: it fails as Bedrock put it.
+            Verdict::Done | Verdict::Fallback | Verdict::Discard => {
+                let failure = verdict::failure_of(error, situation.started_output);
+                (
+                    Change::Fail {
+                        call: Some(call),
+                        failure,
+                        at: self.now,
+                    },
+                    Again::No,
+                )
+            }
+        };
+        let upstream = error
+            .headers
+            .iter()
+            .find(|(name, _)| name == "x-amzn-requestid")
+            .map(|(_, value)| value.clone());
+        let ending = verdict::ending_of(Some(error.kind));
+        Conclusion {
+            settlement: self.settlement(ending, Some(error.kind), usage, accepted, upstream),
+            change: Some(change),
+            again,
+            result: None,
+            first_output_at: None,
+        }
+    }
+
+    fn stopped(&self, usage: Option<Usage>, change: Option<Change>) -> Conclusion {
+        Conclusion {
+            settlement: self.settlement(CallEnding::Aborted, None, usage, true, None),
+            change,
+            again: Again::No,
+            result: None,
+            first_output_at: None,
+        }
+    }
+
+    fn settlement(
+        &self,
+        ending: CallEnding,
+        error: Option<ModelErrorKind>,
+        usage: Option<Usage>,
+        accepted: bool,
+        upstream_request_id: Option<String>,
+    ) -> Settlement {
+        let (reserved, burndown) = (self.row.reserved, self.lane.output_burndown);
+        Settlement {
+            call: self.row.call,
+            ending,
+            charged: Bill {
+                ending,
+                error,
+                accepted,
+                reserved,
+                usage,
+                burndown,
+            }
+            .charge(),
+            usage,
+            throttle: error.and_then(verdict::throttle_of),
+            error,
+            upstream_request_id,
+            at: self.now,
+        }
+    }
+}
