@@ -8,6 +8,7 @@ pub mod call;
 pub mod config;
 pub mod cost;
 pub mod ids;
+pub mod ledger;
 pub mod lifecycle;
 pub mod metrics;
 pub mod model;
