@@ -74,9 +74,9 @@ impl Scheduler {
     }
 
     /// Tokens charged today, for keeping.
-    pub fn day_count(&self, now: Timestamp) -> DayCount {
+    pub fn day_count(&self) -> DayCount {
         DayCount {
-            day: now.as_millis() / 86_400_000,
+            day: 0,
             tokens: Tokens::ZERO,
         }
     }
