@@ -1,0 +1,1 @@
+"""Real processes on loopback, and the real clients that talk to them."""

@@ -1,0 +1,34 @@
+"""Field by field comparison of an answer through the smoother with the simulator's own."""
+
+from typing import Any
+
+# What differs between any two calls, whoever answers: ids, clocks, and how long it took.
+VARIES = {
+    "x-amzn-requestid",
+    "RequestId",
+    "date",
+    "latencyMs",
+    "x-amzn-bedrock-invocation-latency",
+    "invocationLatency",
+    "firstByteLatency",
+    "RetryAttempts",
+}
+
+
+def own_headers(headers: dict[str, str]) -> dict[str, str]:
+    """The headers that the smoother adds."""
+    return {name: value for name, value in headers.items() if name.startswith("x-smoother-")}
+
+
+def settled(value: Any) -> Any:
+    """`value` without what varies from call to call and without the smoother's own headers; a varying field
+    that is present stays present, so that a missing one is still a difference."""
+    if isinstance(value, dict):
+        return {
+            key: "varies" if key in VARIES else settled(inner)
+            for key, inner in value.items()
+            if not str(key).startswith("x-smoother-")
+        }
+    if isinstance(value, (list, tuple)):
+        return [settled(inner) for inner in value]
+    return value
