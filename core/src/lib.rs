@@ -7,6 +7,7 @@
 pub mod call;
 pub mod config;
 pub mod cost;
+pub mod estimate;
 pub mod ids;
 pub mod ledger;
 pub mod lifecycle;
