@@ -1,0 +1,7 @@
+//! Jobs as their owners read them: listed, one by one, and their results.
+
+pub mod list;
+pub mod result;
+pub mod status;
+mod timings;
+mod view;

@@ -1,0 +1,222 @@
+//! The JSON of one job.
+
+use super::timings::{Timings, waits};
+use crate::rfc3339;
+use serde::Serialize;
+use serde_json::Value;
+use smoother_core::scheduler::Forecast;
+use smoother_core::{
+    Call, CallEnding, Failure, LaneId, ModelErrorKind, ModelId, Operation, Outcome, Priority, Request,
+    RequestId, TenantId, ThrottleCause, Timestamp, Usage,
+};
+use std::collections::BTreeMap;
+
+/// One job. Moments are RFC 3339 in UTC; absent members do not apply.
+#[derive(Debug, Serialize)]
+pub struct JobView {
+    id: RequestId,
+    status: &'static str,
+    /// Rises with every change; `?wait_ms=…&rev=…` waits for the next one.
+    rev: u64,
+    model: ModelId,
+    lane: LaneId,
+    operation: Operation,
+    priority: Priority,
+    tenant: TenantId,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latest_start: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_output_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_position: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_start: Option<String>,
+    calls_made: u32,
+    tries: u32,
+    throttles: BTreeMap<ThrottleCause, u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_error: Option<String>,
+    timings: Timings,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charged_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<Vec<CallView>>,
+    status_url: String,
+    result_url: String,
+}
+
+impl JobView {
+    /// A row alone, as a list shows it.
+    pub fn of(row: &Request, now: Timestamp) -> Self {
+        let (usage, result_bytes) = match &row.outcome {
+            Some(Outcome::Answer { usage, bytes, .. }) => (usage.map(UsageView::from), Some(*bytes)),
+            _ => (None, None),
+        };
+        Self {
+            id: row.id,
+            status: row.state.public(),
+            rev: row.rev.get(),
+            model: row.model.clone(),
+            lane: row.lane.clone(),
+            operation: row.operation,
+            priority: row.priority,
+            tenant: row.tenant.clone(),
+            created_at: rfc3339::text(row.arrived_at),
+            deadline: row.deadline.map(rfc3339::text),
+            latest_start: row.latest_start.map(rfc3339::text),
+            not_before: row.not_before.filter(|_| waits(row)).map(rfc3339::text),
+            started_at: row.started_at.map(rfc3339::text),
+            first_output_at: row.first_output_at.map(rfc3339::text),
+            ended_at: row.ended_at.map(rfc3339::text),
+            estimated_position: None,
+            estimated_start: None,
+            calls_made: row.calls_made,
+            tries: row.tries,
+            throttles: row.throttles.clone(),
+            last_error: row.last_error.map(word),
+            timings: Timings::of(row, now),
+            usage,
+            charged_tokens: None,
+            result_bytes,
+            error: failure(row).map(ErrorView::from),
+            calls: None,
+            status_url: format!("/v1/jobs/{}", row.id),
+            result_url: format!("/v1/jobs/{}/result", row.id),
+        }
+    }
+
+    /// With what its lane's scheduler expects.
+    #[must_use]
+    pub fn expected(mut self, forecast: Option<Forecast>) -> Self {
+        self.estimated_position = forecast.map(|f| f.position);
+        self.estimated_start = forecast.map(|f| rfc3339::text(f.start));
+        self
+    }
+
+    /// With its calls, and what they have cost together so far.
+    #[must_use]
+    pub fn with_calls(mut self, calls: &[Call]) -> Self {
+        self.charged_tokens = Some(
+            calls
+                .iter()
+                .map(Call::charge)
+                .sum::<smoother_core::Tokens>()
+                .get(),
+        );
+        self.calls = Some(calls.iter().map(CallView::from).collect());
+        self
+    }
+}
+
+/// Why a job has no answer, if it ended without one for a reason other than its owner's.
+pub fn failure(row: &Request) -> Option<&Failure> {
+    match &row.outcome {
+        Some(Outcome::Failure(failure)) => Some(failure),
+        _ => None,
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct UsageView {
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+impl From<Usage> for UsageView {
+    fn from(usage: Usage) -> Self {
+        Self {
+            input_tokens: usage.input.get(),
+            output_tokens: usage.output.get(),
+            cache_read_tokens: usage.cache_read.get(),
+            cache_write_tokens: usage.cache_write.get(),
+        }
+    }
+}
+
+/// A final failure.
+#[derive(Debug, Serialize)]
+pub struct ErrorView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    status: u16,
+    exception: String,
+    message: String,
+}
+
+impl From<&Failure> for ErrorView {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            kind: failure.kind.map(word),
+            status: failure.status,
+            exception: failure.exception.clone(),
+            message: failure.message.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct CallView {
+    number: u32,
+    lane: LaneId,
+    started_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+    /// Absent while it is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ending: Option<CallEnding>,
+    charged_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<UsageView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    throttle: Option<ThrottleCause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream_request_id: Option<String>,
+}
+
+impl From<&Call> for CallView {
+    fn from(call: &Call) -> Self {
+        let end = call.settlement.as_ref();
+        Self {
+            number: call.number.get(),
+            lane: call.lane.clone(),
+            started_at: rfc3339::text(call.charged_at),
+            ended_at: end.map(|s| rfc3339::text(s.at)),
+            ending: end.map(|s| s.ending),
+            charged_tokens: call.charge().get(),
+            usage: end.and_then(|s| s.usage).map(UsageView::from),
+            throttle: end.and_then(|s| s.throttle),
+            error: end.and_then(|s| s.error).map(word),
+            upstream_request_id: end.and_then(|s| s.upstream_request_id.clone()),
+        }
+    }
+}
+
+/// The word of an error's kind: `validation`, `throttled_tokens` …
+fn word(kind: ModelErrorKind) -> String {
+    if let ModelErrorKind::Throttled(cause) = kind {
+        return format!("throttled_{cause}");
+    }
+    match serde_json::to_value(kind) {
+        Ok(Value::String(word)) => word,
+        _ => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,141 @@
+//! `GET /v1/lanes`, `/v1/lanes/{id}` and `/v1/models`.
+
+use crate::access::Lane;
+use crate::problem::Problem;
+use crate::rfc3339;
+use crate::router::App;
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Serialize;
+use smoother_core::config::LaneConfig;
+use smoother_core::scheduler::{LaneView, LimitView, WaitingView};
+use smoother_core::{LaneId, ModelId};
+use std::collections::BTreeMap;
+
+/// A lane as callers read it: its scheduler's view, moments in RFC 3339, and what it serves.
+#[derive(Debug, Serialize)]
+pub struct LaneAnswer {
+    lane: LaneId,
+    at: String,
+    models: Vec<ModelId>,
+    region: Option<String>,
+    pacing: String,
+    tokens: LimitView,
+    requests: Option<LimitView>,
+    day: Option<LimitView>,
+    concurrency: LimitView,
+    released: u64,
+    running: u64,
+    waiting: BTreeMap<String, WaitingView>,
+    throttles: BTreeMap<String, u64>,
+    parked_until: Option<String>,
+    learned_ceiling: Option<u64>,
+}
+
+impl LaneAnswer {
+    fn new(view: LaneView, config: Option<&LaneConfig>) -> Self {
+        Self {
+            lane: view.lane,
+            at: rfc3339::text(view.at),
+            models: config.map(|c| c.models.clone()).unwrap_or_default(),
+            region: config.map(|c| c.region.clone()),
+            pacing: view.pacing,
+            tokens: view.tokens,
+            requests: view.requests,
+            day: view.day,
+            concurrency: view.concurrency,
+            released: view.released,
+            running: view.running,
+            waiting: view.waiting,
+            throttles: view.throttles,
+            parked_until: view.parked_until.map(rfc3339::text),
+            learned_ceiling: view.learned_ceiling.map(|c| c.get()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct LanesAnswer {
+    lanes: Vec<LaneAnswer>,
+}
+
+/// Every lane; one whose scheduler does not answer is left out rather than failing the rest.
+pub async fn list(State(app): State<App>) -> Json<LanesAnswer> {
+    let mut lanes = Vec::new();
+    for id in app.results.ports.views.lanes() {
+        match app.results.ports.views.view(&id).await {
+            Some(view) => lanes.push(LaneAnswer::new(view, config_of(&app, &id))),
+            None => {
+                tracing::warn!(lane = %id, "the lane's scheduler did not answer; it is left out of the list")
+            }
+        }
+    }
+    Json(LanesAnswer { lanes })
+}
+
+pub async fn one(State(app): State<App>, Lane(id): Lane) -> Result<Json<LaneAnswer>, Problem> {
+    match app.results.ports.views.view(&id).await {
+        Some(view) => Ok(Json(LaneAnswer::new(view, config_of(&app, &id)))),
+        None => Err(unknown_lane(&app, &id)),
+    }
+}
+
+fn config_of<'a>(app: &'a App, id: &LaneId) -> Option<&'a LaneConfig> {
+    app.results.config.lanes.iter().find(|c| c.id == *id)
+}
+
+fn unknown_lane(app: &App, id: &LaneId) -> Problem {
+    let known: Vec<String> = app
+        .results
+        .ports
+        .views
+        .lanes()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "unknown-lane",
+        "There is no such lane",
+        format!("No lane is named {id}; there are: {}.", known.join(", ")),
+    )
+}
+
+/// A model id and the limits of the lane it leads to.
+#[derive(Debug, Serialize)]
+pub struct ModelAnswer {
+    id: ModelId,
+    lane: LaneId,
+    region: String,
+    tokens_per_minute: u64,
+    requests_per_minute: Option<u64>,
+    tokens_per_day: Option<u64>,
+    max_concurrency: u32,
+    max_output_tokens: u64,
+    output_burndown: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub struct ModelsAnswer {
+    models: Vec<ModelAnswer>,
+}
+
+pub async fn models(State(app): State<App>) -> Json<ModelsAnswer> {
+    let models = app
+        .results
+        .models()
+        .map(|(model, lane)| ModelAnswer {
+            id: model.clone(),
+            lane: lane.id.clone(),
+            region: lane.region.clone(),
+            tokens_per_minute: lane.tokens_per_minute.get(),
+            requests_per_minute: lane.requests_per_minute.map(|q| q.get()),
+            tokens_per_day: lane.tokens_per_day.map(|q| q.get()),
+            max_concurrency: lane.max_concurrency,
+            max_output_tokens: lane.max_output_tokens,
+            output_burndown: lane.output_burndown,
+        })
+        .collect();
+    Json(ModelsAnswer { models })
+}

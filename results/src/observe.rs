@@ -1,0 +1,44 @@
+//! Metrics of the way out: what they mean, and the gauges that are read rather than counted.
+
+use crate::service::Results;
+use smoother_core::Priority;
+use smoother_core::metrics::{ALL, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RUNNING, WAITING};
+use smoother_core::scheduler::LaneView;
+
+/// Gives the recorder the meaning of every metric; the root calls it once, after installing the recorder.
+pub fn describe_metrics() {
+    for metric in ALL {
+        match metric.kind {
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.help),
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+            Kind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
+        }
+    }
+}
+
+impl Results {
+    /// Sets the gauges of every lane from its view. Done at each scrape, not by a timer: what nobody reads is
+    /// not computed, and what is read is fresh.
+    pub(crate) async fn set_gauges(&self) {
+        for lane in self.ports.views.lanes() {
+            if let Some(view) = self.ports.views.view(&lane).await {
+                set(&view);
+            }
+        }
+    }
+}
+
+fn set(view: &LaneView) {
+    let lane = view.lane.as_str();
+    for priority in Priority::ALL.map(Priority::as_str) {
+        // A band that has emptied must fall to zero, so every band is set every time.
+        let waiting = view.waiting.get(priority).copied().unwrap_or_default();
+        metrics::gauge!(WAITING, "lane" => lane.to_owned(), "priority" => priority)
+            .set(waiting.requests as f64);
+        metrics::gauge!(OLDEST_SECONDS, "lane" => lane.to_owned(), "priority" => priority)
+            .set(waiting.oldest_ms.get() as f64 / 1_000.0);
+    }
+    metrics::gauge!(RUNNING, "lane" => lane.to_owned()).set(view.running as f64);
+    metrics::gauge!(QUOTA_USED, "lane" => lane.to_owned()).set(view.tokens.used as f64);
+    metrics::gauge!(QUOTA_LIMIT, "lane" => lane.to_owned()).set(view.tokens.limit as f64);
+}

@@ -1,0 +1,103 @@
+//! What the stage is made of.
+
+use smoother_core::config::LaneConfig;
+use smoother_core::ports::{Clock, LaneViews, Live, Outbox, Payloads, Store};
+use smoother_core::{Millis, ModelId, Request, RequestId, TenantId};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::outbox::Notify;
+use crate::problem::Problem;
+
+/// The ports the stage reads from and tells through.
+#[derive(Clone)]
+pub struct ResultsPorts {
+    /// Rows and calls.
+    pub store: Arc<dyn Store>,
+    /// Results.
+    pub payloads: Arc<dyn Payloads>,
+    /// Terminal states that have to be told.
+    pub outbox: Arc<dyn Outbox>,
+    /// Those who wait.
+    pub live: Arc<dyn Live>,
+    /// Lanes and forecasts.
+    pub views: Arc<dyn LaneViews>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for ResultsPorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultsPorts").finish_non_exhaustive()
+    }
+}
+
+/// How the stage behaves.
+#[derive(Clone)]
+pub struct ResultsConfig {
+    /// The lanes as configured: what `/v1/models` lists and `/v1/lanes` adds.
+    pub lanes: Vec<LaneConfig>,
+    /// Longest a `wait_ms` is honoured.
+    pub longest_wait: Millis,
+    /// While someone waits, the row is read again this often, for changes that were made in another process and
+    /// reach no log here.
+    pub reread_every: Millis,
+    /// Most entries read from the outbox at once.
+    pub outbox_batch: usize,
+    /// Told entries are marked at most this often: marking is a write, and telling twice after a crash is
+    /// allowed.
+    pub mark_every: Millis,
+    /// Who is told of terminal states, besides readers and metrics.
+    pub hooks: Vec<Arc<dyn Notify>>,
+}
+
+impl Default for ResultsConfig {
+    fn default() -> Self {
+        Self {
+            lanes: Vec::new(),
+            longest_wait: Millis::from_secs(60),
+            reread_every: Millis::from_secs(1),
+            outbox_batch: 512,
+            mark_every: Millis::new(250),
+            hooks: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for ResultsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultsConfig")
+            .field("lanes", &self.lanes)
+            .field("hooks", &self.hooks.iter().map(|h| h.name()).collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The results stage; see the crate's own text.
+#[derive(Debug)]
+pub struct Results {
+    pub(crate) ports: ResultsPorts,
+    pub(crate) config: ResultsConfig,
+}
+
+impl Results {
+    /// Wires the stage; nothing runs until [`Results::router`] is served and [`Results::run_outbox`] polled.
+    pub fn new(ports: ResultsPorts, config: ResultsConfig) -> Arc<Self> {
+        Arc::new(Self { ports, config })
+    }
+
+    /// The row of `id`, if it is `tenant`'s.
+    pub(crate) async fn row(&self, tenant: &TenantId, id: RequestId) -> Result<Request, Problem> {
+        match self.ports.store.get(id).await? {
+            Some(row) if row.tenant == *tenant => Ok(row),
+            _ => Err(Problem::no_job(id)),
+        }
+    }
+
+    pub(crate) fn models(&self) -> impl Iterator<Item = (&ModelId, &LaneConfig)> {
+        self.config
+            .lanes
+            .iter()
+            .flat_map(|lane| lane.models.iter().map(move |model| (model, lane)))
+    }
+}

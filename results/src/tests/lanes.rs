@@ -1,0 +1,102 @@
+//! Lanes, models, health and metrics.
+
+use super::world::{MODEL, World, view};
+use http::StatusCode;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use smoother_core::metrics::{OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RUNNING, WAITING};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[tokio::test]
+async fn a_lane_shows_its_scheduler_and_what_it_serves() {
+    let world = World::new();
+    world.views.views.lock().unwrap().insert(view().lane, view());
+    let list = world.get("/v1/lanes").await.json();
+    assert_eq!(list["lanes"].as_array().unwrap().len(), 1);
+    let lane = world.get("/v1/lanes/sonnet").await.json();
+    assert_eq!(lane, list["lanes"][0]);
+    assert_eq!(lane["lane"], "sonnet");
+    assert_eq!(lane["at"], "2026-01-01T00:00:10.000Z");
+    assert_eq!(lane["tokens"]["free"], 49_000);
+    assert_eq!(lane["waiting"]["batch"]["oldest_ms"], 1_500);
+    assert_eq!(lane["throttles"]["tokens"], 3);
+    assert_eq!(lane["models"][0], MODEL);
+    let unknown = world.get("/v1/lanes/opus").await;
+    assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+    assert!(unknown.json()["detail"].as_str().unwrap().contains("sonnet"));
+}
+
+#[tokio::test]
+async fn models_lead_to_lanes() {
+    let world = World::new();
+    let models = world.get("/v1/models").await.json();
+    assert_eq!(models["models"].as_array().unwrap().len(), 2);
+    assert_eq!(models["models"][0]["id"], MODEL);
+    assert_eq!(models["models"][1]["lane"], "sonnet");
+    assert_eq!(models["models"][1]["requests_per_minute"], 600);
+}
+
+#[tokio::test]
+async fn health_is_about_the_process_and_readiness_about_work() {
+    let world = World::new();
+    *world.rows.broken.lock().unwrap() = Some(smoother_core::ports::StoreError::Closed);
+    assert_eq!(world.get("/healthz").await.status, StatusCode::OK);
+    assert_eq!(world.get("/readyz").await.status, StatusCode::OK);
+    world.ready.store(false, Ordering::Relaxed);
+    let answer = world.get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.bytes, "not ready: draining\n");
+    assert_eq!(world.get("/healthz").await.status, StatusCode::OK);
+}
+
+#[test]
+fn a_scrape_sets_the_gauges_of_every_lane() {
+    let recorder = Gauges::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let world = World::new();
+    world.views.views.lock().unwrap().insert(view().lane, view());
+    let answer = metrics::with_local_recorder(&recorder, || runtime.block_on(world.get("/metrics")));
+    assert_eq!(answer.bytes, "# metrics\n");
+    assert_eq!(recorder.get(WAITING, "batch"), Some(7.0));
+    assert_eq!(recorder.get(WAITING, "interactive"), Some(0.0));
+    assert_eq!(recorder.get(OLDEST_SECONDS, "batch"), Some(1.5));
+    assert_eq!(recorder.get(RUNNING, ""), Some(2.0));
+    assert_eq!(recorder.get(QUOTA_USED, ""), Some(1_000.0));
+    assert_eq!(recorder.get(QUOTA_LIMIT, ""), Some(300_000.0));
+}
+
+/// Gauges by name and priority label.
+#[derive(Default)]
+struct Gauges(Mutex<HashMap<(String, String), Arc<AtomicU64>>>);
+
+impl Gauges {
+    fn get(&self, name: &str, priority: &str) -> Option<f64> {
+        let gauges = self.0.lock().unwrap();
+        let bits = gauges.get(&(name.to_owned(), priority.to_owned()))?;
+        Some(f64::from_bits(bits.load(Ordering::Relaxed)))
+    }
+}
+
+impl Recorder for Gauges {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        let priority = key
+            .labels()
+            .find(|l| l.key() == "priority")
+            .map_or("", |l| l.value());
+        let name = (key.name().to_owned(), priority.to_owned());
+        Gauge::from_arc(Arc::clone(self.0.lock().unwrap().entry(name).or_default()))
+    }
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
