@@ -67,7 +67,7 @@ pub async fn list(State(app): State<App>) -> Json<LanesAnswer> {
         match app.results.ports.views.view(&id).await {
             Some(view) => lanes.push(LaneAnswer::new(view, config_of(&app, &id))),
             None => {
-                tracing::warn!(lane = %id, "the lane's scheduler did not answer; it is left out of the list")
+                tracing::warn!(lane = %id, "the lane's scheduler did not answer; it is left out of the list");
             }
         }
     }
