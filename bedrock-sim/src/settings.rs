@@ -1,0 +1,331 @@
+//! Everything that may change while the simulator runs.
+//!
+//! The same shape is read from a file, printed by `GET /control` and patched by `POST /control`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::FaultPlan;
+use crate::quota::cost::default_burndown;
+
+/// How a limit per minute is counted. Bedrock does not publish how it does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LimiterKind {
+    /// A token bucket that refills evenly.
+    #[default]
+    Bucket,
+    /// A fresh allowance at every whole minute.
+    Fixed,
+    /// What was charged in the last 60 s.
+    Sliding,
+}
+
+/// What becomes of a call that reserves more than a limit can ever hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Oversize {
+    /// It is throttled, always.
+    #[default]
+    Refuse,
+    /// It is admitted when nothing else is charged, and leaves a debt.
+    WhenFull,
+}
+
+/// The quota of each model. Every model id has one of its own, as on Bedrock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QuotaSettings {
+    /// Tokens per minute; none means unlimited.
+    pub tokens_per_minute: Option<u64>,
+    /// Requests per minute; none means unlimited.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens per day; none means unlimited.
+    pub tokens_per_day: Option<u64>,
+    /// Calls at once; none means unlimited.
+    pub max_concurrency: Option<u32>,
+    /// How the limits per minute are counted.
+    pub limiter: LimiterKind,
+    /// Capacity of the bucket, in seconds of its refill.
+    pub bucket_seconds: f64,
+    /// How far into its window the fixed limiter is when the simulator starts.
+    pub window_phase_ms: u64,
+    /// How far into its day the daily limit is when the simulator starts.
+    pub day_phase_ms: u64,
+    /// Calls larger than a limit can ever hold.
+    pub oversize: Oversize,
+}
+
+impl Default for QuotaSettings {
+    fn default() -> Self {
+        Self {
+            tokens_per_minute: None,
+            requests_per_minute: None,
+            tokens_per_day: None,
+            max_concurrency: None,
+            limiter: LimiterKind::default(),
+            bucket_seconds: 10.0,
+            window_phase_ms: 0,
+            day_phase_ms: 0,
+            oversize: Oversize::default(),
+        }
+    }
+}
+
+/// How fast the model generates. All zero: no timer stands on a call's path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Latency {
+    /// Milliseconds until the first token.
+    pub base_ms: f64,
+    /// Milliseconds for each output token.
+    pub per_token_ms: f64,
+    /// Tokens in one streamed event, after the first event, which carries one.
+    pub tokens_per_event: u32,
+}
+
+impl Default for Latency {
+    fn default() -> Self {
+        Self {
+            base_ms: 0.0,
+            per_token_ms: 0.0,
+            tokens_per_event: 4,
+        }
+    }
+}
+
+/// What differs for one model from the settings for all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Its tokens per minute.
+    pub tokens_per_minute: Option<u64>,
+    /// Its requests per minute.
+    pub requests_per_minute: Option<u64>,
+    /// Its tokens per day.
+    pub tokens_per_day: Option<u64>,
+    /// Its calls at once.
+    pub max_concurrency: Option<u32>,
+    /// How often each output token counts.
+    pub output_burndown: Option<u32>,
+    /// The most tokens it generates.
+    pub max_output_tokens: Option<u64>,
+}
+
+/// All settings of a running simulator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Limits of each model.
+    pub quota: QuotaSettings,
+    /// How fast models generate.
+    pub latency: Latency,
+    /// Faults that strike calls at random.
+    pub faults: FaultPlan,
+    /// Share (0 to 1) of the limits per minute that another client takes.
+    pub external_load: f64,
+    /// How often each output token counts; none: 5 for Claude 3.7 and later, else 1.
+    pub output_burndown: Option<u32>,
+    /// The most tokens a model generates; reserved by a call that asks for no number.
+    pub max_output_tokens: u64,
+    /// The longest input a model takes; none means any.
+    pub max_input_tokens: Option<u64>,
+    /// The models that exist, with what is special to each; empty means that any id does.
+    pub models: BTreeMap<String, ModelSettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            quota: QuotaSettings::default(),
+            latency: Latency::default(),
+            faults: FaultPlan::default(),
+            external_load: 0.0,
+            output_burndown: None,
+            max_output_tokens: 64_000,
+            max_input_tokens: None,
+            models: BTreeMap::new(),
+        }
+    }
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not the shape of [`Settings`].
+    #[error("the settings are not valid: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// A value outside its range.
+    #[error("{name} is {found}; it must be {allowed}")]
+    Range {
+        /// Path of the setting.
+        name: &'static str,
+        /// What was given.
+        found: String,
+        /// What may be given.
+        allowed: &'static str,
+    },
+}
+
+impl Settings {
+    /// Whether a model of this id exists.
+    pub fn knows(&self, model: &str) -> bool {
+        self.models.is_empty() || self.models.contains_key(model)
+    }
+
+    /// The limits of one model.
+    pub fn quota_of(&self, model: &str) -> QuotaSettings {
+        let mut quota = self.quota.clone();
+        if let Some(own) = self.models.get(model) {
+            quota.tokens_per_minute = own.tokens_per_minute.or(quota.tokens_per_minute);
+            quota.requests_per_minute = own.requests_per_minute.or(quota.requests_per_minute);
+            quota.tokens_per_day = own.tokens_per_day.or(quota.tokens_per_day);
+            quota.max_concurrency = own.max_concurrency.or(quota.max_concurrency);
+        }
+        quota
+    }
+
+    /// How often an output token of this model counts.
+    pub fn burndown_of(&self, model: &str) -> u32 {
+        let own = self.models.get(model).and_then(|own| own.output_burndown);
+        own.or(self.output_burndown)
+            .unwrap_or_else(|| default_burndown(model))
+    }
+
+    /// The most tokens this model generates.
+    pub fn max_output_of(&self, model: &str) -> u64 {
+        let own = self.models.get(model).and_then(|own| own.max_output_tokens);
+        own.unwrap_or(self.max_output_tokens)
+    }
+
+    /// These settings with a JSON merge patch (RFC 7396) applied: objects merge, a `null` brings the
+    /// default back, anything else replaces.
+    ///
+    /// # Errors
+    /// The patched settings have an unknown key, a wrong type or a value outside its range.
+    pub fn patched(&self, patch: &serde_json::Value) -> Result<Self, SettingsError> {
+        let mut merged = serde_json::to_value(self)?;
+        merge(&mut merged, patch);
+        let settings: Self = serde_json::from_value(merged)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// Names the first setting that is outside its range.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        let at_least_zero = |value: f64| value.is_finite() && value >= 0.0;
+        let checks: [(&'static str, f64, bool, &'static str); 5] = [
+            (
+                "external_load",
+                self.external_load,
+                (0.0..=1.0).contains(&self.external_load),
+                "from 0 to 1",
+            ),
+            (
+                "quota.bucket_seconds",
+                self.quota.bucket_seconds,
+                self.quota.bucket_seconds > 0.0 && self.quota.bucket_seconds <= 86_400.0,
+                "above 0 and at most 86400",
+            ),
+            (
+                "latency.base_ms",
+                self.latency.base_ms,
+                at_least_zero(self.latency.base_ms),
+                "0 or more",
+            ),
+            (
+                "latency.per_token_ms",
+                self.latency.per_token_ms,
+                at_least_zero(self.latency.per_token_ms),
+                "0 or more",
+            ),
+            (
+                "latency.tokens_per_event",
+                f64::from(self.latency.tokens_per_event),
+                self.latency.tokens_per_event >= 1,
+                "1 or more",
+            ),
+        ];
+        for (name, found, allowed_now, allowed) in checks {
+            if !allowed_now {
+                return Err(SettingsError::Range {
+                    name,
+                    found: found.to_string(),
+                    allowed,
+                });
+            }
+        }
+        self.faults.check()
+    }
+}
+
+fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
+    use serde_json::Value;
+    match (target, patch) {
+        (Value::Object(target), Value::Object(patch)) => {
+            for (key, value) in patch {
+                if value.is_null() {
+                    target.remove(key);
+                } else {
+                    merge(target.entry(key.clone()).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (target, patch) => *target = patch.clone(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_patch_changes_only_what_it_names_and_null_brings_the_default_back() {
+        let settings = Settings::default()
+            .patched(
+                &json!({"quota": {"tokens_per_minute": 300_000, "limiter": "sliding"}, "external_load": 0.3}),
+            )
+            .unwrap();
+        assert_eq!(settings.quota.tokens_per_minute, Some(300_000));
+        assert_eq!(settings.quota.bucket_seconds, 10.0);
+        let settings = settings
+            .patched(&json!({"quota": {"tokens_per_minute": null}}))
+            .unwrap();
+        assert_eq!(settings.quota.tokens_per_minute, None);
+        assert_eq!(settings.quota.limiter, LimiterKind::Sliding);
+        assert_eq!(settings.external_load, 0.3);
+    }
+
+    #[test]
+    fn unknown_keys_and_values_out_of_range_are_refused_by_name() {
+        let refused = |patch| Settings::default().patched(&patch).unwrap_err().to_string();
+        assert!(refused(json!({"quota": {"tpm": 1}})).contains("tpm"));
+        assert!(refused(json!({"external_load": 1.5})).contains("external_load is 1.5"));
+        assert!(refused(json!({"latency": {"tokens_per_event": 0}})).contains("tokens_per_event"));
+        assert!(refused(json!({"faults": {"rules": [{"fault": "503", "share": 2.0}]}})).contains("share"));
+    }
+
+    #[test]
+    fn a_models_own_settings_come_before_those_for_all() {
+        let settings = Settings::default()
+            .patched(
+                &json!({"quota": {"tokens_per_minute": 10, "requests_per_minute": 5},
+                "models": {"a": {"tokens_per_minute": 20, "output_burndown": 2}}}),
+            )
+            .unwrap();
+        let quota = settings.quota_of("a");
+        assert_eq!(
+            (quota.tokens_per_minute, quota.requests_per_minute),
+            (Some(20), Some(5))
+        );
+        assert_eq!(settings.burndown_of("a"), 2);
+        assert!(settings.knows("a") && !settings.knows("b"));
+    }
+}

@@ -1,0 +1,287 @@
+//! All that changes while calls run, behind one lock held for a few microseconds at a time: quotas,
+//! statistics, call log, settings. One call enters by [`State::open`] and leaves by [`State::close`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::calls::{CallLog, CallRecord, Outcome, RecordNumber};
+use crate::clock::Micros;
+use crate::error::{Failure, SimError};
+use crate::fault::Fault;
+use crate::quota::cost::Usage;
+use crate::quota::{Admission, Quota};
+use crate::request::{Plan, quota_name};
+use crate::settings::Settings;
+use crate::stats::{End, ModelReport, Stats, StatsReport, Tally, Utilisation};
+
+/// Ids of marks whose faults are counted (`times`); beyond this many the oldest counts are dropped.
+const MAX_COUNTED_IDS: usize = 100_000;
+
+#[derive(Debug)]
+pub(crate) struct State {
+    settings: Arc<Settings>,
+    models: HashMap<String, Model>,
+    stats: Stats,
+    log: CallLog,
+    /// Calls that reached the fault plan: its counter.
+    arrivals: u64,
+    struck: HashMap<String, u32>,
+}
+
+#[derive(Debug)]
+struct Model {
+    quota: Quota,
+    tally: Tally,
+}
+
+/// Who calls, for the log.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) request_id: String,
+    pub(crate) operation: &'static str,
+    pub(crate) model: String,
+    pub(crate) invocation_id: Option<String>,
+    pub(crate) sdk_request: Option<String>,
+    pub(crate) arrival: Micros,
+}
+
+/// An admitted call. [`State::close`] takes it back.
+#[derive(Debug)]
+pub(crate) struct OpenCall {
+    model: String,
+    priority: Option<String>,
+    admission: Admission,
+    record: Option<RecordNumber>,
+    burndown: u32,
+    /// What goes wrong with it later.
+    pub(crate) fault: Option<Fault>,
+}
+
+impl State {
+    pub(crate) fn new(settings: Settings, call_log: usize) -> Self {
+        Self {
+            settings: Arc::new(settings),
+            models: HashMap::new(),
+            stats: Stats::default(),
+            log: CallLog::new(call_log),
+            arrivals: 0,
+            struck: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings)
+    }
+
+    /// Replaces the settings; calls in flight and what quotas have counted stay.
+    pub(crate) fn configure(&mut self, now: Micros, settings: Settings) {
+        for (name, model) in &mut self.models {
+            model
+                .quota
+                .reconfigure(now, &settings.quota_of(name), settings.external_load);
+        }
+        self.settings = Arc::new(settings);
+    }
+
+    /// Counts a call that could not be read.
+    pub(crate) fn invalid(&mut self, caller: &Caller, error: &SimError) {
+        self.stats.count(None, |counts| {
+            counts.calls += 1;
+            counts.invalid += 1;
+        });
+        self.log.add(|| CallRecord {
+            outcome: Outcome::Invalid,
+            end_ms: Some(caller.arrival.millis()),
+            error: Some(describe(error)),
+            ..record(caller, None)
+        });
+    }
+
+    /// Admits a call, or answers why not.
+    pub(crate) fn open(&mut self, now: Micros, caller: &Caller, plan: &Plan) -> Result<OpenCall, SimError> {
+        let name = quota_name(&caller.model);
+        let fault = self.fault(now, plan);
+        let priority = plan.mark.priority.as_deref();
+        if let Some(Fault::Refuse(failure)) = fault {
+            let error = failure.error();
+            self.stats.count(priority, |counts| counts.calls += 1);
+            if let Some(model) = self.models.get_mut(name) {
+                model.tally.counts.calls += 1;
+            }
+            self.refused(caller, plan, fault, &error);
+            return Err(error);
+        }
+        let settings = Arc::clone(&self.settings);
+        let model = self.models.entry(name.to_owned()).or_insert_with(|| Model {
+            quota: Quota::new(now, &settings.quota_of(name), settings.external_load),
+            tally: Tally::default(),
+        });
+        let reservation = plan.usage.reservation(plan.max_tokens);
+        match model.quota.admit(now, reservation) {
+            Err(refusal) => {
+                model.tally.refuse(refusal);
+                self.stats.refuse(priority, refusal);
+                let error = Failure::Refused(refusal).error();
+                self.refused(caller, plan, None, &error);
+                Err(error)
+            }
+            Ok(admission) => {
+                model.tally.accept(now, reservation);
+                self.stats.accept(now, priority, reservation);
+                let record = self.log.add(|| CallRecord {
+                    reserved: reservation,
+                    fault: fault.map(|fault| fault.to_string()),
+                    ..record(caller, Some(plan))
+                });
+                Ok(OpenCall {
+                    model: name.to_owned(),
+                    priority: plan.mark.priority.clone(),
+                    admission,
+                    record,
+                    burndown: settings.burndown_of(name),
+                    fault,
+                })
+            }
+        }
+    }
+
+    /// Settles a call with what it used.
+    pub(crate) fn close(
+        &mut self,
+        now: Micros,
+        call: OpenCall,
+        end: End,
+        usage: Usage,
+        error: Option<&SimError>,
+    ) {
+        let charged = usage.settlement(call.burndown);
+        if let Some(model) = self.models.get_mut(&call.model) {
+            model.quota.settle(now, call.admission, charged);
+            model.tally.settle(now, end, usage, charged);
+        }
+        self.stats
+            .settle(now, call.priority.as_deref(), end, usage, charged);
+        self.log.change(call.record, |record| {
+            record.end_ms = Some(now.millis());
+            record.charged = charged;
+            record.output_tokens = usage.output;
+            record.error = error.map(describe);
+            record.outcome = match end {
+                End::Answered => Outcome::Answered,
+                End::Failed => Outcome::Failed,
+                End::Cut => Outcome::Cut,
+                End::Aborted => Outcome::Aborted,
+            };
+        });
+    }
+
+    fn refused(&mut self, caller: &Caller, plan: &Plan, fault: Option<Fault>, error: &SimError) {
+        self.log.add(|| CallRecord {
+            outcome: Outcome::Refused,
+            end_ms: Some(caller.arrival.millis()),
+            error: Some(describe(error)),
+            fault: fault.map(|fault| fault.to_string()),
+            ..record(caller, Some(plan))
+        });
+    }
+
+    /// The fault that strikes this call: its mark's, or the plan's. Counts it.
+    fn fault(&mut self, now: Micros, plan: &Plan) -> Option<Fault> {
+        let number = self.arrivals;
+        self.arrivals += 1;
+        let mark = &plan.mark;
+        let marked = mark.fault.filter(|_| match (&mark.id, mark.times) {
+            (Some(id), Some(times)) => self.strikes_again(id, times),
+            _ => true,
+        });
+        let fault = marked.or_else(|| self.settings.faults.strike(number, now))?;
+        let name = fault.to_string();
+        self.stats.count(mark.priority.as_deref(), |counts| {
+            *counts.faults.entry(name.clone()).or_default() += 1;
+        });
+        Some(fault)
+    }
+
+    fn strikes_again(&mut self, id: &str, times: u32) -> bool {
+        if self.struck.len() >= MAX_COUNTED_IDS {
+            self.struck.clear();
+        }
+        let struck = self.struck.entry(id.to_owned()).or_default();
+        let strikes = *struck < times;
+        *struck = struck.saturating_add(u32::from(strikes));
+        strikes
+    }
+
+    pub(crate) fn calls(&self, id: Option<&str>) -> Vec<CallRecord> {
+        self.log.list(id)
+    }
+
+    /// Sets statistics and call log to nothing; quotas keep what they have counted.
+    pub(crate) fn reset(&mut self) {
+        self.stats.reset();
+        self.log.clear();
+        self.models.values_mut().for_each(|model| model.tally.reset());
+    }
+
+    pub(crate) fn report(&self, now: Micros) -> StatsReport {
+        let total = &self.stats.total;
+        let mut limits = (None, None);
+        let mut models = BTreeMap::new();
+        for (name, model) in &self.models {
+            let quota = self.settings.quota_of(name);
+            let (tokens, requests) = (quota.tokens_per_minute, quota.requests_per_minute);
+            limits.0 = add(limits.0, tokens);
+            limits.1 = add(limits.1, requests);
+            let Tally { counts, busy } = &model.tally;
+            let utilisation = Utilisation::of(counts, busy, tokens, requests);
+            models.insert(
+                name.clone(),
+                ModelReport {
+                    counts: counts.clone(),
+                    busy: busy.report(),
+                    utilisation,
+                },
+            );
+        }
+        let by_priority = self.stats.by_priority.iter();
+        StatsReport {
+            uptime_ms: now.millis(),
+            total: total.counts.clone(),
+            busy: total.busy.report(),
+            utilisation: Utilisation::of(&total.counts, &total.busy, limits.0, limits.1),
+            by_priority: by_priority
+                .map(|(name, tally)| (name.clone(), tally.counts.clone()))
+                .collect(),
+            models,
+        }
+    }
+}
+
+fn add(total: Option<u64>, limit: Option<u64>) -> Option<u64> {
+    limit.map_or(total, |limit| Some(total.unwrap_or(0).saturating_add(limit)))
+}
+
+fn describe(error: &SimError) -> String {
+    format!("{}: {}", error.kind.name(), error.message)
+}
+
+fn record(caller: &Caller, plan: Option<&Plan>) -> CallRecord {
+    CallRecord {
+        request_id: caller.request_id.clone(),
+        operation: caller.operation.to_owned(),
+        model: caller.model.clone(),
+        id: plan.and_then(|plan| plan.mark.id.clone()),
+        priority: plan.and_then(|plan| plan.mark.priority.clone()),
+        invocation_id: caller.invocation_id.clone(),
+        sdk_request: caller.sdk_request.clone(),
+        arrival_ms: caller.arrival.millis(),
+        end_ms: None,
+        outcome: Outcome::Open,
+        error: None,
+        fault: None,
+        max_tokens: plan.map_or(0, |plan| plan.max_tokens),
+        reserved: 0,
+        charged: 0,
+        output_tokens: 0,
+    }
+}
