@@ -14,6 +14,9 @@ VARIES = {
     "RetryAttempts",
 }
 
+# Ids that the model's side draws anew for every answer, by how they begin.
+DRAWN = ("msg_bdrk_", "toolu_bdrk_", "tooluse_")
+
 
 def own_headers(headers: dict[str, str]) -> dict[str, str]:
     """The headers that the smoother adds."""
@@ -31,4 +34,6 @@ def settled(value: Any) -> Any:
         }
     if isinstance(value, (list, tuple)):
         return [settled(inner) for inner in value]
+    if isinstance(value, str) and (drawn := next((p for p in DRAWN if value.startswith(p)), None)):
+        return drawn
     return value

@@ -16,11 +16,11 @@ class Simulator:
         file = folder / f"{name}.json"
         file.write_text(json.dumps(settings or {}))
         self.process = Process(
-            [binaries.simulator(), "--listen", f"127.0.0.1:{self.port}", "--settings", str(file)],
+            [binaries.simulator(), "--port", str(self.port), "--settings", str(file), "--call-log", "10000"],
             folder / f"{name}.log",
             folder,
         )
-        self.process.until_ready(f"{self.url}/stats")
+        self.process.until_ready(f"{self.url}/healthz")
 
     def control(self, patch: dict) -> None:
         """Changes settings of the running simulator (JSON merge patch)."""
@@ -28,19 +28,15 @@ class Simulator:
         assert answer.status == 200, answer
 
     def stats(self) -> dict:
+        """Counts over all models, and more by priority and model."""
         return request("GET", f"{self.url}/stats").json()
 
-    def totals(self) -> dict:
-        """Counts over all models."""
-        return self.stats()["total"]
-
     def throttled(self) -> int:
-        return sum(self.totals()["throttled"].values())
+        return sum(self.stats()["throttled"].values())
 
     def calls_of(self, mark: str) -> list[dict]:
         """The calls whose prompt carried `[[sim id=mark]]`, in order of arrival."""
-        calls = request("GET", f"{self.url}/calls?id={mark}").json()
-        return calls["calls"] if isinstance(calls, dict) else calls
+        return request("GET", f"{self.url}/calls?id={mark}").json()["calls"]
 
     def stop(self) -> None:
         self.process.kill()
