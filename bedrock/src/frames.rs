@@ -1,0 +1,175 @@
+//! Event-stream messages: cut out of the byte stream as they are, checked, and looked into only where needed.
+//!
+//! Encoding: smithy.io/2.0/aws/amazon-eventstream.html — 4 bytes total length, 4 bytes header length, CRC of both,
+//! headers, payload, CRC of everything before.
+
+use crate::{errors, usage};
+use aws_smithy_eventstream::frame::read_message_from;
+use aws_smithy_types::event_stream::Message;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use smoother_core::model::{ModelError, Operation};
+use std::borrow::Cow;
+
+/// Prelude and checksums alone.
+const SHORTEST: usize = 16;
+
+/// The encoding's own bound: 24 MiB of payload, 128 KiB of headers. What claims to be longer is damaged.
+const LONGEST: usize = (24 << 20) + (128 << 10) + SHORTEST;
+
+/// Bytes received of which no whole message is made yet.
+#[derive(Debug, Default)]
+pub(crate) struct Splitter {
+    buffer: BytesMut,
+}
+
+/// One message: as it came, and decoded.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) bytes: Bytes,
+    message: Message,
+}
+
+impl Splitter {
+    pub(crate) fn push(&mut self, data: &[u8]) {
+        self.buffer.extend_from_slice(data);
+    }
+
+    /// Whether the stream could end here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// The next whole message, if it is here; both checksums are checked.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame>, ModelError> {
+        let Some(&[a, b, c, d]) = self.buffer.first_chunk::<4>() else {
+            return Ok(None);
+        };
+        let length = u32::from_be_bytes([a, b, c, d]);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if !(SHORTEST..=LONGEST).contains(&length) {
+            return Err(errors::malformed(&format_args!(
+                "a message claims {length} bytes"
+            )));
+        }
+        if self.buffer.len() < length {
+            return Ok(None);
+        }
+        let bytes = self.buffer.split_to(length).freeze();
+        match read_message_from(&mut bytes.clone()) {
+            Ok(message) => Ok(Some(Frame { bytes, message })),
+            Err(error) => Err(errors::malformed(&error)),
+        }
+    }
+}
+
+/// What a frame says to the pipeline; its bytes are the caller's matter.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Meaning {
+    /// It carries generated content.
+    pub(crate) output: bool,
+    /// The generation is over; only counts may follow.
+    pub(crate) stop: bool,
+    /// Counts it brings.
+    pub(crate) counts: usage::Counts,
+}
+
+impl Frame {
+    fn header(&self, name: &str) -> Option<&str> {
+        let header = self
+            .message
+            .headers()
+            .iter()
+            .find(|header| header.name().as_str() == name)?;
+        header.value().as_string().ok().map(|text| text.as_str())
+    }
+
+    /// Reads the frame as far as the pipeline needs it; an exception frame is the stream's error.
+    ///
+    /// `headers` are those of the answer, which carry Bedrock's request id.
+    pub(crate) fn meaning(
+        &self,
+        operation: Operation,
+        headers: &[(String, String)],
+    ) -> Result<Meaning, ModelError> {
+        let payload = self.message.payload();
+        match self.header(":message-type") {
+            Some("exception") => {
+                let name = self.header(":exception-type").unwrap_or_default();
+                Err(errors::in_stream(name, payload, headers.to_vec()))
+            }
+            Some("error") => {
+                let name = self.header(":error-code").unwrap_or_default();
+                let message = self.header(":error-message").unwrap_or_default();
+                Err(errors::in_stream(name, message.as_bytes(), headers.to_vec()))
+            }
+            _ if operation.is_converse() => Ok(converse(self.header(":event-type"), payload)),
+            _ => Ok(invoke(self.header(":event-type"), payload)),
+        }
+    }
+}
+
+fn converse(event: Option<&str>, payload: &[u8]) -> Meaning {
+    match event {
+        Some("contentBlockStart" | "contentBlockDelta") => Meaning {
+            output: true,
+            ..Meaning::default()
+        },
+        Some("messageStop") => Meaning {
+            stop: true,
+            ..Meaning::default()
+        },
+        Some("metadata") => Meaning {
+            counts: usage::in_json(payload),
+            ..Meaning::default()
+        },
+        _ => Meaning::default(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Chunk<'a> {
+    #[serde(borrow)]
+    bytes: Cow<'a, str>,
+}
+
+/// How families mark chunks that come before any content.
+#[derive(Default, Deserialize)]
+struct Opening<'a> {
+    #[serde(borrow, rename = "type")]
+    anthropic: Option<&'a RawValue>,
+    #[serde(borrow, rename = "messageStart")]
+    nova: Option<&'a RawValue>,
+}
+
+fn invoke(event: Option<&str>, payload: &[u8]) -> Meaning {
+    if event != Some("chunk") {
+        return Meaning::default();
+    }
+    let inner = serde_json::from_slice::<Chunk<'_>>(payload)
+        .ok()
+        .and_then(|chunk| STANDARD.decode(chunk.bytes.as_bytes()).ok());
+    // A chunk in an unknown form counts as content: sending the call again might pay for it twice.
+    let Some(inner) = inner else {
+        return Meaning {
+            output: true,
+            ..Meaning::default()
+        };
+    };
+    Meaning {
+        output: !opens(&inner),
+        stop: false,
+        counts: usage::in_json(&inner),
+    }
+}
+
+fn opens(chunk: &[u8]) -> bool {
+    let opening: Opening<'_> = serde_json::from_slice(chunk).unwrap_or_default();
+    opening.nova.is_some()
+        || opening
+            .anthropic
+            .is_some_and(|kind| matches!(kind.get(), r#""message_start""# | r#""ping""#))
+}
