@@ -1,0 +1,10 @@
+//! The simulator over HTTP, without any SDK: what is on the wire, what is counted, what goes wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod aborts;
+mod admin;
+mod client;
+mod errors;
+mod faults;
+mod quotas;
+mod wire;
