@@ -67,7 +67,8 @@ impl Bedrock {
     /// Makes one client a lane. Reads the AWS environment and profile files once; sends nothing: credentials are
     /// looked up by a lane's first call.
     ///
-    /// All lanes share one pool of connections with TCP_NODELAY, which keeps as many idle ones as calls may run.
+    /// All lanes share one pool of connections with TCP_NODELAY, which keeps as many idle ones as calls may run;
+    /// a connection on which a 500, 502, 503 or 504 came is closed, since the next may lead to a healthier host.
     /// Credentials are the lane's `role_arn`, assumed by the default chain, or else the default chain itself;
     /// `AWS_BEARER_TOKEN_BEDROCK` goes before the chain, except for lanes with a role, whose quota it is not, and
     /// on plain http, where a token could be read on the way. An endpoint on a loopback address needs no account:

@@ -14,8 +14,11 @@ use serde_json::value::RawValue;
 use smoother_core::model::{ModelError, Operation};
 use std::borrow::Cow;
 
-/// Prelude and checksums alone.
-const SHORTEST: usize = 16;
+/// Both lengths and their checksum.
+const PRELUDE: usize = 12;
+
+/// A message without headers and payload.
+const SHORTEST: usize = PRELUDE + 4;
 
 /// The encoding's own bound: 24 MiB of payload, 128 KiB of headers. What claims to be longer is damaged.
 const LONGEST: usize = (24 << 20) + (128 << 10) + SHORTEST;
@@ -44,17 +47,13 @@ impl Splitter {
     }
 
     /// The next whole message, if it is here; both checksums are checked.
+    ///
+    /// The prelude's is checked as soon as it is here: a damaged length would otherwise be waited for.
     pub(crate) fn next(&mut self) -> Result<Option<Frame>, ModelError> {
-        let Some(&[a, b, c, d]) = self.buffer.first_chunk::<4>() else {
+        let Some(prelude) = self.buffer.first_chunk::<PRELUDE>() else {
             return Ok(None);
         };
-        let length = u32::from_be_bytes([a, b, c, d]);
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if !(SHORTEST..=LONGEST).contains(&length) {
-            return Err(errors::malformed(&format_args!(
-                "a message claims {length} bytes"
-            )));
-        }
+        let length = checked_length(prelude)?;
         if self.buffer.len() < length {
             return Ok(None);
         }
@@ -64,6 +63,20 @@ impl Splitter {
             Err(error) => Err(errors::malformed(&error)),
         }
     }
+}
+
+fn checked_length(prelude: &[u8; PRELUDE]) -> Result<usize, ModelError> {
+    let [l0, l1, l2, l3, _, _, _, _, c0, c1, c2, c3] = *prelude;
+    if crc32fast::hash(&prelude[..8]) != u32::from_be_bytes([c0, c1, c2, c3]) {
+        return Err(errors::malformed(&"a prelude's checksum is wrong"));
+    }
+    let length = usize::try_from(u32::from_be_bytes([l0, l1, l2, l3])).unwrap_or(usize::MAX);
+    if !(SHORTEST..=LONGEST).contains(&length) {
+        return Err(errors::malformed(&format_args!(
+            "a message claims {length} bytes"
+        )));
+    }
+    Ok(length)
 }
 
 /// What a frame says to the pipeline; its bytes are the caller's matter.

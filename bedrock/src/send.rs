@@ -177,3 +177,43 @@ pub(crate) async fn read(body: aws_smithy_types::body::SdkBody, most: usize) -> 
         Err(error) => Err(errors::cut(&*error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_config::{BehaviorVersion, Region};
+    use aws_sdk_bedrockruntime::{Client, config::Builder};
+    use smoother_core::ids::{CallNo, LaneId, ModelId, RequestId};
+
+    fn lane(config: Builder) -> Lane {
+        let config = config
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url("http://127.0.0.1:1");
+        Lane {
+            id: LaneId::new("sonnet").unwrap(),
+            client: Client::from_conf(config.build()),
+        }
+    }
+
+    fn some_call() -> ModelCall {
+        ModelCall {
+            request: RequestId::from_bytes([1; 16]),
+            number: CallNo::new(1),
+            lane: LaneId::new("sonnet").unwrap(),
+            operation: Operation::Converse,
+            model: ModelId::new("m").unwrap(),
+            body: Bytes::from_static(b"{}"),
+            headers: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn without_credentials_or_region_nothing_is_sent() {
+        let no_credentials = Builder::new().region(Region::new("us-east-1"));
+        for config in [no_credentials, Builder::new()] {
+            let error = call(&lane(config), &some_call()).await.unwrap_err();
+            assert_eq!(error.kind, ModelErrorKind::Setup, "{error}");
+            assert!(error.message.contains("lane sonnet"), "{error}");
+        }
+    }
+}

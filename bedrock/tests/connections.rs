@@ -1,0 +1,162 @@
+//! Connections are kept, shared and given up.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use smoother_bedrock::{Bedrock, Options, SetupError};
+use smoother_core::ids::LaneId;
+use smoother_core::model::Operation;
+use smoother_core::ports::Model;
+use support::{Part, Reply, Server, call, collect, conversation, lane};
+use tokio::sync::oneshot;
+
+fn connections(server: &Server) -> usize {
+    let mut all: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.connection)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all.len()
+}
+
+/// A connection goes back to its pool a moment after its answer's end, in a task of its own: a call that comes
+/// within that moment opens a second one.
+#[tokio::test]
+async fn calls_in_a_row_share_connections_whatever_they_end_with() {
+    let stream = || Reply::stream(conversation().into_iter().map(Part::Data).collect());
+    let rounds = 10;
+    let replies = (0..rounds).flat_map(|_| {
+        [
+            Reply::json(200, "{}"),
+            stream(),
+            Reply::json(429, r#"{"message":"Too many tokens"}"#),
+            Reply::json(400, "{}"),
+        ]
+    });
+    let server = Server::start(replies.collect()).await;
+    let bedrock = server.bedrock().await;
+    for _ in 0..rounds {
+        for operation in [
+            Operation::Converse,
+            Operation::ConverseStream,
+            Operation::Invoke,
+            Operation::InvokeWithResponseStream,
+        ] {
+            if let Ok(stream) = bedrock.call(call(operation, "{}")).await {
+                collect(stream).await;
+            }
+        }
+    }
+    assert_eq!(server.requests().len(), 4 * rounds);
+    assert!(connections(&server) <= 3, "{} connections", connections(&server));
+}
+
+/// The SDK leaves a host that fails: its next call makes a new connection, perhaps to another host.
+#[tokio::test]
+async fn a_failing_host_is_left() {
+    let server = Server::start((0..5).map(|_| Reply::json(503, "{}")).collect()).await;
+    let bedrock = server.bedrock().await;
+    for _ in 0..5 {
+        bedrock.call(call(Operation::Converse, "{}")).await.unwrap_err();
+    }
+    assert_eq!(connections(&server), 5);
+}
+
+#[tokio::test]
+async fn lanes_of_one_endpoint_share_connections() {
+    let server = Server::start((0..20).map(|_| Reply::json(200, "{}")).collect()).await;
+    let one = lane(&format!("http://{}", server.address));
+    let two = smoother_core::config::LaneConfig {
+        id: LaneId::new("haiku").unwrap(),
+        region: "eu-west-1".to_owned(),
+        ..one.clone()
+    };
+    let bedrock = Bedrock::connect([&one, &two], Options::default()).await.unwrap();
+    collect(bedrock.call(call(Operation::Invoke, "{}")).await.unwrap()).await;
+    let mut other = call(Operation::Invoke, "{}");
+    other.lane = two.id.clone();
+    collect(bedrock.call(other).await.unwrap()).await;
+    assert_eq!(connections(&server), 1);
+    assert!(
+        server.requests()[1]
+            .header("authorization")
+            .unwrap()
+            .contains("/eu-west-1/bedrock/")
+    );
+}
+
+#[tokio::test]
+async fn dropping_the_events_closes_the_connection() {
+    let (told, closed) = oneshot::channel();
+    let first = conversation()[0].clone();
+    let server = Server::start(vec![Reply::stream(vec![
+        Part::Data(first),
+        Part::UntilClosed(told),
+    ])])
+    .await;
+    let bedrock = server.bedrock().await;
+    let mut stream = bedrock.call(call(Operation::ConverseStream, "{}")).await.unwrap();
+    assert!(stream.events.next().await.unwrap().is_ok());
+    drop(stream);
+    closed.await.unwrap();
+}
+
+#[tokio::test]
+async fn dropping_an_unanswered_call_closes_the_connection() {
+    let (told, closed) = oneshot::channel();
+    let reply = Reply::json(200, "{").with("x-amzn-requestid", "r");
+    let server = Server::start(vec![Reply {
+        parts: vec![Part::UntilClosed(told)],
+        ..reply
+    }])
+    .await;
+    let bedrock = server.bedrock().await;
+    let stream = bedrock.call(call(Operation::Converse, "{}")).await.unwrap();
+    drop(stream);
+    closed.await.unwrap();
+}
+
+#[tokio::test]
+async fn large_bodies_pass_both_ways() {
+    let large = "a".repeat(20 << 20);
+    let answer = Bytes::from(format!(r#"{{"text":"{large}"}}"#));
+    let server = Server::start(vec![Reply::json(200, answer.clone())]).await;
+    let bedrock = server.bedrock().await;
+    let got = collect(bedrock.call(call(Operation::Invoke, &large)).await.unwrap()).await;
+    assert!(got.pieces == [answer]);
+    assert!(server.requests()[0].body == large.as_bytes());
+}
+
+#[tokio::test]
+async fn an_answer_above_the_limit_is_refused() {
+    let server = Server::start(vec![Reply::json(200, vec![b'x'; 2_000])]).await;
+    let lane = lane(&format!("http://{}", server.address));
+    let options = Options {
+        max_answer_bytes: 1_000,
+        ..Options::default()
+    };
+    let bedrock = Bedrock::connect([&lane], options).await.unwrap();
+    let got = collect(bedrock.call(call(Operation::Invoke, "{}")).await.unwrap()).await;
+    assert!(got.error.unwrap().message.contains("1000 bytes"));
+}
+
+#[tokio::test]
+async fn a_lane_that_cannot_work_is_refused_at_once() {
+    for wrong in ["127.0.0.1:9000", "ftp://127.0.0.1", "http://", "nonsense here"] {
+        let error = Bedrock::connect([&lane(wrong)], Options::default())
+            .await
+            .unwrap_err();
+        assert!(matches!(error, SetupError::Endpoint { .. }), "{wrong}: {error}");
+        assert!(error.to_string().contains("sonnet"), "{error}");
+    }
+    let mut nowhere = lane("http://127.0.0.1:1");
+    nowhere.region.clear();
+    let error = Bedrock::connect([&nowhere], Options::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, SetupError::Region { .. }), "{error}");
+}
