@@ -1,1 +1,39 @@
 //! The way in: HTTP doors, validation, routing, estimate, store.
+//!
+//! Every door does the same: it parses its wire into a [`Submission`], has it accepted, and renders what comes
+//! back.
+//!
+//! 1. **Prepare.** The body is read once, the model leads to its lane, the cost is estimated, and what cannot be
+//!    served is refused, naming the limit.
+//! 2. **Store.** The row and its body are written; a key that is known leads to the row that is there.
+//! 3. **Arrive.** The lane's scheduler is told. Where the store commits in order, that need not wait for the write.
+//!
+//! A job's door answers once the write is durable. A synchronous door goes on to read along until the request's
+//! end is durable.
+
+mod body;
+mod cancel;
+mod enter;
+mod http;
+mod ingest;
+mod job;
+mod key;
+mod learned;
+mod line;
+mod meter;
+mod meters;
+mod prepare;
+mod presence;
+mod priority;
+mod refusal;
+mod route;
+mod spans;
+mod submission;
+mod submit;
+mod tenant;
+
+pub use ingest::{Ingest, IngestPorts};
+pub use job::JobForm;
+pub use key::Key;
+pub use refusal::Refusal;
+pub use submission::{Accepted, Submission};

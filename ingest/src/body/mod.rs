@@ -1,0 +1,65 @@
+//! What the door has to know of a body: that it is well-formed and answerable, how long its texts are, and how
+//! much output it allows. It is read once, into a view that borrows from it; no document tree is built, and
+//! what the view does not name is only checked for syntax.
+
+mod anthropic;
+mod content;
+mod converse;
+mod family;
+mod llama;
+mod nova;
+mod number;
+mod titan;
+mod unknown;
+
+use crate::meter::Meter;
+use crate::refusal::Refusal;
+use family::Family;
+use serde::Deserialize;
+use smoother_core::{Operation, Priority};
+
+/// The most messages a body may hold.
+pub(crate) const MOST_MESSAGES: usize = 1_000;
+
+/// What was read.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// How much there is to read for the model.
+    pub(crate) meter: Meter,
+    /// The output the caller allows, where it says so; at least 1.
+    pub(crate) max_output: Option<u64>,
+    /// The field that says so, for messages.
+    pub(crate) max_output_field: &'static str,
+    /// What Converse's `requestMetadata.priority` or `serviceTier` hints at.
+    pub(crate) hint: Option<Priority>,
+    /// Whether the model answers without generating tokens (embeddings).
+    pub(crate) no_output: bool,
+}
+
+/// Reads `body` as `operation` on `model` takes it.
+pub(crate) fn read(operation: Operation, model: &str, body: &[u8]) -> Result<Facts, Refusal> {
+    let text = std::str::from_utf8(body)
+        .map_err(|e| Refusal::Malformed(format!("the body is not UTF-8 after byte {}", e.valid_up_to())))?;
+    if operation.is_converse() {
+        return converse::read(model, text);
+    }
+    match Family::of_model(model).or_else(|| Family::of_body(text)) {
+        Some(Family::Anthropic) => anthropic::read(text),
+        Some(Family::Nova) => nova::read(text),
+        Some(Family::Titan) => titan::read(text, false),
+        Some(Family::TitanEmbedding) => titan::read(text, true),
+        Some(Family::Llama) => llama::read(text),
+        None => unknown::read(text),
+    }
+}
+
+/// Parses a view. What serde says of a value may quote it, so it goes back to its sender and nowhere else.
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
+    serde_json::from_str(text).map_err(|error| {
+        let mut why: String = error.to_string().chars().take(200).collect();
+        if text.trim_ascii().is_empty() {
+            "the body is empty".clone_into(&mut why);
+        }
+        Refusal::Malformed(why)
+    })
+}

@@ -1,0 +1,116 @@
+//! A synchronous call: enters its lane, or joins the request that an earlier attempt has entered.
+//!
+//! The common case, a call nobody has seen before, waits for nothing on its way in: the write is begun, the lane
+//! is told, and the first thing awaited is the answer. Whoever may be known already asks the store first, because
+//! a lane must not be told of a request under an id that belongs to another.
+
+use crate::ingest::Ingest;
+use crate::line::Line;
+use crate::prepare::Prepared;
+use crate::presence::Presence;
+use crate::refusal::Refusal;
+use crate::submission::Submission;
+use crate::submit::Known;
+use smoother_core::ports::Inserted;
+use smoother_core::{Millis, Request};
+use std::sync::Arc;
+
+/// How a synchronous call stands once it is in.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    /// It is on its way; read along.
+    Open(Box<Line>),
+    /// It had ended before this attempt came.
+    Over(Box<Request>),
+}
+
+/// What a caller brings besides its submission.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    may_come_back: bool,
+    /// How long it may be kept waiting for the first word.
+    limit: Millis,
+}
+
+/// A request with a limit of the caller's own expires by itself; this much later the caller is answered all the
+/// same.
+const SLACK: Millis = Millis::from_secs(2);
+
+impl Ingest {
+    /// Takes a synchronous call in.
+    pub(crate) async fn call(self: &Arc<Self>, submission: Submission) -> Result<Entry, Refusal> {
+        let limit = submission
+            .timeout
+            .map_or(self.config.server.sync_timeout, |own| own + SLACK);
+        let mut prepared = self.prepare(submission)?;
+        let manner = Manner {
+            may_come_back: prepared.key.may_come_back(),
+            limit,
+        };
+        if !prepared.key.may_be_known() && self.ports.store.commits_in_order() {
+            let presence = Presence::new(self, &prepared.request, manner.may_come_back);
+            if presence.is_first() {
+                return self.enter_at_once(prepared, presence, manner).await;
+            }
+        }
+        match self.known(&prepared).await? {
+            Known::Row(row) => self.join(*row, manner).await,
+            Known::Not(id) => {
+                prepared.request.id = id;
+                self.enter_after_commit(prepared, manner).await
+            }
+        }
+    }
+
+    async fn enter_at_once(
+        self: &Arc<Self>,
+        prepared: Prepared,
+        mut presence: Presence,
+        manner: Manner,
+    ) -> Result<Entry, Refusal> {
+        let stored = self.begin_insert(&prepared).await?;
+        presence.begin();
+        self.arrive(&prepared.request, prepared.burndown).await?;
+        let line = Line::new(self, prepared.request, presence, Some(stored), manner.limit);
+        Ok(Entry::Open(Box::new(line)))
+    }
+
+    async fn enter_after_commit(
+        self: &Arc<Self>,
+        prepared: Prepared,
+        manner: Manner,
+    ) -> Result<Entry, Refusal> {
+        let mut presence = Presence::new(self, &prepared.request, manner.may_come_back);
+        let inserted = self.begin_insert(&prepared).await?;
+        match inserted.await? {
+            Inserted::Fresh => {}
+            Inserted::Same(row) => {
+                drop(presence);
+                return self.join(*row, manner).await;
+            }
+            Inserted::Conflict => return Err(Refusal::Conflict(prepared.request.id)),
+        }
+        presence.begin();
+        self.arrive(&prepared.request, prepared.burndown).await?;
+        self.meters.accepted(&prepared.request);
+        let line = Line::new(self, prepared.request, presence, None, manner.limit);
+        Ok(Entry::Open(Box::new(line)))
+    }
+
+    async fn join(self: &Arc<Self>, row: Request, manner: Manner) -> Result<Entry, Refusal> {
+        let row = self.joined(row).request;
+        if row.state.is_terminal() {
+            return Ok(Entry::Over(Box::new(row)));
+        }
+        let mut presence = Presence::new(self, &row, manner.may_come_back);
+        presence.begin();
+        // It may have ended before the reader was there; then its end will not be told again.
+        let row = self.ports.store.get(row.id).await?.unwrap_or(row);
+        if row.state.is_terminal() {
+            presence.over();
+            return Ok(Entry::Over(Box::new(row)));
+        }
+        let line = Line::new(self, row, presence, None, manner.limit);
+        Ok(Entry::Open(Box::new(line)))
+    }
+}

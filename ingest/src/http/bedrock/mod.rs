@@ -1,0 +1,78 @@
+//! Bedrock's own wire: `POST /model/{id}/{operation}`, answered as Bedrock answers.
+
+mod answer;
+mod error;
+mod frame;
+mod headers;
+mod path;
+mod stream;
+
+use super::{body, media};
+use crate::enter::Entry;
+use crate::ingest::Ingest;
+use crate::line::{Line, Word};
+use crate::meters;
+use crate::refusal::Refusal;
+use crate::submission::Submission;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use smoother_core::{Door, OnIndeterminate};
+use std::sync::Arc;
+
+/// One call, from its first byte to the head of its answer.
+pub(super) async fn call(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
+    match take(&ingest, request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            meters::refused(&refusal);
+            error::of_refusal(&refusal, &ingest.fresh_id())
+        }
+    }
+}
+
+/// Any other method.
+pub(super) async fn not_post(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
+    let said = format!("{} {}", request.method(), request.uri().path());
+    let refusal = Refusal::UnknownOperation(crate::refusal::quoted(&said));
+    meters::refused(&refusal);
+    error::of_refusal(&refusal, &ingest.fresh_id())
+}
+
+async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusal> {
+    if ingest.is_draining() {
+        return Err(Refusal::Stopping);
+    }
+    let (parts, body) = request.into_parts();
+    let target = path::parse(parts.uri.path())?;
+    media::json(&parts.headers, media::Unnamed::IsJson)?;
+    let said = headers::read(&parts.headers)?;
+    let body = body::read(&parts.headers, body, ingest.config.server.max_body_bytes).await?;
+    let submission = Submission {
+        tenant: crate::tenant::of_request(&parts.headers),
+        model: target.model,
+        operation: target.operation,
+        body,
+        door: Door::Sync,
+        priority: said.priority,
+        hint: said.hint,
+        timeout: said.timeout,
+        max_wait: said.max_wait,
+        key: said.key,
+        headers: said.upstream,
+        on_disconnect: said.on_disconnect,
+        on_indeterminate: OnIndeterminate::Retry,
+    };
+    match ingest.call(submission).await? {
+        Entry::Over(row) => Ok(answer::of_row(ingest, &row, None).await),
+        Entry::Open(line) => wait(ingest, *line).await,
+    }
+}
+
+async fn wait(ingest: &Arc<Ingest>, mut line: Line) -> Result<Response, Refusal> {
+    Ok(match line.first_word().await? {
+        Word::Frame(first) => stream::begin(line, first),
+        Word::Ended(ended) => answer::of_row(ingest, &ended.request, ended.result.clone()).await,
+        Word::Over(row) => answer::of_row(ingest, &row, None).await,
+        Word::Limit => error::of_limit(&line),
+    })
+}

@@ -1,0 +1,107 @@
+//! The job API: `POST /v1/jobs` answers 202 once the job is durable; `DELETE /v1/jobs/{id}` calls it off.
+
+mod problem;
+mod status;
+
+use super::{body, media};
+use crate::ingest::Ingest;
+use crate::job::JobForm;
+use crate::refusal::Refusal;
+use crate::{meters, priority, spans, tenant};
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use http::HeaderMap;
+use smoother_core::RequestId;
+use smoother_core::ports::ChangeError;
+use std::sync::Arc;
+
+/// `POST /v1/jobs`.
+pub(super) async fn submit(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
+    answered(accept(&ingest, request).await)
+}
+
+/// `DELETE /v1/jobs/{id}`.
+pub(super) async fn cancel(
+    State(ingest): State<Arc<Ingest>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    answered(call_off(&ingest, &id, &headers).await)
+}
+
+fn answered(result: Result<Response, Refusal>) -> Response {
+    result.unwrap_or_else(|refusal| {
+        meters::refused(&refusal);
+        problem::of_refusal(&refusal)
+    })
+}
+
+async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusal> {
+    if ingest.is_draining() {
+        return Err(Refusal::Stopping);
+    }
+    let (parts, body) = request.into_parts();
+    media::json(&parts.headers, media::Unnamed::IsRefused)?;
+    let body = body::read(&parts.headers, body, ingest.config.server.max_body_bytes).await?;
+    let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;
+    let accepted = ingest
+        .submit(form.submission(tenant::of_request(&parts.headers))?)
+        .await?;
+    Ok(status::accepted(ingest, &accepted).await)
+}
+
+/// Headers say the same as fields; where both speak they must agree.
+fn with_headers(mut form: JobForm, headers: &HeaderMap) -> Result<JobForm, Refusal> {
+    if let Some(word) = text(headers, "x-smoother-priority")? {
+        let said = priority::parse("x-smoother-priority", word)?;
+        agree("priority", &mut form.priority, said)?;
+    }
+    for (name, field, span) in [
+        ("x-smoother-timeout-ms", "timeout_ms", &mut form.timeout),
+        ("x-smoother-max-wait-ms", "max_wait_ms", &mut form.max_wait),
+    ] {
+        if let Some(word) = text(headers, name)? {
+            agree(field, span, spans::parse(name, word, spans::LONGEST_JOB)?)?;
+        }
+    }
+    if let Some(key) = text(headers, "idempotency-key")? {
+        agree("idempotency_key", &mut form.key, key.to_owned())?;
+    }
+    Ok(form)
+}
+
+fn agree<T: PartialEq>(field: &str, had: &mut Option<T>, said: T) -> Result<(), Refusal> {
+    if had.as_ref().is_some_and(|had| *had != said) {
+        return Err(Refusal::invalid(format!(
+            "{field} and its header differ; give one of them."
+        )));
+    }
+    *had = Some(said);
+    Ok(())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let Some(value) = headers.get(name) else {
+        return Ok(None);
+    };
+    value.to_str().map(Some).map_err(|_| {
+        Refusal::invalid(format!(
+            "The header {name} holds characters outside printable ASCII."
+        ))
+    })
+}
+
+async fn call_off(ingest: &Arc<Ingest>, id: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
+    let id: RequestId = id.parse()?;
+    let row = ingest.ports.store.get(id).await?;
+    // Another tenant's job is none that this caller could know of.
+    if row.is_none_or(|row| row.tenant != tenant::of_request(headers)) {
+        return Err(Refusal::UnknownJob(id));
+    }
+    match ingest.cancel(id).await {
+        Ok(row) => Ok(status::cancelled(&row)),
+        Err(ChangeError::NotFound(id)) => Err(Refusal::UnknownJob(id)),
+        Err(ChangeError::Store(error)) => Err(error.into()),
+        Err(ChangeError::Refused(why)) => Err(Refusal::invalid(why.to_string())),
+    }
+}

@@ -1,0 +1,24 @@
+//! The doors that speak HTTP: they parse and render, and decide nothing.
+
+mod bedrock;
+mod body;
+mod jobs;
+mod media;
+
+use crate::ingest::Ingest;
+use axum::Router;
+use axum::routing::{delete, post};
+use std::sync::Arc;
+
+impl Ingest {
+    /// `POST /model/{id}/{operation}`, `POST /v1/jobs` and `DELETE /v1/jobs/{id}`, to be merged with the other
+    /// stages' routes.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            // Ids hold colons and, in ARNs, slashes, encoded or not: the handler splits the raw path itself.
+            .route("/model/{*rest}", post(bedrock::call).fallback(bedrock::not_post))
+            .route("/v1/jobs", post(jobs::submit))
+            .route("/v1/jobs/{id}", delete(jobs::cancel))
+            .with_state(Arc::clone(self))
+    }
+}

@@ -1,0 +1,72 @@
+//! The estimate of a request's cost, and what settled calls have taught about it.
+
+use crate::body::Facts;
+use smoother_core::config::LaneConfig;
+use smoother_core::estimate::{Corrector, ErrorStats, Outputs};
+use smoother_core::{Estimate, ModelId, Request, TenantId, Timestamp, Tokens, Usage};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Learned state, shared by all doors of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Learned(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    inputs: Corrector,
+    outputs: Outputs,
+}
+
+impl Learned {
+    /// What a request is expected to cost.
+    pub(crate) fn estimate(
+        &self,
+        model: &ModelId,
+        tenant: &TenantId,
+        facts: &Facts,
+        lane: &LaneConfig,
+    ) -> Estimate {
+        let max_output = match facts.max_output {
+            _ if facts.no_output => Tokens::ZERO,
+            Some(asked) => Tokens::new(asked),
+            None => Tokens::new(lane.max_output_tokens),
+        };
+        let state = self.state();
+        let input = state.inputs.correct(model, facts.meter.tokens());
+        let expected = state.outputs.expected(model, tenant, max_output);
+        drop(state);
+        // What was learned may make a request wait for more room, but never rule it out.
+        let room = lane.tokens_per_minute.get().saturating_sub(input.get()) / lane.output_burndown.max(1);
+        Estimate {
+            input,
+            max_output,
+            expected_output: expected.min(Tokens::new(room)),
+        }
+    }
+
+    /// Learns from a call that gave a whole answer.
+    pub(crate) fn learn(&self, request: &Request, usage: &Usage, now: Timestamp) {
+        let Estimate {
+            input, max_output, ..
+        } = request.estimate;
+        let mut state = self.state();
+        state.inputs.observe(
+            &request.model,
+            input,
+            request.arrived_at,
+            usage.whole_input(),
+            now,
+        );
+        state
+            .outputs
+            .observe(&request.model, &request.tenant, max_output, usage.output);
+    }
+
+    pub(crate) fn errors(&self) -> ErrorStats {
+        self.state().inputs.errors()
+    }
+
+    /// Every update leaves the state whole, so a panic elsewhere does not make it unusable.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,131 @@
+//! From a submission to a row: validate, route, estimate. No I/O.
+
+use crate::body;
+use crate::ingest::Ingest;
+use crate::priority;
+use crate::refusal::Refusal;
+use crate::submission::Submission;
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use smoother_core::config::LaneConfig;
+use smoother_core::ledger::fits;
+use smoother_core::{
+    CallNo, Door, Estimate, OnDisconnect, Operation, Request, RequestId, Rev, State, Tokens,
+};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A row that may be stored, with what goes with it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) request: Request,
+    pub(crate) body: Bytes,
+    pub(crate) key: crate::key::Key,
+    pub(crate) burndown: u64,
+}
+
+impl Ingest {
+    /// Checks a submission and makes its row.
+    pub(crate) fn prepare(&self, from: Submission) -> Result<Prepared, Refusal> {
+        if self.is_draining() {
+            return Err(Refusal::Stopping);
+        }
+        let (model, lane) = self.routes.find(&from.model)?;
+        let facts = body::read(from.operation, &from.model, &from.body)?;
+        let most = lane.max_output_tokens;
+        if let Some(asked) = facts.max_output.filter(|asked| *asked > most) {
+            return Err(Refusal::invalid(format!(
+                "The maximum tokens you requested exceeds the model limit of {most}. {} is {asked}; try again with \
+                 a maximum tokens value of {most} or lower.",
+                facts.max_output_field
+            )));
+        }
+        let settings = self.config.tenant(&from.tenant);
+        let hint = facts.hint.or(from.hint);
+        let priority = priority::choose(from.priority, hint, &from.tenant, &settings)?;
+        let estimate = self.learned.estimate(model, &from.tenant, &facts, lane);
+        can_fit(lane, &estimate, facts.max_output.is_none())?;
+        let now = self.ports.clock.now();
+        let id = from
+            .key
+            .id(&from.tenant, 0)
+            .unwrap_or_else(|| RequestId::fresh(now, self.ports.entropy.bytes()));
+        let request = Request {
+            id,
+            lane: lane.id.clone(),
+            model: model.clone(),
+            operation: from.operation,
+            priority,
+            door: from.door,
+            state: State::Queued,
+            rev: Rev::FIRST,
+            arrived_at: now,
+            deadline: from.timeout.map(|span| now + span),
+            latest_start: from.max_wait.map(|span| now + span),
+            body_hash: hash(from.operation, &from.model, &from.body),
+            body_bytes: from.body.len() as u64,
+            estimate,
+            headers: from.headers,
+            on_disconnect: match from.door {
+                Door::Sync => from.on_disconnect,
+                Door::Job => OnDisconnect::Finish,
+            },
+            on_indeterminate: from.on_indeterminate,
+            tenant: from.tenant,
+            tries: 0,
+            call: CallNo::NONE,
+            calls_made: 0,
+            reserved: Tokens::ZERO,
+            start_by: None,
+            not_before: None,
+            released_at: None,
+            started_at: None,
+            first_output_at: None,
+            ended_at: None,
+            throttles: BTreeMap::new(),
+            last_error: None,
+            outcome: None,
+        };
+        Ok(Prepared {
+            request,
+            body: from.body,
+            key: from.key,
+            burndown: lane.output_burndown,
+        })
+    }
+}
+
+fn can_fit(lane: &Arc<LaneConfig>, estimate: &Estimate, unset: bool) -> Result<(), Refusal> {
+    let reserve = estimate.reserve(lane.output_burndown);
+    let Err(never) = fits(lane, reserve) else {
+        return Ok(());
+    };
+    let quota = match never.limit() {
+        "tokens_per_day" => lane.tokens_per_day.map_or(0, |limit| limit.get()),
+        _ => lane.tokens_per_minute.get(),
+    };
+    Err(Refusal::NeverFits {
+        lane: lane.id.clone(),
+        limit: never.limit(),
+        quota,
+        reserve,
+        input: estimate.input.get(),
+        max_output: estimate.max_output.get(),
+        unset: if unset {
+            ", the model's maximum as none is set"
+        } else {
+            ""
+        },
+    })
+}
+
+/// What the same key must come with: operation, model and body, each ended so that none runs into the next.
+fn hash(operation: Operation, model: &str, body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(operation.as_str());
+    hash.update([0]);
+    hash.update(model);
+    hash.update([0]);
+    hash.update(body);
+    hash.finalize().into()
+}

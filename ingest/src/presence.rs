@@ -1,0 +1,133 @@
+//! A caller on the line, and what follows when it goes away.
+//!
+//! An SDK that times out closes its connection and sends the call again. So a request whose last reader has gone
+//! is cancelled only after a grace in which the next attempt may join it; at once where no attempt can come.
+
+use crate::ingest::Ingest;
+use smoother_core::ports::{Reader, Update};
+use smoother_core::{Door, Millis, OnDisconnect, Request, RequestId};
+use std::fmt;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// One caller's reading of a request. Dropping it before the end was read is the caller's going away.
+pub(crate) struct Presence {
+    ingest: Arc<Ingest>,
+    id: RequestId,
+    /// How long to wait for the caller; `None` where the request is finished without it.
+    grace: Option<Millis>,
+    reader: Option<Box<dyn Reader>>,
+    /// Whether this is the first caller of a request not known to have ended.
+    first: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing was written yet.
+    Before,
+    /// The request is on its way to its end.
+    During,
+    /// It has ended, or goes on without this caller.
+    After,
+}
+
+impl fmt::Debug for Presence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presence")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Presence {
+    /// Begins reading; what is published from now on will be seen.
+    pub(crate) fn new(ingest: &Arc<Ingest>, request: &Request, may_come_back: bool) -> Self {
+        let cancels = request.door == Door::Sync && request.on_disconnect == OnDisconnect::Cancel;
+        let grace = if may_come_back {
+            ingest.config.server.disconnect_grace
+        } else {
+            Millis::ZERO
+        };
+        Self {
+            ingest: Arc::clone(ingest),
+            id: request.id,
+            grace: cancels.then_some(grace),
+            reader: Some(ingest.ports.live.subscribe(request.id)),
+            first: ingest.enter(request.id),
+            stage: Stage::Before,
+        }
+    }
+
+    /// Whether no other caller of the same request is known.
+    pub(crate) const fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// The request is being stored, or is stored: from now on, going away has consequences.
+    pub(crate) const fn begin(&mut self) {
+        self.stage = Stage::During;
+    }
+
+    /// The next update; `None` after the end.
+    pub(crate) async fn next(&mut self) -> Option<Update> {
+        let update = self.reader.as_mut()?.next().await;
+        if matches!(update, None | Some(Update::Ended(_))) {
+            self.over();
+        }
+        update
+    }
+
+    /// Nothing is to be done when this is dropped: the request has ended, was never stored, or is left to the
+    /// next process.
+    pub(crate) fn over(&mut self) {
+        self.stage = Stage::After;
+        self.ingest.leave(self.id);
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        // First the reader, so that whoever counts readers no longer counts this one.
+        self.reader = None;
+        match self.stage {
+            Stage::Before if self.first => self.ingest.leave(self.id),
+            Stage::During => self.ingest.caller_gone(self.id, self.grace),
+            Stage::Before | Stage::After => {}
+        }
+    }
+}
+
+impl Ingest {
+    /// Waits for the caller of a request that a former process was serving: for a synchronous request found open
+    /// at the start, as if its caller had gone away just now.
+    pub fn await_return(self: &Arc<Self>, request: &Request) {
+        if request.door == Door::Sync && request.on_disconnect == OnDisconnect::Cancel {
+            self.caller_gone(request.id, Some(self.config.server.disconnect_grace));
+        }
+    }
+
+    fn caller_gone(self: &Arc<Self>, id: RequestId, grace: Option<Millis>) {
+        let (Some(grace), Ok(runtime)) = (grace, Handle::try_current()) else {
+            self.leave(id);
+            return;
+        };
+        let ingest = Arc::clone(self);
+        let wait = async move {
+            tokio::select! {
+                biased;
+                // The next process waits for the caller.
+                () = ingest.draining.cancelled() => return,
+                () = tokio::time::sleep(grace.into()) => {}
+            }
+            if ingest.ports.live.readers(id) > 0 {
+                return;
+            }
+            ingest.leave(id);
+            if let Err(error) = ingest.cancel(id).await {
+                tracing::warn!(request = %id, %error, "a request whose caller went away could not be cancelled");
+            }
+        };
+        self.tasks.spawn_on(wait, &runtime);
+    }
+}

@@ -1,0 +1,183 @@
+//! Why something was not accepted at the door: what was wrong, which limit, and when to come back.
+//!
+//! The doors render these in their own shapes; nothing here knows of HTTP beyond the status it amounts to.
+
+use smoother_core::ports::{QueueError, StoreError};
+use smoother_core::{IdError, LaneId, Millis, Priority, RequestId, TenantId, Tokens};
+
+/// A submission or a request about one that was turned away. Nothing was stored for it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The body is not what its content type says.
+    #[error("Malformed input request: {0}; please reformat your input and try again.")]
+    Malformed(String),
+    /// A field or header has a value outside what is allowed.
+    #[error("{0}")]
+    Invalid(String),
+    /// No lane serves the model.
+    #[error(
+        "The provided model identifier is invalid. No lane serves {model:?}; the lanes serve: {known}. \
+         Name one of these, or add the model to a lane in smoother.toml."
+    )]
+    UnknownModel {
+        /// What was asked for, cut to a printable length.
+        model: String,
+        /// Each lane with its models.
+        known: String,
+    },
+    /// The lane's quota is smaller than the request's reserve.
+    #[error(
+        "This request can never fit lane {lane}: it reserves {reserve} (input about {input}, max_tokens \
+         {max_output}{unset}), and the lane's {limit} is {quota}. Lower max_tokens or shorten the input."
+    )]
+    NeverFits {
+        /// Which lane.
+        lane: LaneId,
+        /// The configuration key of the limit.
+        limit: &'static str,
+        /// Its value.
+        quota: u64,
+        /// What the request would reserve.
+        reserve: Tokens,
+        /// The estimated input, in tokens.
+        input: u64,
+        /// The output it may produce, in tokens.
+        max_output: u64,
+        /// Says so where the caller set no maximum; else empty.
+        unset: &'static str,
+    },
+    /// A priority above the tenant's highest was asked for.
+    #[error(
+        "Priority {asked} is above the highest of tenant {tenant}, which is {highest}; ask for {highest} or lower, \
+         or raise highest_priority of the tenant."
+    )]
+    PriorityTooHigh {
+        /// What was asked for.
+        asked: Priority,
+        /// The best allowed.
+        highest: Priority,
+        /// Whose limit it is.
+        tenant: TenantId,
+    },
+    /// The idempotency key was used for something else.
+    #[error(
+        "The idempotency key was used before with another operation, model or body, by job {0}; use a new key for \
+         a new request."
+    )]
+    Conflict(RequestId),
+    /// The body is larger than the server takes.
+    #[error("The body is larger than max_body_bytes = {limit}; send a smaller one.")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The body came too slowly.
+    #[error("The body did not arrive in time: {0}; send it again without pausing.")]
+    SlowBody(&'static str),
+    /// The connection ended inside the body.
+    #[error("The body ended before it was complete; send it again.")]
+    CutOff,
+    /// The body is of a kind that is not read here.
+    #[error("Content type {found:?} is not supported; send application/json.")]
+    MediaType {
+        /// What the header said, cut to a printable length.
+        found: String,
+    },
+    /// The path names no operation.
+    #[error("The requested operation does not exist: {0}")]
+    UnknownOperation(String),
+    /// No such job, or not this tenant's.
+    #[error("No job has the id {0}; it may have been deleted after its retention.")]
+    UnknownJob(RequestId),
+    /// The job id in the path is none.
+    #[error("{0}")]
+    JobId(#[from] IdError),
+    /// The store could not take it.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The lane's queue could not take it.
+    #[error("{0}")]
+    Lane(#[from] QueueError),
+    /// The process is shutting down.
+    #[error("The smoother is stopping and admits nothing more; send again to the next one.")]
+    Stopping,
+}
+
+impl Refusal {
+    /// A mistake in one field or header.
+    pub(crate) fn invalid(what: impl Into<String>) -> Self {
+        Self::Invalid(what.into())
+    }
+
+    /// One word: the metric's label and the last part of the problem type.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::Invalid(_) => "invalid",
+            Self::UnknownModel { .. } => "unknown-model",
+            Self::NeverFits { .. } => "never-fits",
+            Self::PriorityTooHigh { .. } => "priority-too-high",
+            Self::Conflict(_) => "idempotency-conflict",
+            Self::TooLarge { .. } => "too-large",
+            Self::SlowBody(_) => "slow-body",
+            Self::CutOff => "cut-off",
+            Self::MediaType { .. } => "media-type",
+            Self::UnknownOperation(_) => "unknown-operation",
+            Self::UnknownJob(_) => "unknown-job",
+            Self::JobId(_) => "job-id",
+            Self::Store(StoreError::Full(_)) => "store-full",
+            Self::Store(_) => "store",
+            Self::Lane(_) => "lane",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// The HTTP status it amounts to.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Malformed(_)
+            | Self::Invalid(_)
+            | Self::UnknownModel { .. }
+            | Self::NeverFits { .. }
+            | Self::PriorityTooHigh { .. }
+            | Self::CutOff
+            | Self::JobId(_) => 400,
+            Self::UnknownJob(_) | Self::UnknownOperation(_) => 404,
+            Self::SlowBody(_) => 408,
+            Self::Conflict(_) => 409,
+            Self::TooLarge { .. } => 413,
+            Self::MediaType { .. } => 415,
+            Self::Store(StoreError::Full(_)) => 507,
+            Self::Store(StoreError::Damaged(_)) => 500,
+            Self::Store(_) | Self::Lane(_) | Self::Stopping => 503,
+        }
+    }
+
+    /// When sending the same again may be answered differently; `None` where it never will.
+    pub const fn retry_after(&self) -> Option<Millis> {
+        match self {
+            Self::Store(StoreError::Damaged(_)) => None,
+            Self::Store(StoreError::Full(_)) => Some(Millis::from_secs(30)),
+            Self::Store(_) | Self::Lane(_) | Self::Stopping => Some(Millis::from_secs(1)),
+            _ => None,
+        }
+    }
+
+    /// The configured limit that refused it: key and value.
+    pub const fn limit(&self) -> Option<(&'static str, u64)> {
+        match self {
+            Self::NeverFits { limit, quota, .. } => Some((limit, *quota)),
+            Self::TooLarge { limit } => Some(("max_body_bytes", *limit)),
+            _ => None,
+        }
+    }
+}
+
+/// Text of a caller, short enough to be quoted back.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut short: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
