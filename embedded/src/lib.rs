@@ -1,1 +1,26 @@
 //! The other ports on one machine: SQLite, files, channels.
+//!
+//! | port | adapter |
+//! |---|---|
+//! | `Store`, `Outbox`, `Payloads` | [`SqliteStore`] |
+//! | `Live` | [`Hub`] |
+//! | `LaneQueue` | [`LaneChannels`] |
+//! | `Dispatch` | [`DispatchChannel`] |
+//! | `Clock`, `Entropy` | [`SystemClock`], [`OsEntropy`] |
+
+mod ambient;
+mod channels;
+mod hub;
+mod sqlite;
+
+pub use ambient::{OsEntropy, SystemClock};
+pub use channels::{DispatchChannel, LaneChannels};
+pub use hub::Hub;
+pub use sqlite::{Durability, OpenError, OpenOptions, Opened, SqliteStore};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, also after a panic elsewhere: every critical section here leaves its data whole at each step.
+fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,3 @@
+//! The hub, as readers and runners see it.
+
+use super::*;

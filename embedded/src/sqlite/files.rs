@@ -1,0 +1,170 @@
+//! Payloads too large for a row: one file each, durable before any row names it.
+//!
+//! A file is written under `payloads/tmp`, synced, renamed into place, and its directory synced. Its name
+//! carries the request, the kind, a number that makes it unique, and the CRC-32 of what is in it; the name is
+//! the key that the row holds. Files that no row names (a crash between the two, a refused duplicate) are
+//! removed at the next start.
+
+use super::failure::of_io;
+use super::ownership::make_private;
+use bytes::Bytes;
+use smoother_core::RequestId;
+use smoother_core::ports::{PayloadKind, StoreError};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The directory of payload files.
+#[derive(Debug)]
+pub(super) struct PayloadFiles {
+    root: PathBuf,
+    next: AtomicU64,
+}
+
+impl PayloadFiles {
+    /// Makes the directory ready and removes what was being written when the last process ended.
+    /// `unique` must be larger than at any earlier start.
+    pub fn open(data_dir: &Path, unique: u64) -> io::Result<Self> {
+        let root = data_dir.join("payloads");
+        let tmp = root.join("tmp");
+        make_private(&tmp)?;
+        for left in fs::read_dir(&tmp)? {
+            fs::remove_file(left?.path())?;
+        }
+        sync_dir(data_dir)?;
+        Ok(Self {
+            root,
+            next: AtomicU64::new(unique),
+        })
+    }
+
+    /// Writes a payload; once this returns, the key may be stored. Blocks.
+    pub fn write(&self, id: RequestId, kind: PayloadKind, payload: &[u8]) -> Result<String, StoreError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let sum = crc32fast::hash(payload);
+        let name = format!("{id}.{}.{number:x}.{sum:08x}", word(kind));
+        // The last digits of an id are random for every kind of id: they spread the files evenly.
+        let shard = format!("{:02x}", id.as_bytes()[15]);
+        self.place(&shard, &name, payload)
+            .map_err(|error| of_io("a payload file", &error))?;
+        Ok(format!("{shard}/{name}"))
+    }
+
+    fn place(&self, shard: &str, name: &str, payload: &[u8]) -> io::Result<()> {
+        let tmp = self.root.join("tmp").join(name);
+        let dir = self.root.join(shard);
+        let written = (|| {
+            let mut file = File::create_new(&tmp)?;
+            file.write_all(payload)?;
+            file.sync_all()?;
+            if !dir.is_dir() {
+                make_private(&dir)?;
+                sync_dir(&self.root)?;
+            }
+            fs::rename(&tmp, dir.join(name))?;
+            sync_dir(&dir)
+        })();
+        if written.is_err() {
+            // It may not be there; the next start removes it otherwise.
+            let _ = fs::remove_file(&tmp);
+        }
+        written
+    }
+
+    /// Reads a payload back. Blocks.
+    pub fn read(&self, key: &str) -> Result<Bytes, StoreError> {
+        let payload = fs::read(self.root.join(key)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::Damaged(format!("the payload file {key} is missing")),
+            _ => of_io("a payload file", &error),
+        })?;
+        let sum = format!("{:08x}", crc32fast::hash(&payload));
+        if key.rsplit('.').next() != Some(sum.as_str()) {
+            return Err(StoreError::Damaged(format!(
+                "the payload file {key} does not match its checksum"
+            )));
+        }
+        Ok(payload.into())
+    }
+
+    /// Removes a file that no row names (any more). Blocks.
+    pub fn remove(&self, key: &str) {
+        match fs::remove_file(self.root.join(key)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(key, %error, "a payload file could not be removed"),
+        }
+    }
+
+    /// The keys of the files there are.
+    pub fn keys(&self) -> io::Result<Vec<String>> {
+        let mut keys = Vec::new();
+        for shard in fs::read_dir(&self.root)? {
+            let shard = shard?.file_name();
+            if shard == "tmp" {
+                continue;
+            }
+            for file in fs::read_dir(self.root.join(&shard))? {
+                let name = file?.file_name();
+                keys.push(format!("{}/{}", shard.to_string_lossy(), name.to_string_lossy()));
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// Which request and payload a key belongs to, if it is one of ours.
+pub(super) fn owner(key: &str) -> Option<(RequestId, PayloadKind)> {
+    let name = key.split_once('/')?.1;
+    let mut parts = name.split('.');
+    let id = parts.next()?.parse().ok()?;
+    let kind = match parts.next()? {
+        "body" => PayloadKind::Body,
+        "result" => PayloadKind::Result,
+        _ => return None,
+    };
+    Some((id, kind))
+}
+
+const fn word(kind: PayloadKind) -> &'static str {
+    match kind {
+        PayloadKind::Body => "body",
+        PayloadKind::Result => "result",
+    }
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_comes_back_and_damage_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = PayloadFiles::open(dir.path(), 1).unwrap();
+        let id = RequestId::from_bytes([3; 16]);
+        let key = files.write(id, PayloadKind::Result, b"an answer").unwrap();
+        assert_eq!(files.read(&key).unwrap(), "an answer");
+        assert_eq!(owner(&key), Some((id, PayloadKind::Result)));
+        assert_eq!(files.keys().unwrap(), [key.clone()]);
+
+        fs::write(dir.path().join("payloads").join(&key), b"an Answer").unwrap();
+        assert!(matches!(files.read(&key), Err(StoreError::Damaged(_))));
+        files.remove(&key);
+        assert!(matches!(files.read(&key), Err(StoreError::Damaged(_))));
+        assert!(files.keys().unwrap().is_empty());
+    }
+
+    #[test]
+    fn half_written_files_go_at_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(PayloadFiles::open(dir.path(), 1).unwrap());
+        let left = dir.path().join("payloads/tmp/left");
+        fs::write(&left, b"half").unwrap();
+        PayloadFiles::open(dir.path(), 2).unwrap();
+        assert!(!left.exists());
+    }
+}

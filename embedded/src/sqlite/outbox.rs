@@ -1,0 +1,41 @@
+//! The port `Outbox`.
+
+use super::SqliteStore;
+use super::queries;
+use super::tail::Found;
+use super::writer::Op;
+use smoother_core::ports::{BoxFuture, Outbox, OutboxEntry, Pending, StoreError};
+
+impl Outbox for SqliteStore {
+    fn next(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<OutboxEntry>, StoreError>> {
+        Box::pin(async move {
+            let tail = &self.shared.tail;
+            let mut fatal = self.shared.fate.watch();
+            let mut searched = 0;
+            loop {
+                // Listening comes first, so that an entry between the look and the wait is not missed.
+                let mut grown = std::pin::pin!(tail.grown());
+                grown.as_mut().enable();
+                match tail.look(after, limit.max(1), searched) {
+                    Found::Entries(entries) => return Ok(entries),
+                    Found::InDatabase(last) => {
+                        let query = move |conn: &_| queries::outbox(conn, after, last, limit.max(1));
+                        let entries = self.shared.readers.read(query).await?;
+                        if !entries.is_empty() {
+                            return Ok(entries);
+                        }
+                        searched = last;
+                    }
+                    Found::Nothing => tokio::select! {
+                        () = grown => {}
+                        why = &mut fatal => return Err(why),
+                    },
+                }
+            }
+        })
+    }
+
+    fn told(&self, seq: u64) -> Pending<Result<(), StoreError>> {
+        self.begin(|reply| Op::Told { seq, reply })
+    }
+}

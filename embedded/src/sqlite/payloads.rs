@@ -1,0 +1,60 @@
+//! The port `Payloads`.
+
+use super::SqliteStore;
+use super::queries;
+use bytes::Bytes;
+use smoother_core::RequestId;
+use smoother_core::ports::{BoxFuture, PayloadKind, PayloadRef, Payloads, StoreError};
+use std::future::ready;
+use std::sync::Arc;
+
+impl Payloads for SqliteStore {
+    fn keep(
+        &self,
+        id: RequestId,
+        kind: PayloadKind,
+        payload: Bytes,
+    ) -> BoxFuture<'_, Result<PayloadRef, StoreError>> {
+        if payload.len() <= self.inline_limit {
+            return Box::pin(ready(Ok(PayloadRef::Inline(payload))));
+        }
+        let files = Arc::clone(&self.shared.files);
+        Box::pin(blocking(move || {
+            let key = files.write(id, kind, &payload)?;
+            let bytes = payload.len() as u64;
+            Ok(PayloadRef::Held { key, bytes })
+        }))
+    }
+
+    fn fetch(&self, id: RequestId, kind: PayloadKind) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        Box::pin(async move {
+            let found = match self.shared.bodies.get(id, kind) {
+                Some(payload) => Some(payload),
+                None => {
+                    self.settled(Some(id)).await?;
+                    let query = move |conn: &_| queries::payload(conn, id, kind);
+                    self.shared.readers.read(query).await?
+                }
+            };
+            match found {
+                None => Ok(None),
+                Some(PayloadRef::Inline(bytes)) => Ok(Some(bytes)),
+                Some(PayloadRef::Held { key, .. }) => {
+                    let files = Arc::clone(&self.shared.files);
+                    blocking(move || files.read(&key)).await.map(Some)
+                }
+            }
+        })
+    }
+}
+
+/// File work, on the runtime's blocking threads.
+async fn blocking<T, F>(work: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, StoreError> + Send + 'static,
+{
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| StoreError::Failed(format!("a payload file was not finished: {error}")))?
+}

@@ -1,0 +1,196 @@
+//! The reads that the ports ask for.
+
+use super::failure::of_sqlite;
+use super::place::{from_cursor, to_cursor};
+use super::rows::{self, get, sum_of};
+use super::schema::ROW_VERSION;
+use bytes::Bytes;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
+use smoother_core::lifecycle::State;
+use smoother_core::ports::{ListFilter, ListPage, OutboxEntry, PayloadKind, PayloadRef, StoreError};
+use smoother_core::{Call, Request, RequestId};
+
+/// Rows that one page of a listing looks at before it is given out short, with a cursor to go on.
+const LOOKED_AT: usize = 20_000;
+
+/// A row and its place.
+pub(super) fn request(conn: &Connection, id: RequestId) -> Result<Option<(i64, Request)>, StoreError> {
+    let sql = "SELECT place, v, sum, data FROM requests WHERE id = ?1";
+    one(conn, sql, id, |row| Ok((get(row, 0)?, rows::request(row, 1)?)))
+}
+
+/// A request's calls, by number.
+pub(super) fn calls(conn: &Connection, id: RequestId) -> Result<Vec<Call>, StoreError> {
+    let sql = "SELECT c.v, c.sum, c.data FROM calls c JOIN requests r ON r.place = c.place
+               WHERE r.id = ?1 ORDER BY c.number";
+    all(conn, sql, [Value::Blob(id.as_bytes().to_vec())], |row| {
+        rows::call(row, 0)
+    })
+}
+
+/// One call of the request at `place`.
+pub(super) fn call(conn: &Connection, place: i64, number: u32) -> Result<Option<Call>, StoreError> {
+    let sql = "SELECT v, sum, data FROM calls WHERE place = ?1 AND number = ?2";
+    let found = all(conn, sql, [Value::from(place), Value::from(number)], |row| {
+        rows::call(row, 0)
+    })?;
+    Ok(found.into_iter().next())
+}
+
+/// A payload: its bytes, or the file they are in.
+pub(super) fn payload(
+    conn: &Connection,
+    id: RequestId,
+    kind: PayloadKind,
+) -> Result<Option<PayloadRef>, StoreError> {
+    let sql = match kind {
+        PayloadKind::Body => {
+            "SELECT p.v, p.sum, p.data, p.file FROM bodies p JOIN requests r ON r.place = p.place WHERE r.id = ?1"
+        }
+        PayloadKind::Result => {
+            "SELECT p.v, p.sum, p.data, p.file FROM results p JOIN requests r ON r.place = p.place WHERE r.id = ?1"
+        }
+    };
+    one(conn, sql, id, payload_row)
+}
+
+fn payload_row(row: &Row<'_>) -> Result<PayloadRef, StoreError> {
+    let v: i64 = get(row, 0)?;
+    if v != ROW_VERSION {
+        return Err(StoreError::Damaged(format!(
+            "a payload row has version {v}, this smoother writes {ROW_VERSION}"
+        )));
+    }
+    if let Some(key) = get::<Option<String>>(row, 3)? {
+        return Ok(PayloadRef::Held { key, bytes: 0 });
+    }
+    let sum: Option<i64> = get(row, 1)?;
+    let data: Vec<u8> = get(row, 2)?;
+    if sum != Some(sum_of(&data)) {
+        return Err(StoreError::Damaged(
+            "a payload does not match its checksum".to_owned(),
+        ));
+    }
+    Ok(PayloadRef::Inline(Bytes::from(data)))
+}
+
+/// Entries of the outbox after `after`, up to `last`.
+pub(super) fn outbox(
+    conn: &Connection,
+    after: u64,
+    last: u64,
+    limit: usize,
+) -> Result<Vec<OutboxEntry>, StoreError> {
+    let sql = "SELECT o.seq, r.v, r.sum, r.data FROM outbox o JOIN requests r ON r.place = o.place
+               WHERE o.seq > ?1 AND o.seq <= ?2 ORDER BY o.seq LIMIT ?3";
+    let bounds = [after, last, limit as u64].map(|bound| Value::from(rows::signed(bound)));
+    all(conn, sql, bounds, |row| {
+        Ok(OutboxEntry {
+            seq: get::<i64>(row, 0)?.unsigned_abs(),
+            request: rows::request(row, 1)?,
+        })
+    })
+}
+
+/// One page of a listing, newest arrival first.
+pub(super) fn list(
+    conn: &Connection,
+    filter: &ListFilter,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<ListPage, StoreError> {
+    let before = match cursor {
+        Some(text) => from_cursor(text).ok_or_else(|| {
+            StoreError::Failed(format!(
+                "{text:?} is no cursor; give back the one a listing ended with"
+            ))
+        })?,
+        None => i64::MAX,
+    };
+    let (sql, values) = listing(filter, before);
+    let mut statement = conn.prepare_cached(&sql).map_err(|error| of_sqlite(&error))?;
+    let mut found = statement
+        .query(params_from_iter(values))
+        .map_err(|error| of_sqlite(&error))?;
+    let wanted: Vec<i64> = filter.states.iter().map(|s| rows::state_number(*s)).collect();
+    let mut page = ListPage::default();
+    let (mut looked_at, mut last) = (0, before);
+    while let Some(row) = found.next().map_err(|error| of_sqlite(&error))? {
+        let lane_fits = match &filter.lane {
+            Some(lane) => get::<String>(row, 2)? == lane.as_str(),
+            None => true,
+        };
+        let fits = lane_fits && (wanted.is_empty() || wanted.contains(&get(row, 1)?));
+        if looked_at == LOOKED_AT || (fits && page.requests.len() == limit) {
+            page.next = Some(to_cursor(last));
+            break;
+        }
+        looked_at += 1;
+        last = get(row, 0)?;
+        if fits {
+            page.requests.push(rows::request(row, 3)?);
+        }
+    }
+    Ok(page)
+}
+
+/// The rows to look at: by the index of open rows where only those of one lane are wanted, by the tenant's
+/// index where a tenant is, in the order of the table itself otherwise.
+fn listing(filter: &ListFilter, before: i64) -> (String, Vec<Value>) {
+    let columns = "SELECT place, state, lane, v, sum, data FROM requests";
+    let only_open = !filter.states.is_empty() && filter.states.iter().all(|s: &State| !s.is_terminal());
+    let mut values = vec![Value::from(before)];
+    let mut conditions = "place < ?1".to_owned();
+    let index = match (&filter.lane, &filter.tenant) {
+        (Some(lane), tenant) if only_open => {
+            values.push(Value::from(lane.as_str().to_owned()));
+            conditions.push_str(" AND open = 1 AND lane = ?2");
+            if let Some(tenant) = tenant {
+                values.push(Value::from(tenant.as_str().to_owned()));
+                conditions.push_str(" AND tenant = ?3");
+            }
+            "INDEXED BY requests_open"
+        }
+        (_, Some(tenant)) => {
+            values.push(Value::from(tenant.as_str().to_owned()));
+            conditions.push_str(" AND tenant = ?2");
+            "INDEXED BY requests_tenant"
+        }
+        (_, None) => "NOT INDEXED",
+    };
+    let sql = format!("{columns} {index} WHERE {conditions} ORDER BY place DESC");
+    (sql, values)
+}
+
+fn one<T>(
+    conn: &Connection,
+    sql: &str,
+    id: RequestId,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = conn.prepare_cached(sql).map_err(|error| of_sqlite(&error))?;
+    statement
+        .query_row([id.as_bytes().as_slice()], |row| Ok(read(row)))
+        .optional()
+        .map_err(|error| of_sqlite(&error))?
+        .transpose()
+}
+
+/// Every row of a query.
+pub(super) fn all<T>(
+    conn: &Connection,
+    sql: &str,
+    values: impl IntoIterator<Item = Value>,
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = conn.prepare_cached(sql).map_err(|error| of_sqlite(&error))?;
+    let mut found = statement
+        .query(params_from_iter(values))
+        .map_err(|error| of_sqlite(&error))?;
+    let mut read_rows = Vec::new();
+    while let Some(row) = found.next().map_err(|error| of_sqlite(&error))? {
+        read_rows.push(read(row)?);
+    }
+    Ok(read_rows)
+}

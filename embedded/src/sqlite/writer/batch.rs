@@ -1,0 +1,91 @@
+//! What the next commit will hold.
+
+use super::op::{Reply, Urgency};
+use smoother_core::ports::{DayCount, StoreError};
+use smoother_core::{LaneId, RequestId, TenantId};
+use std::collections::HashMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// Requests in one commit at most.
+const MOST_REQUESTS: usize = 1_024;
+/// Payload bytes in one commit at most, except that one payload always fits.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+type Answer = Box<dyn FnOnce(Result<(), &StoreError>) + Send>;
+
+/// Writes that are applied in memory and not yet in the database.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// Requests with changes, in the order of their first.
+    pub dirty: Vec<RequestId>,
+    pub days: HashMap<LaneId, DayCount>,
+    pub tenants: Vec<TenantId>,
+    pub told: Option<u64>,
+    pub bytes: usize,
+    pub writes: usize,
+    /// Payload files that nothing names if the commit succeeds, and if it fails.
+    pub unused: Vec<String>,
+    pub named: Vec<String>,
+    answers: Vec<Answer>,
+    due: Option<Instant>,
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("dirty", &self.dirty.len())
+            .field("answers", &self.answers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Batch {
+    /// One more write, which may wait this long.
+    pub fn note(&mut self, urgency: Urgency) {
+        let due = Instant::now() + urgency.patience();
+        self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
+        self.writes += 1;
+    }
+
+    /// How long the batch may still wait; `None` if it is due.
+    pub fn time_left(&self) -> Option<Duration> {
+        let left = self.due?.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    pub fn is_large(&self) -> bool {
+        self.dirty.len() >= MOST_REQUESTS || self.bytes >= MOST_BYTES
+    }
+
+    /// Whether there is something to write, and not only answers to give.
+    pub fn writes_rows(&self) -> bool {
+        !self.dirty.is_empty() || !self.days.is_empty() || !self.tenants.is_empty() || self.told.is_some()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.answers.is_empty() && !self.writes_rows()
+    }
+
+    /// Gives `outcome` once the batch is durable, or the error that kept it from being so.
+    pub fn answer<T, E>(&mut self, reply: Reply<T, E>, outcome: Result<T, E>)
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.answers.push(Box::new(move |fate| {
+            // Whoever asked may have gone: the write stands all the same.
+            let _ = reply.send(match fate {
+                Ok(()) => outcome,
+                Err(error) => Err(error.clone().into()),
+            });
+        }));
+    }
+
+    /// Tells everybody what became of the batch.
+    pub fn finish(self, fate: Result<(), &StoreError>) {
+        for answer in self.answers {
+            answer(fate);
+        }
+    }
+}

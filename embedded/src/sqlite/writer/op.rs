@@ -1,0 +1,116 @@
+//! What the writer is asked to do.
+
+use smoother_core::call::Settlement;
+use smoother_core::lifecycle::Change;
+use smoother_core::ports::{
+    ChangeError, DayCount, EndReport, Inserted, NewRequest, PayloadRef, Recovered, StoreError,
+};
+use smoother_core::{LaneId, Request, RequestId, Timestamp};
+use std::time::Duration;
+use tokio::sync::oneshot::Sender;
+
+/// Where an outcome goes.
+pub(in crate::sqlite) type Reply<T, E = StoreError> = Sender<Result<T, E>>;
+
+/// One write, or a read that must see every write before it.
+#[derive(Debug)]
+pub(in crate::sqlite) enum Op {
+    Insert {
+        new: Box<NewRequest>,
+        reply: Reply<Inserted>,
+    },
+    Change {
+        id: RequestId,
+        change: Box<Change>,
+        reply: Reply<Request, ChangeError>,
+    },
+    End {
+        id: RequestId,
+        end: Box<End>,
+        reply: Reply<EndReport>,
+    },
+    KeepDay {
+        lane: LaneId,
+        count: DayCount,
+        reply: Reply<()>,
+    },
+    Told {
+        seq: u64,
+        reply: Reply<()>,
+    },
+    Recover {
+        lane: LaneId,
+        since: Timestamp,
+        reply: Reply<Recovered>,
+    },
+    /// Removes some of what ended before; answers where to go on, or `None` when nothing is left.
+    Purge {
+        before: Timestamp,
+        from: i64,
+        reply: Reply<Purged>,
+    },
+    /// Everything before it is durable once it is answered.
+    Barrier {
+        reply: Reply<()>,
+    },
+    /// Commits, tidies up, and ends the thread.
+    Close {
+        reply: Reply<()>,
+    },
+}
+
+/// The end of a call.
+#[derive(Debug)]
+pub(in crate::sqlite) struct End {
+    pub settlement: Settlement,
+    pub change: Option<Change>,
+    pub result: Option<PayloadRef>,
+}
+
+/// What one step of a purge removed.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sqlite) struct Purged {
+    pub requests: u64,
+    pub go_on: Option<i64>,
+}
+
+/// How long a write may wait for others to share its commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sqlite) enum Urgency {
+    /// Somebody outside waits for it: no longer than it takes to empty the queue.
+    Now,
+    /// Something that cannot wait is about to follow: an arrival is followed by its release and its claim, all
+    /// within the hops between three tasks.
+    Soon,
+    /// Under `relaxed` its outcome is out already.
+    Relaxed,
+    /// Nobody waits.
+    Whenever,
+}
+
+impl Urgency {
+    pub const fn patience(self) -> Duration {
+        match self {
+            Self::Now => Duration::ZERO,
+            Self::Soon => Duration::from_micros(300),
+            Self::Relaxed => Duration::from_millis(2),
+            Self::Whenever => Duration::from_millis(10),
+        }
+    }
+
+    /// Of a change, by what comes of it.
+    pub const fn of_change(change: &Change) -> Self {
+        match change {
+            Change::Claim { .. } | Change::Cancel { .. } | Change::Complete { .. } | Change::Fail { .. } => {
+                Self::Now
+            }
+            Change::Queue
+            | Change::Release { .. }
+            | Change::Lapse { .. }
+            | Change::Requeue { .. }
+            | Change::Divert { .. }
+            | Change::Lose { .. }
+            | Change::Expire { .. } => Self::Soon,
+        }
+    }
+}

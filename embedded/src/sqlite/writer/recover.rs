@@ -1,0 +1,117 @@
+//! What a lane needs after a restart.
+
+use super::Writer;
+use super::op::{Reply, Urgency};
+use crate::sqlite::failure::of_sqlite;
+use crate::sqlite::queries::all;
+use crate::sqlite::rows::{self, signed};
+use rusqlite::OptionalExtension;
+use rusqlite::types::Value;
+use smoother_core::call::{CallEnding, Settlement};
+use smoother_core::lifecycle::{Change, State};
+use smoother_core::ports::{ChangeError, DayCount, Recovered, StoreError};
+use smoother_core::{Call, LaneId, Millis, Request, Timestamp, Tokens};
+
+impl Writer {
+    pub(super) fn recover(&mut self, lane: &LaneId, since: Timestamp, reply: Reply<Recovered>) {
+        // The queries below read the database, so it must hold everything.
+        self.commit();
+        let outcome = self.recovered(lane, since);
+        self.batch.note(Urgency::Now);
+        self.batch.answer(reply, outcome);
+    }
+
+    fn recovered(&mut self, lane: &LaneId, since: Timestamp) -> Result<Recovered, StoreError> {
+        let calls = self.lose_calls(lane, since)?;
+        let sql = "SELECT v, sum, data FROM requests INDEXED BY requests_open
+                   WHERE lane = ?1 AND open = 1 ORDER BY place";
+        let open = all(&self.conn, sql, [name(lane)], |row| rows::request(row, 0))?;
+        let mut waiting = Vec::with_capacity(open.len());
+        for request in open {
+            if let Some(request) = self.requeued(request)? {
+                waiting.push(request);
+            }
+        }
+        Ok(Recovered {
+            waiting,
+            calls,
+            day: self.day(lane)?,
+        })
+    }
+
+    /// The lane's calls that still count; those nobody can vouch for are settled at what was reserved.
+    fn lose_calls(&mut self, lane: &LaneId, since: Timestamp) -> Result<Vec<Call>, StoreError> {
+        let sql = "SELECT v, sum, data FROM calls WHERE lane = ?1 AND settled = ?2 AND charged_at >= ?3
+                   ORDER BY charged_at";
+        let open = [name(lane), Value::from(0), Value::from(0)];
+        let lost = all(&self.conn, sql, open, |row| rows::call(row, 0))?;
+        let settled = [name(lane), Value::from(1), Value::from(signed(since.as_millis()))];
+        let mut calls = all(&self.conn, sql, settled, |row| rows::call(row, 0))?;
+        let now = self.clock.now();
+        for call in lost {
+            let settlement = Settlement {
+                call: call.number,
+                ending: CallEnding::Indeterminate,
+                charged: call.reserved,
+                usage: None,
+                throttle: None,
+                error: None,
+                upstream_request_id: None,
+                at: now,
+            };
+            match self.settle(call.request, settlement.clone()) {
+                Ok(_) => calls.push(call.settled(settlement)),
+                Err(ChangeError::Store(error)) => return Err(error),
+                Err(error) => return Err(StoreError::Damaged(format!("a call has no request: {error}"))),
+            }
+        }
+        calls.sort_by_key(|call| call.charged_at);
+        Ok(calls)
+    }
+
+    /// The request as it waits now, or `None` if it has failed by its policy.
+    fn requeued(&mut self, request: Request) -> Result<Option<Request>, StoreError> {
+        let now = self.clock.now();
+        let change = match request.state {
+            State::Received => Change::Queue,
+            // Who was to claim it is gone, so its time is taken to be up.
+            State::Released => Change::Lapse {
+                call: request.call,
+                at: now.max(request.start_by.unwrap_or(Timestamp::EPOCH) + Millis::new(1)),
+            },
+            State::Running => Change::Lose {
+                call: request.call,
+                at: now,
+            },
+            _ => return Ok(Some(request)),
+        };
+        match self.change_row(request.id, &change) {
+            Ok(request) => Ok((!request.state.is_terminal()).then_some(request)),
+            Err(ChangeError::Store(error)) => Err(error),
+            Err(error) => Err(StoreError::Damaged(format!(
+                "{} cannot be recovered: {error}",
+                request.id
+            ))),
+        }
+    }
+
+    fn day(&self, lane: &LaneId) -> Result<Option<DayCount>, StoreError> {
+        self.conn
+            .query_row(
+                "SELECT day, tokens FROM lanes WHERE name = ?1",
+                [lane.as_str()],
+                |row| {
+                    Ok(DayCount {
+                        day: row.get::<_, i64>(0)?.unsigned_abs(),
+                        tokens: Tokens::new(row.get::<_, i64>(1)?.unsigned_abs()),
+                    })
+                },
+            )
+            .optional()
+            .map_err(|error| of_sqlite(&error))
+    }
+}
+
+fn name(lane: &LaneId) -> Value {
+    Value::from(lane.as_str().to_owned())
+}
