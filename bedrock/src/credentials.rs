@@ -58,3 +58,60 @@ pub(crate) fn of_a_simulator(region: &Region, http: &SharedHttpClient) -> Shared
             .or_else("Simulator", dummy),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_config::BehaviorVersion;
+    use aws_credential_types::provider::ProvideCredentials;
+    use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+    use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+    use aws_smithy_http_client::Builder;
+    use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// Answers one AssumeRole as STS does and returns what was asked.
+    async fn sts(listener: TcpListener) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = String::new();
+        let mut buffer = [0; 4_096];
+        while !asked.contains("RoleArn") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            asked.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+        }
+        let xml = "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+            <Credentials><AccessKeyId>OTHER</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+            <SessionToken>t</SessionToken><Expiration>2100-01-01T00:00:00Z</Expiration></Credentials>\
+            </AssumeRoleResult></AssumeRoleResponse>";
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n",
+            xml.len()
+        );
+        stream.write_all((head + xml).as_bytes()).await.unwrap();
+        asked
+    }
+
+    #[tokio::test]
+    async fn a_role_is_assumed_with_the_base_credentials() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let http = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let shared = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(format!("http://{address}"))
+            .http_client(http)
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+            .build();
+        let base = SharedCredentialsProvider::new(Credentials::new("BASE", "s", None, None, "test"));
+        let role = of_a_role("arn:aws:iam::123456789012:role/quota", &shared, Some(base)).await;
+        let (credentials, asked) = tokio::join!(role.provide_credentials(), sts(listener));
+        assert_eq!(credentials.unwrap().access_key_id(), "OTHER");
+        assert!(asked.contains("Credential=BASE/"), "{asked}");
+        assert!(asked.contains("role%2Fquota"), "{asked}");
+    }
+}

@@ -2,11 +2,11 @@
 
 use crate::errors;
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
     BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut,
     BeforeTransmitInterceptorContextRef,
 };
-use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
@@ -74,7 +74,6 @@ fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
 #[derive(Debug)]
 pub(crate) struct PassThrough(pub(crate) Arc<Exchange>);
 
-#[dyn_dispatch_hint]
 impl Intercept for PassThrough {
     fn name(&self) -> &'static str {
         "PassThrough"

@@ -182,6 +182,7 @@ pub(crate) async fn read(body: aws_smithy_types::body::SdkBody, most: usize) -> 
 mod tests {
     use super::*;
     use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::Credentials;
     use aws_sdk_bedrockruntime::{Client, config::Builder};
     use smoother_core::ids::{CallNo, LaneId, ModelId, RequestId};
 
@@ -210,7 +211,9 @@ mod tests {
     #[tokio::test]
     async fn without_credentials_or_region_nothing_is_sent() {
         let no_credentials = Builder::new().region(Region::new("us-east-1"));
-        for config in [no_credentials, Builder::new()] {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let no_region = Builder::new().credentials_provider(credentials);
+        for config in [no_credentials, no_region] {
             let error = call(&lane(config), &some_call()).await.unwrap_err();
             assert_eq!(error.kind, ModelErrorKind::Setup, "{error}");
             assert!(error.message.contains("lane sonnet"), "{error}");

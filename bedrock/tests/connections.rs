@@ -106,17 +106,35 @@ async fn dropping_the_events_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn dropping_an_answer_before_its_body_closes_the_connection() {
+    let (told, closed) = oneshot::channel();
+    let headers = vec![("content-type", "application/json".to_owned())];
+    let reply = Reply {
+        status: 200,
+        headers,
+        parts: vec![Part::UntilClosed(told)],
+    };
+    let server = Server::start(vec![reply]).await;
+    let bedrock = server.bedrock().await;
+    drop(bedrock.call(call(Operation::Converse, "{}")).await.unwrap());
+    closed.await.unwrap();
+}
+
+#[tokio::test]
 async fn dropping_an_unanswered_call_closes_the_connection() {
     let (told, closed) = oneshot::channel();
-    let reply = Reply::json(200, "{").with("x-amzn-requestid", "r");
     let server = Server::start(vec![Reply {
+        status: 0,
+        headers: vec![],
         parts: vec![Part::UntilClosed(told)],
-        ..reply
     }])
     .await;
     let bedrock = server.bedrock().await;
-    let stream = bedrock.call(call(Operation::Converse, "{}")).await.unwrap();
-    drop(stream);
+    let mut seen = server.arrivals.subscribe();
+    tokio::select! {
+        answer = bedrock.call(call(Operation::Converse, "{}")) => panic!("an answer: {answer:?}"),
+        arrived = seen.changed() => arrived.unwrap(),
+    }
     closed.await.unwrap();
 }
 

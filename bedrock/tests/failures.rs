@@ -273,7 +273,7 @@ async fn a_connection_that_breaks_before_the_answer_is_cut_and_not_repeated() {
         Reply {
             status: 0,
             headers: vec![],
-            parts: vec![],
+            parts: vec![Part::Cut],
         },
         Operation::Converse,
     )

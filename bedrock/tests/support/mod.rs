@@ -14,7 +14,7 @@ use smoother_core::units::{Millis, TokensPerMinute};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -78,6 +78,8 @@ impl Reply {
 pub struct Server {
     pub address: std::net::SocketAddr,
     pub seen: Arc<Mutex<Vec<Seen>>>,
+    /// How many requests have come.
+    pub arrivals: Arc<watch::Sender<usize>>,
     accepting: tokio::task::JoinHandle<()>,
 }
 
@@ -94,6 +96,8 @@ impl Server {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let replies: Vec<_> = replies.into_iter().rev().collect();
         let (replies, record) = (Arc::new(Mutex::new(replies)), Arc::clone(&seen));
+        let arrivals = Arc::new(watch::Sender::new(0));
+        let arrived = Arc::clone(&arrivals);
         let accepting = tokio::spawn(async move {
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -102,12 +106,14 @@ impl Server {
                     connection,
                     Arc::clone(&replies),
                     Arc::clone(&record),
+                    Arc::clone(&arrived),
                 ));
             }
         });
         Self {
             address,
             seen,
+            arrivals,
             accepting,
         }
     }
@@ -127,10 +133,12 @@ async fn serve(
     connection: usize,
     replies: Arc<Mutex<Vec<Reply>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    arrivals: Arc<watch::Sender<usize>>,
 ) {
     let mut stream = BufReader::new(stream);
     while let Some(request) = request(&mut stream, connection).await {
         seen.lock().unwrap().push(request);
+        arrivals.send_modify(|count| *count += 1);
         let reply = replies
             .lock()
             .unwrap()
@@ -178,10 +186,11 @@ async fn answer(stream: &mut BufReader<TcpStream>, reply: Reply) -> bool {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    if reply.status == 0 {
-        return false;
+    // Status 0: no head is sent.
+    if reply.status != 0 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
     }
-    stream.write_all(head.as_bytes()).await.unwrap();
     for part in reply.parts {
         match part {
             Part::Data(data) => {
