@@ -129,6 +129,15 @@ pub enum Event {
         /// The call that was never claimed.
         call: CallNo,
     },
+    /// Partial view only: the answer to [`Command::Refill`] is complete, its requests have arrived.
+    Refilled {
+        /// Which band.
+        priority: Priority,
+        /// Which tenant.
+        tenant: TenantId,
+        /// Whether more wait than were sent.
+        more: bool,
+    },
     /// Time has passed; asked for by [`Command::WakeAt`].
     Tick,
 }
@@ -173,6 +182,7 @@ pub enum Command {
         /// Which tenant.
         tenant: TenantId,
     },
-    /// Send [`Event::Tick`] then, unless another event comes first; replaces an earlier wish.
+    /// Send [`Event::Tick`] then; replaces an earlier wish. The last command of every step after which there
+    /// is something to wait for.
     WakeAt(Timestamp),
 }

@@ -1,32 +1,87 @@
-//! The scheduler of one lane.
+//! The scheduler of one lane: its state, and what it does with each event.
 
-use super::{Command, Event, Forecast, LaneView, LimitView, SchedulerConfig, Waiting};
+use super::ages::Ages;
+use super::entry::{Entry, Table};
+use super::fairness::Shares;
+use super::{Again, Command, Event, SchedulerConfig, Waiting};
 use crate::call::Call;
 use crate::ids::RequestId;
+use crate::ledger::{Ledger, Margins};
 use crate::ports::DayCount;
-use crate::units::{Timestamp, Tokens};
-use std::collections::BTreeMap;
+use crate::units::{Millis, Timestamp, Tokens};
+use std::collections::BTreeSet;
+
+/// A release not claimed so long after it is void.
+pub(super) const START_WITHIN: Millis = Millis::from_secs(20);
+/// How long after that its row is read, and read again until there is an answer.
+pub(super) const CHECK_AFTER: Millis = Millis::from_secs(5);
+/// How long after the longest possible call one whose end was never told is written off.
+pub(super) const WRITE_OFF_AFTER: Millis = Millis::from_secs(60);
+
+/// What waits in a band, in line or snoozed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Count {
+    pub(super) requests: u64,
+    pub(super) tokens: Tokens,
+}
 
 /// Decides who goes next in one lane.
+///
+/// A state machine: an [`Event`] and the time go in, [`Command`]s come out, in the order in which they are to
+/// be done. The same events at the same times give the same commands. A decision takes O(log n) of what waits.
 #[derive(Debug)]
 pub struct Scheduler {
-    config: SchedulerConfig,
+    pub(super) config: SchedulerConfig,
+    pub(super) ledger: Ledger,
+    pub(super) table: Table,
+    pub(super) shares: Shares,
+    /// When to look at which slot, whatever happens.
+    pub(super) alarms: BTreeSet<(Timestamp, u32)>,
+    pub(super) ages: [Ages; 3],
+    pub(super) counts: [Count; 3],
+    pub(super) released: u64,
+    pub(super) throttles: [u64; 4],
+    /// The head of the queue is refused until then.
+    pub(super) blocked_until: Option<Timestamp>,
+    /// Slots to be tried before their turn; kept to spare an allocation a step.
+    pub(super) candidates: Vec<u32>,
+    pub(super) now: Timestamp,
 }
 
 impl Scheduler {
     /// A scheduler with nothing waiting and an unused quota.
-    pub fn new(config: SchedulerConfig, _now: Timestamp) -> Self {
-        Self { config }
+    pub fn new(config: SchedulerConfig, now: Timestamp) -> Self {
+        Self {
+            ledger: Ledger::new(&config.lane, Margins::default(), now),
+            table: Table::default(),
+            shares: Shares::new(&config.priorities),
+            alarms: BTreeSet::new(),
+            ages: Default::default(),
+            counts: Default::default(),
+            released: 0,
+            throttles: [0; 4],
+            blocked_until: None,
+            candidates: Vec::new(),
+            now,
+            config,
+        }
     }
 
-    /// Takes up where an earlier process stopped. Follow it with [`Event::Tick`].
-    pub fn restore(
-        &mut self,
-        _now: Timestamp,
-        _waiting: Vec<Waiting>,
-        _calls: &[Call],
-        _day: Option<DayCount>,
-    ) {
+    /// Takes up where an earlier process stopped: what waits, the calls of the last 65 s and those that are
+    /// not over, and the day's counter as last stored. Nothing goes yet; follow it with [`Event::Tick`].
+    pub fn restore(&mut self, now: Timestamp, waiting: Vec<Waiting>, calls: &[Call], day: Option<DayCount>) {
+        self.now = self.now.max(now);
+        self.ledger.restore(self.now, calls, day);
+        for call in calls.iter().filter(|call| call.settlement.is_none()) {
+            let key = (call.request, call.number);
+            if self.table.find_stray(key).is_none() {
+                let slot = self.table.insert_stray(Entry::stray(key, call.reserved));
+                self.set_alarm(slot, self.write_off_at(call.charged_at));
+            }
+        }
+        for waiting in waiting {
+            self.take_in(&waiting);
+        }
     }
 
     /// [`Scheduler::step_into`] with a vector of its own.
@@ -37,47 +92,90 @@ impl Scheduler {
     }
 
     /// Takes in one event and appends what is to be done now.
-    pub fn step_into(&mut self, _now: Timestamp, _event: Event, _out: &mut Vec<Command>) {}
+    ///
+    /// Ends with [`Command::WakeAt`] whenever there is a moment to wake at, changed or not.
+    pub fn step_into(&mut self, now: Timestamp, event: Event, out: &mut Vec<Command>) {
+        self.now = self.now.max(now);
+        match event {
+            Event::Arrived(waiting) => self.arrived(&waiting, out),
+            Event::Left { request, .. } => self.left(request, out),
+            Event::Started { request, call, at } => self.started((request, call), at),
+            Event::Ended {
+                request,
+                call,
+                charged,
+                throttle,
+                again,
+                ..
+            } => {
+                let again = match again {
+                    Again::No => None,
+                    Again::NotBefore(at) => Some(at),
+                };
+                self.ended((request, call), charged, throttle, again, out);
+            }
+            Event::Lapsed { request, call } => self.lapsed((request, call)),
+            Event::Refilled {
+                priority,
+                tenant,
+                more,
+            } => self.refilled(priority, &tenant, more, out),
+            Event::Tick => {}
+        }
+        self.ring(out);
+        self.let_go(out);
+        self.ask_to_be_woken(out);
+    }
 
-    /// Takes new settings; charges and waiting requests stay.
-    pub fn reconfigure(&mut self, _now: Timestamp, config: SchedulerConfig) {
+    /// Takes new settings; charges, running calls and waiting requests stay.
+    pub fn reconfigure(&mut self, now: Timestamp, config: SchedulerConfig) {
+        self.now = self.now.max(now);
+        self.ledger.reconfigure(&config.lane, self.now);
+        self.shares.set_weights(&config.priorities);
+        self.shares.set_tenant_weights(|tenant| config.weight(tenant));
         self.config = config;
     }
 
-    /// The lane as it is now.
-    pub fn view(&self, now: Timestamp) -> LaneView {
-        let none = LimitView {
-            limit: 0,
-            used: 0,
-            free: 0,
+    /// Tokens charged today (UTC) to calls that are over, for keeping.
+    pub fn day_count(&self) -> DayCount {
+        self.ledger.day_count()
+    }
+
+    /// Whether the scheduler knows this request as waiting, released or running.
+    pub fn knows(&self, id: RequestId) -> bool {
+        self.table.find(id).is_some()
+    }
+
+    pub(super) fn write_off_at(&self, started: Timestamp) -> Timestamp {
+        started + self.config.lane.call_timeout + WRITE_OFF_AFTER
+    }
+
+    pub(super) fn set_alarm(&mut self, slot: u32, at: Timestamp) {
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
         };
-        LaneView {
-            lane: self.config.lane.id.clone(),
-            at: now,
-            pacing: String::new(),
-            tokens: none,
-            requests: None,
-            day: None,
-            concurrency: none,
-            released: 0,
-            running: 0,
-            waiting: BTreeMap::new(),
-            throttles: BTreeMap::new(),
-            parked_until: None,
-            learned_ceiling: None,
+        if entry.alarm == at {
+            return;
+        }
+        if entry.alarm != Timestamp::NEVER {
+            self.alarms.remove(&(entry.alarm, slot));
+        }
+        entry.alarm = at;
+        if at != Timestamp::NEVER {
+            self.alarms.insert((at, slot));
         }
     }
 
-    /// Where a waiting request stands; `None` where it does not wait here.
-    pub fn forecast(&self, _now: Timestamp, _id: RequestId) -> Option<Forecast> {
-        None
-    }
-
-    /// Tokens charged today, for keeping.
-    pub fn day_count(&self) -> DayCount {
-        DayCount {
-            day: 0,
-            tokens: Tokens::ZERO,
+    /// Asked for at the end of every step in which there is something to wait for, so that a driver that
+    /// drops its alarm at another event loses nothing.
+    fn ask_to_be_woken(&self, out: &mut Vec<Command>) {
+        let alarm = self.alarms.first().map(|(at, _)| *at);
+        let next = match (alarm, self.blocked_until) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        if let Some(at) = next.filter(|at| *at != Timestamp::NEVER) {
+            out.push(Command::WakeAt(at.max(self.now + Millis::new(1))));
         }
     }
 }

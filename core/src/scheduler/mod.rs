@@ -1,9 +1,36 @@
 //! Who goes next in one lane.
+//!
+//! Three levels decide. Bands (interactive, normal, batch) share the quota by their weights, and the tenants of
+//! a band share the band by theirs, both by start-time fair queueing: nobody starves, and what one does not
+//! use the others may. Inside a tenant the earliest deadline goes first; requests that come back from a call go
+//! before the others.
+//!
+//! ```text
+//! Arrived ──▶ waiting ◀──▶ snoozed          Expire, Fail, Left: out
+//!                │ ▲
+//!        Release │ │ Lapsed, Ended{again}   Check: a release not heard of
+//!                ▼ │
+//!             released ── Started ──▶ running ── Ended ──▶ out
+//! ```
+//!
+//! Whoever's turn it is reserves in the [`crate::ledger`]. If that is refused, the head is promised the moment
+//! the ledger names, and smaller requests behind it go first only if that promise still holds.
 
+mod ages;
+mod calls;
 mod config;
+mod entry;
 mod event;
+mod fairness;
+mod forecast;
 mod lane;
+mod line;
+mod release;
+mod report;
+#[cfg(test)]
+mod tests;
 mod view;
+mod waiting;
 
 pub use config::SchedulerConfig;
 pub use event::{Again, Command, Event, Gone, Waiting};

@@ -1,0 +1,314 @@
+//! The ledger itself: reservations, charges, settlements.
+
+use super::day::{Day, Park};
+use super::pace::Pace;
+use super::pause::Pause;
+use super::slots::Slots;
+use super::{CallKey, Margins, NeverFits, Wait, fits};
+use crate::config::LaneConfig;
+use crate::ports::DayCount;
+use crate::scheduler::LimitView;
+use crate::units::{Timestamp, Tokens, TokensPerMinute};
+use std::collections::HashMap;
+
+/// A reservation that is not settled.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    pub(super) tokens: u64,
+    /// Start of its call, once known.
+    pub(super) started: Option<Timestamp>,
+}
+
+/// One lane's quota: what is reserved, what was charged, what is left.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    pub(super) lane: LaneConfig,
+    pub(super) margins: Margins,
+    pub(super) tokens: Pace,
+    pub(super) requests: Option<Pace>,
+    pub(super) day: Day,
+    pub(super) slots: Slots,
+    pub(super) park: Park,
+    pub(super) pause: Pause,
+    /// Only ever looked up by key, so that the order of a hash map decides nothing.
+    pub(super) open: HashMap<CallKey, Open>,
+    pub(super) now: Timestamp,
+}
+
+impl Ledger {
+    /// A ledger in which nothing was spent.
+    pub fn new(lane: &LaneConfig, margins: Margins, now: Timestamp) -> Self {
+        let pace = |quota| Pace::new(quota, lane.pacing, &margins, now);
+        Self {
+            tokens: pace(lane.tokens_per_minute.get()),
+            requests: lane.requests_per_minute.map(|limit| pace(limit.get())),
+            day: Day::new(lane.tokens_per_day.map(|limit| limit.get()), now),
+            slots: Slots::new(lane.max_concurrency, now),
+            park: Park::default(),
+            pause: Pause::default(),
+            open: HashMap::new(),
+            lane: lane.clone(),
+            margins,
+            now,
+        }
+    }
+
+    /// Takes the lane's new settings. Charges stay; a ledger of a kind that was not kept so far starts empty.
+    pub fn reconfigure(&mut self, lane: &LaneConfig, now: Timestamp) {
+        let now = self.advance(now);
+        let margins = self.margins;
+        self.tokens
+            .reconfigure(lane.tokens_per_minute.get(), lane.pacing, &margins, now);
+        self.requests = lane.requests_per_minute.map(|limit| match self.requests.take() {
+            Some(mut pace) => {
+                pace.reconfigure(limit.get(), lane.pacing, &margins, now);
+                pace
+            }
+            None => Pace::new(limit.get(), lane.pacing, &margins, now),
+        });
+        self.day.set_limit(lane.tokens_per_day.map(|limit| limit.get()));
+        self.slots.set_most(lane.max_concurrency, now);
+        self.lane = lane.clone();
+    }
+
+    /// Reserves `tokens` and one request for a call: in all limits, or in none.
+    ///
+    /// A request larger than the burst is admitted when nothing else is held and the bucket is full; it leaves
+    /// the bucket in debt. Reserving again for the same call changes nothing.
+    pub fn reserve(&mut self, now: Timestamp, key: CallKey, tokens: Tokens) -> Result<(), Wait> {
+        let now = self.advance(now);
+        if self.open.contains_key(&key) {
+            return Ok(());
+        }
+        fits(&self.lane, tokens).map_err(Wait::Never)?;
+        if let Some(wait) = self.shut(now) {
+            return Err(wait);
+        }
+        let amount = tokens.get();
+        if !self.admits(now, tokens) {
+            return Err(Wait::Until(self.earliest(now, tokens)));
+        }
+        self.tokens.hold(now, amount);
+        if let Some(pace) = &mut self.requests {
+            pace.hold(now, 1);
+        }
+        self.day.hold(amount);
+        self.park.goes(now, key);
+        self.open.insert(
+            key,
+            Open {
+                tokens: amount,
+                started: None,
+            },
+        );
+        Ok(())
+    }
+
+    /// As [`Ledger::reserve`], but only while no call at all is under way: what is refused upstream then was
+    /// refused for its size, not for its neighbours.
+    pub fn reserve_alone(&mut self, now: Timestamp, key: CallKey, tokens: Tokens) -> Result<(), Wait> {
+        if !self.open.is_empty() && !self.open.contains_key(&key) {
+            fits(&self.lane, tokens).map_err(Wait::Never)?;
+            return Err(Wait::CallEnds);
+        }
+        self.reserve(now, key, tokens)
+    }
+
+    /// A call has started: its charge is dated to `at`, as Bedrock's is.
+    pub fn started(&mut self, now: Timestamp, key: CallKey, at: Timestamp) {
+        let now = self.advance(now);
+        let at = at.min(now);
+        let Some(open) = self.open.get_mut(&key).filter(|open| open.started.is_none()) else {
+            return;
+        };
+        open.started = Some(at);
+        let tokens = open.tokens;
+        self.date(now, at, tokens);
+    }
+
+    /// A call is over and has cost `actual`.
+    pub fn settle(&mut self, now: Timestamp, key: CallKey, actual: Tokens) {
+        let now = self.advance(now);
+        let Some(open) = self.open.remove(&key) else {
+            return;
+        };
+        let at = open.started.unwrap_or(now);
+        if open.started.is_none() {
+            self.date(now, at, open.tokens);
+        }
+        let actual = actual.get();
+        if actual <= open.tokens {
+            self.tokens.credit(now, at, open.tokens - actual);
+        } else {
+            self.tokens.charge(now, now, actual - open.tokens);
+        }
+        self.day.settle(Some(at), open.tokens, actual);
+        self.park.over(key, true);
+    }
+
+    /// A reservation is given back in full: its call was refused, or never made.
+    pub fn release(&mut self, now: Timestamp, key: CallKey) {
+        let now = self.advance(now);
+        if let Some(open) = self.open.remove(&key) {
+            self.give_back(now, open);
+            self.park.over(key, false);
+        }
+    }
+
+    pub(super) fn give_back(&mut self, now: Timestamp, open: Open) {
+        match open.started {
+            None => {
+                self.tokens.unhold(open.tokens);
+                self.requests.iter_mut().for_each(|pace| pace.unhold(1));
+            }
+            Some(at) => {
+                self.tokens.credit(now, at, open.tokens);
+                self.requests.iter_mut().for_each(|pace| pace.credit(now, at, 1));
+            }
+        }
+        self.day.settle(open.started, open.tokens, 0);
+    }
+
+    fn date(&mut self, now: Timestamp, at: Timestamp, tokens: u64) {
+        self.tokens.unhold(tokens);
+        self.tokens.charge(now, at, tokens);
+        if let Some(pace) = &mut self.requests {
+            pace.unhold(1);
+            pace.charge(now, at, 1);
+        }
+    }
+
+    /// Why nothing at all can go now, whatever its size.
+    pub fn shut(&self, now: Timestamp) -> Option<Wait> {
+        let opens = self.park.opens(now).max(self.pause.until());
+        match self.slots.opens(now, self.open.len()) {
+            None => Some(Wait::CallEnds),
+            Some(slot) if slot.max(opens) > now => Some(Wait::Until(slot.max(opens))),
+            Some(_) => None,
+        }
+    }
+
+    /// When `tokens` would be admitted if nothing else happened, calls at once left aside;
+    /// [`Timestamp::NEVER`] where they never would.
+    pub fn earliest(&self, now: Timestamp, tokens: Tokens) -> Timestamp {
+        if fits(&self.lane, tokens).is_err() {
+            return Timestamp::NEVER;
+        }
+        let amount = tokens.get();
+        let requests = self.requests.as_ref().map(|pace| pace.earliest(now, 1));
+        self.tokens
+            .earliest(now, amount)
+            .max(requests.unwrap_or(now))
+            .max(self.day.earliest(now, amount, 0))
+            .max(self.park.opens(now))
+            .max(self.pause.until())
+    }
+
+    /// Whether a call of `tokens` would be admitted now as far as tokens, requests and the day go.
+    pub fn admits(&self, now: Timestamp, tokens: Tokens) -> bool {
+        let amount = tokens.get();
+        self.tokens.admits(now, amount)
+            && self.requests.as_ref().is_none_or(|pace| pace.admits(now, 1))
+            && self.day.earliest(now, amount, 0) <= now
+    }
+
+    /// Whether a call of `promised` tokens would still be admitted at `at` if one of `extra` went now.
+    pub fn keeps(&self, now: Timestamp, at: Timestamp, promised: Tokens, extra: Tokens) -> bool {
+        let (promised, extra) = (promised.get(), extra.get());
+        // A day's limit that turns by then has forgotten the extra call.
+        let day = self.day.earliest(now, promised, extra) <= at;
+        day && self.tokens.admits_at(now, at, promised, extra)
+            && self
+                .requests
+                .as_ref()
+                .is_none_or(|pace| pace.admits_at(now, at, 1, 1))
+    }
+
+    /// Calls that are released or running.
+    pub fn under_way(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether a call still counts as released or running.
+    pub fn is_open(&self, key: CallKey) -> bool {
+        self.open.contains_key(&key)
+    }
+
+    /// The most tokens that can go at one moment.
+    pub fn burst(&self) -> Tokens {
+        Tokens::new(self.tokens.burst())
+    }
+
+    /// Why such a reservation could never be admitted.
+    pub fn fits(&self, tokens: Tokens) -> Result<(), NeverFits> {
+        fits(&self.lane, tokens)
+    }
+
+    /// The day's settled charges, for keeping.
+    pub fn day_count(&self) -> DayCount {
+        self.day.count()
+    }
+
+    /// Tokens of the minute.
+    pub fn tokens_view(&self, now: Timestamp) -> LimitView {
+        minute_view(&self.tokens, now)
+    }
+
+    /// Requests of the minute, where limited.
+    pub fn requests_view(&self, now: Timestamp) -> Option<LimitView> {
+        self.requests.as_ref().map(|pace| minute_view(pace, now))
+    }
+
+    /// Tokens of the day, where limited.
+    pub fn day_view(&self, now: Timestamp) -> Option<LimitView> {
+        let mut day = self.day.clone();
+        day.turn(now, 0);
+        day.limit().map(|limit| LimitView {
+            limit,
+            used: day.used(),
+            free: limit.saturating_sub(day.used()),
+        })
+    }
+
+    /// Calls at once.
+    pub fn concurrency_view(&self, now: Timestamp) -> LimitView {
+        let used = self.open.len() as u64;
+        LimitView {
+            limit: u64::from(self.lane.max_concurrency),
+            used,
+            free: u64::from(self.slots.ceiling(now)).saturating_sub(used),
+        }
+    }
+
+    /// Until when refusals keep everything back.
+    pub fn parked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let pause = Some(self.pause.until()).filter(|until| *until > now);
+        self.park.until(now).max(pause)
+    }
+
+    /// What the lane has learned it can have, where refusals of the last minute took something off its quota.
+    pub fn learned_ceiling(&self, now: Timestamp) -> Option<TokensPerMinute> {
+        self.tokens.learned(now).map(TokensPerMinute::new)
+    }
+
+    /// Time never runs backwards here: an earlier `now` counts as the latest one seen.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Timestamp {
+        if now > self.now {
+            self.now = now;
+            let undated = self.open.values().filter(|open| open.started.is_none());
+            if super::day::day_of(now) != self.day.count().day {
+                let undated = undated.map(|open| open.tokens).sum();
+                self.day.turn(now, undated);
+            }
+        }
+        self.now
+    }
+}
+
+fn minute_view(pace: &Pace, now: Timestamp) -> LimitView {
+    LimitView {
+        limit: pace.quota(),
+        used: pace.used(now),
+        free: u64::try_from(pace.free(now).max(0)).unwrap_or(u64::MAX),
+    }
+}

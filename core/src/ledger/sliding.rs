@@ -1,0 +1,137 @@
+//! A window that slides: what was charged in the last minute, in cells of a tenth of a second.
+//!
+//! A charge counts as if it were made at the end of its cell, so rounding only ever refuses. The ring of cells
+//! bounds memory whatever the rate of calls is, and still lets a settlement credit the moment of its charge.
+
+use crate::units::{Millis, Timestamp};
+use std::collections::VecDeque;
+
+const CELL: u64 = 100;
+
+/// Charges of the last `span`.
+#[derive(Debug, Clone)]
+pub(super) struct Sliding {
+    quota: u64,
+    span: u64,
+    /// Number of the oldest cell: its beginning in tenths of a second since the epoch.
+    first: u64,
+    cells: VecDeque<u64>,
+    used: u64,
+}
+
+impl Sliding {
+    pub(super) fn empty(quota: u64, span: Millis) -> Self {
+        Self {
+            quota,
+            span: span.get(),
+            first: 0,
+            cells: VecDeque::new(),
+            used: 0,
+        }
+    }
+
+    pub(super) fn set_quota(&mut self, quota: u64) {
+        self.quota = quota;
+    }
+
+    /// What still counts.
+    pub(super) fn used(&self, now: Timestamp) -> u64 {
+        let gone: u64 = self.cells.iter().take(self.expired(now)).sum();
+        self.used.saturating_sub(gone)
+    }
+
+    /// What is left; negative in debt.
+    pub(super) fn free(&self, now: Timestamp) -> i128 {
+        i128::from(self.quota) - i128::from(self.used(now))
+    }
+
+    /// Whether `amount` would be admitted at `at`, were `taken` charged before; `taken` is not let expire.
+    pub(super) fn admits(&self, at: Timestamp, amount: u64, taken: u64) -> bool {
+        self.free(at) >= i128::from(taken) + i128::from(amount)
+    }
+
+    /// When `amount` will be admitted, were `taken` charged now and nothing else happened.
+    pub(super) fn earliest(&self, now: Timestamp, amount: u64, taken: u64) -> Timestamp {
+        let wanted = i128::from(taken) + i128::from(amount) - i128::from(self.quota);
+        let mut over = wanted + i128::from(self.used);
+        if over <= 0 {
+            return now;
+        }
+        for (cell, charged) in (self.first..).zip(&self.cells) {
+            over -= i128::from(*charged);
+            if over <= 0 {
+                return self.end_of(cell).max(now);
+            }
+        }
+        // Only once what is taken now has left the window too.
+        self.end_of(now.as_millis() / CELL)
+    }
+
+    pub(super) fn charge(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
+        self.advance(now);
+        let cell = at.as_millis() / CELL;
+        if self.cells.is_empty() {
+            self.first = cell;
+        }
+        if cell < self.first {
+            self.prepend(now, cell);
+        }
+        let Some(place) = self.place(cell) else { return };
+        if place >= self.cells.len() {
+            self.cells.resize(place + 1, 0);
+        }
+        self.cells[place] = self.cells[place].saturating_add(amount);
+        self.used = self.used.saturating_add(amount);
+    }
+
+    /// Takes back what was charged at `at`, unless that has left the window.
+    pub(super) fn credit(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
+        self.advance(now);
+        let place = self.place(at.as_millis() / CELL);
+        if let Some(charged) = place.and_then(|place| self.cells.get_mut(place)) {
+            let back = amount.min(*charged);
+            *charged -= back;
+            self.used -= back;
+        }
+    }
+
+    /// Drops what has left the window; each cell is dropped once.
+    pub(super) fn advance(&mut self, now: Timestamp) {
+        let gone = self.expired(now);
+        for charged in self.cells.drain(..gone) {
+            self.used -= charged;
+        }
+        self.first += gone as u64;
+    }
+
+    /// Makes room for a charge that became known late, if it still counts.
+    fn prepend(&mut self, now: Timestamp, cell: u64) {
+        if self.end_of(cell) <= now {
+            return;
+        }
+        while self.first > cell {
+            self.cells.push_front(0);
+            self.first -= 1;
+        }
+    }
+
+    fn place(&self, cell: u64) -> Option<usize> {
+        usize::try_from(cell.checked_sub(self.first)?).ok()
+    }
+
+    /// When a cell's charges stop counting.
+    fn end_of(&self, cell: u64) -> Timestamp {
+        Timestamp::from_millis(
+            (cell.saturating_add(1))
+                .saturating_mul(CELL)
+                .saturating_add(self.span),
+        )
+    }
+
+    /// How many of the oldest cells no longer count at `at`.
+    fn expired(&self, at: Timestamp) -> usize {
+        let whole = at.as_millis().saturating_sub(self.span) / CELL;
+        let gone = whole.saturating_sub(self.first);
+        usize::try_from(gone).map_or(self.cells.len(), |gone| gone.min(self.cells.len()))
+    }
+}

@@ -1,0 +1,3 @@
+//! The ledger against limiters written for its tests.
+
+pub(crate) mod limiters;

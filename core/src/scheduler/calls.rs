@@ -1,0 +1,151 @@
+//! What becomes of a released request: its call starts, ends, is refused, or is never heard of.
+
+use super::Command;
+use super::entry::Standing;
+use super::lane::Scheduler;
+use crate::ledger::CallKey;
+use crate::request::Failure;
+use crate::throttle::ThrottleCause;
+use crate::units::{Timestamp, Tokens};
+
+/// A request larger than the burst fails when it was refused so often with nothing beside it.
+const REFUSED_ALONE: u8 = 3;
+
+impl Scheduler {
+    /// The slot of a request whose current call is this one.
+    fn current(&self, key: CallKey) -> Option<u32> {
+        let slot = self.table.find_stray(key).or_else(|| self.table.find(key.0))?;
+        let entry = self.table.get(slot)?;
+        (entry.call == key.1 && !entry.waits()).then_some(slot)
+    }
+
+    pub(super) fn started(&mut self, key: CallKey, at: Timestamp) {
+        self.ledger.started(self.now, key, at);
+        let Some(slot) = self.current(key) else { return };
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
+        if entry.standing == Standing::Released {
+            entry.standing = Standing::Running;
+            self.released = self.released.saturating_sub(1);
+            self.set_alarm(slot, self.write_off_at(at.min(self.now)));
+        }
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        key: CallKey,
+        charged: Tokens,
+        throttle: Option<ThrottleCause>,
+        again: Option<Timestamp>,
+        out: &mut Vec<Command>,
+    ) {
+        let counts = self.ledger.is_open(key);
+        match throttle {
+            Some(cause) => {
+                self.throttles[cause as usize] += u64::from(counts);
+                self.ledger.refused(self.now, key, cause);
+            }
+            None => self.ledger.settle(self.now, key, charged),
+        }
+        let Some(slot) = self.current(key) else { return };
+        self.charge_share(slot, if throttle.is_some() { Tokens::ZERO } else { charged });
+        let stray = self.table.find_stray(key).is_some();
+        let flow = self.table.get(slot).map(|entry| entry.flow);
+        if throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot) {
+            if again.is_some() {
+                let failure = self.above_the_burst(slot);
+                self.fail(slot, failure, out);
+                return;
+            }
+        }
+        match again.filter(|_| !stray) {
+            Some(not_before) => self.come_back(slot, not_before),
+            None => self.forget(slot),
+        }
+        if let Some(flow) = flow {
+            self.refill(flow, out);
+        }
+    }
+
+    pub(super) fn lapsed(&mut self, key: CallKey) {
+        let Some(slot) = self.current(key) else { return };
+        if self
+            .table
+            .get(slot)
+            .is_some_and(|entry| entry.standing == Standing::Released)
+        {
+            self.take_back(slot);
+            self.come_back(slot, Timestamp::EPOCH);
+        }
+    }
+
+    /// Frees the reservation of a release that was never claimed.
+    pub(super) fn take_back(&mut self, slot: u32) {
+        let Some(key) = self.table.get(slot).map(super::entry::Entry::key) else {
+            return;
+        };
+        self.ledger.release(self.now, key);
+        self.charge_share(slot, Tokens::ZERO);
+    }
+
+    /// A call whose end was never told, long after it must have come: counted as spent in full, so that a lost
+    /// message does not hold its place among the calls under way for ever. The request stays known.
+    pub(super) fn write_off(&mut self, slot: u32) {
+        let Some(entry) = self.table.get(slot) else { return };
+        let (key, reserve) = (entry.key(), entry.reserve);
+        self.ledger.settle(self.now, key, reserve);
+        if self.table.find_stray(key).is_some() {
+            self.forget(slot);
+        } else {
+            self.set_alarm(slot, Timestamp::NEVER);
+        }
+    }
+
+    /// Corrects what the request's tenant and band were charged when it went.
+    fn charge_share(&mut self, slot: u32, actual: Tokens) {
+        let Some(entry) = self.table.get(slot) else { return };
+        let (flow, expected, released) = (entry.flow, entry.expected, entry.standing == Standing::Released);
+        self.released = self.released.saturating_sub(u64::from(released));
+        self.shares.correct(flow, expected, actual);
+    }
+
+    /// The request waits again, before its tenant's others.
+    fn come_back(&mut self, slot: u32, not_before: Timestamp) {
+        if let Some(entry) = self.table.get_mut(slot) {
+            entry.returned = true;
+        }
+        self.wait(slot, not_before);
+    }
+
+    /// Counts a refusal of a request larger than the burst; true when it is one too many.
+    fn too_large_alone(&mut self, slot: u32) -> bool {
+        let burst = self.ledger.burst();
+        let Some(entry) = self.table.get_mut(slot) else {
+            return false;
+        };
+        if entry.reserve <= burst {
+            return false;
+        }
+        entry.wants_alone = true;
+        entry.refused_alone += u8::from(entry.went_alone);
+        entry.refused_alone >= REFUSED_ALONE
+    }
+
+    fn above_the_burst(&self, slot: u32) -> Failure {
+        let needs = self.table.get(slot).map_or(Tokens::ZERO, |entry| entry.reserve);
+        Failure {
+            kind: Some(crate::model::ModelErrorKind::Throttled(ThrottleCause::Tokens)),
+            status: 400,
+            exception: "ValidationException".to_owned(),
+            message: format!(
+                "This request needs {needs} at once and was refused {REFUSED_ALONE} times with nothing else \
+                 under way: the quota of lane {} admits bursts of about {}. Ask for fewer output tokens \
+                 (max_tokens) or a shorter input.",
+                self.config.lane.id,
+                self.ledger.burst(),
+            ),
+            headers: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What the scheduler remembers of each request, and where.
+
+use super::Waiting;
+use super::line::Place;
+use crate::ids::{CallNo, RequestId};
+use crate::ledger::CallKey;
+use crate::units::{Timestamp, Tokens};
+use std::collections::HashMap;
+
+/// Where a request stands with the scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// In its tenant's line.
+    Waiting,
+    /// Out of the line until its time.
+    Snoozed,
+    /// Let go, not heard of since.
+    Released,
+    /// Its call is under way.
+    Running,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) id: RequestId,
+    /// Its tenant's flow; [`Entry::NO_FLOW`] for a call of before a restart.
+    pub(super) flow: u32,
+    /// Its last call.
+    pub(super) call: CallNo,
+    pub(super) standing: Standing,
+    /// It has been released before: it goes before its tenant's others.
+    pub(super) returned: bool,
+    /// It was refused upstream although it is larger than the burst: it goes again only with nothing beside.
+    pub(super) wants_alone: bool,
+    /// The call under way went with nothing beside it.
+    pub(super) went_alone: bool,
+    /// How often it was refused with nothing beside it.
+    pub(super) refused_alone: u8,
+    pub(super) arrived: Timestamp,
+    /// Its place in line: its deadline, or what is taken for one.
+    pub(super) due: Timestamp,
+    /// When it expires, if it still waits.
+    pub(super) expires: Timestamp,
+    pub(super) not_before: Timestamp,
+    pub(super) reserve: Tokens,
+    pub(super) expected: Tokens,
+    /// When it is next looked at whatever happens.
+    pub(super) alarm: Timestamp,
+}
+
+impl Entry {
+    pub(super) const NO_FLOW: u32 = u32::MAX;
+
+    pub(super) fn new(waiting: &Waiting, flow: u32) -> Self {
+        let deadline = waiting.deadline.unwrap_or(Timestamp::NEVER);
+        let soft = waiting.arrived_at + waiting.priority.soft_deadline();
+        Self {
+            id: waiting.id,
+            flow,
+            call: waiting.last_call,
+            standing: Standing::Snoozed,
+            returned: waiting.last_call > CallNo::NONE,
+            wants_alone: false,
+            went_alone: false,
+            refused_alone: 0,
+            arrived: waiting.arrived_at,
+            due: waiting.deadline.unwrap_or(soft),
+            expires: deadline.min(waiting.latest_start.unwrap_or(Timestamp::NEVER)),
+            not_before: waiting.not_before.unwrap_or(Timestamp::EPOCH),
+            reserve: waiting.reserve,
+            expected: waiting.expected,
+            alarm: Timestamp::NEVER,
+        }
+    }
+
+    /// A call of before a restart whose request is not known.
+    pub(super) fn stray(key: CallKey, reserve: Tokens) -> Self {
+        Self {
+            id: key.0,
+            flow: Self::NO_FLOW,
+            call: key.1,
+            standing: Standing::Running,
+            returned: false,
+            wants_alone: false,
+            went_alone: false,
+            refused_alone: 0,
+            arrived: Timestamp::EPOCH,
+            due: Timestamp::NEVER,
+            expires: Timestamp::NEVER,
+            not_before: Timestamp::EPOCH,
+            reserve,
+            expected: Tokens::ZERO,
+            alarm: Timestamp::NEVER,
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        Place::new(self.returned, self.due, self.id)
+    }
+
+    pub(super) fn key(&self) -> CallKey {
+        (self.id, self.call)
+    }
+
+    /// Whether it waits, in line or snoozed.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.standing, Standing::Waiting | Standing::Snoozed)
+    }
+}
+
+/// Every request the scheduler knows, in slots that are used again.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    slots: Vec<Option<Entry>>,
+    /// How often each slot was filled, to tell its tenants apart.
+    fillings: Vec<u32>,
+    vacant: Vec<u32>,
+    /// Looked up by key only.
+    by_id: HashMap<RequestId, u32>,
+    /// Calls under way whose request has left, or was never known.
+    strays: HashMap<CallKey, u32>,
+}
+
+impl Table {
+    pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    pub(super) fn find(&self, id: RequestId) -> Option<u32> {
+        self.by_id.get(&id).copied()
+    }
+
+    pub(super) fn find_stray(&self, key: CallKey) -> Option<u32> {
+        self.strays.get(&key).copied()
+    }
+
+    /// The filling of a slot: another one later means another request.
+    pub(super) fn filling(&self, slot: u32) -> u32 {
+        self.fillings.get(slot as usize).copied().unwrap_or(0)
+    }
+
+    pub(super) fn insert(&mut self, entry: Entry) -> u32 {
+        let id = entry.id;
+        let slot = self.fill(entry);
+        self.by_id.insert(id, slot);
+        slot
+    }
+
+    pub(super) fn insert_stray(&mut self, entry: Entry) -> u32 {
+        let key = entry.key();
+        let slot = self.fill(entry);
+        self.strays.insert(key, slot);
+        slot
+    }
+
+    /// Its request has left; its call goes on.
+    pub(super) fn make_stray(&mut self, slot: u32) {
+        if let Some(entry) = self.get(slot) {
+            let key = entry.key();
+            self.by_id.remove(&key.0);
+            self.strays.insert(key, slot);
+        }
+    }
+
+    pub(super) fn remove(&mut self, slot: u32) -> Option<Entry> {
+        let entry = self.slots.get_mut(slot as usize)?.take()?;
+        self.vacant.push(slot);
+        if self.by_id.get(&entry.id) == Some(&slot) {
+            self.by_id.remove(&entry.id);
+        }
+        if self.strays.get(&entry.key()) == Some(&slot) {
+            self.strays.remove(&entry.key());
+        }
+        Some(entry)
+    }
+
+    fn fill(&mut self, entry: Entry) -> u32 {
+        if let Some(slot) = self.vacant.pop() {
+            self.slots[slot as usize] = Some(entry);
+            self.fillings[slot as usize] = self.fillings[slot as usize].wrapping_add(1);
+            return slot;
+        }
+        if self.slots.len() == self.slots.capacity() {
+            // Growing by a quarter instead of doubling: a million requests should not hold room for two.
+            self.slots.reserve_exact(self.slots.len() / 4 + 64);
+            self.fillings.reserve_exact(self.fillings.len() / 4 + 64);
+        }
+        self.slots.push(Some(entry));
+        self.fillings.push(0);
+        u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,302 @@
+//! Shares: start-time fair queueing of bands, and of tenants inside a band.
+//!
+//! Every member has a tag, the virtual time at which what it is served next begins. The least tag goes first;
+//! serving `cost` moves a member's tag on by cost / weight. Virtual time is the tag of what was served last,
+//! and a member that comes back from idleness starts no earlier than that: idle share is borrowed by the
+//! others and not saved up. (P. Goyal, H. Vin, H. Cheng, "Start-time fair queueing", SIGCOMM 1996.)
+//!
+//! The cost of a call is only expected when it goes. When it is known, the tag is corrected by the difference
+//! (the virtual token counter of Y. Sheng et al., "Fairness in serving large language models", OSDI 2024).
+
+use super::line::{Line, Place};
+use crate::config::PriorityWeights;
+use crate::ids::TenantId;
+use crate::request::Priority;
+use crate::units::Tokens;
+use std::collections::{BTreeSet, HashMap};
+
+/// Virtual time; a token of weight 1 takes 2²⁰.
+type Tag = u128;
+
+fn share(cost: Tokens, weight: u32) -> Tag {
+    (Tag::from(cost.get().max(1)) << 20) / Tag::from(weight.max(1))
+}
+
+fn corrected(tag: Tag, expected: Tokens, actual: Tokens, weight: u32) -> Tag {
+    if actual >= expected {
+        tag + ((Tag::from((actual - expected).get()) << 20) / Tag::from(weight.max(1)))
+    } else {
+        tag.saturating_sub((Tag::from((expected - actual).get()) << 20) / Tag::from(weight.max(1)))
+    }
+}
+
+/// One tenant in one band.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) tenant: TenantId,
+    pub(super) priority: Priority,
+    pub(super) weight: u32,
+    pub(super) line: Line,
+    tag: Tag,
+    /// Requests that the scheduler knows of, waiting or not.
+    members: u32,
+    /// Partial view: more wait than are known here, and more have been asked for.
+    pub(super) more: bool,
+    pub(super) asked: bool,
+}
+
+#[derive(Debug, Default)]
+struct Band {
+    weight: u32,
+    tag: Tag,
+    time: Tag,
+    /// The highest tag given out: virtual time jumps there when nothing waits, which forgets old service.
+    highest: Tag,
+    ready: BTreeSet<(Tag, u32)>,
+    /// Flows without members whose tag is ahead of virtual time.
+    idle: BTreeSet<(Tag, u32)>,
+    by_tenant: HashMap<TenantId, u32>,
+    ready_weight: u64,
+    ready_tokens: Tokens,
+    ready_requests: u64,
+}
+
+/// What stands in line in a band.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Backlog {
+    pub(super) weight: u64,
+    pub(super) tokens: Tokens,
+    pub(super) requests: u64,
+}
+
+/// All bands and their flows.
+#[derive(Debug)]
+pub(super) struct Shares {
+    bands: [Band; 3],
+    time: Tag,
+    flows: Vec<Option<Flow>>,
+    vacant: Vec<u32>,
+}
+
+impl Shares {
+    pub(super) fn new(weights: &PriorityWeights) -> Self {
+        let mut shares = Self {
+            bands: Default::default(),
+            time: 0,
+            flows: Vec::new(),
+            vacant: Vec::new(),
+        };
+        shares.set_weights(weights);
+        shares
+    }
+
+    pub(super) fn set_weights(&mut self, weights: &PriorityWeights) {
+        for priority in Priority::ALL {
+            self.bands[priority.index()].weight = weights.of(priority);
+        }
+    }
+
+    /// Gives every tenant its share anew.
+    pub(super) fn set_tenant_weights(&mut self, weight: impl Fn(&TenantId) -> u32) {
+        for flow in self.flows.iter_mut().flatten() {
+            let band = &mut self.bands[flow.priority.index()];
+            let new = weight(&flow.tenant);
+            if !flow.line.is_empty() {
+                band.ready_weight = band.ready_weight + u64::from(new) - u64::from(flow.weight);
+            }
+            flow.weight = new;
+        }
+    }
+
+    pub(super) fn flow(&self, flow: u32) -> Option<&Flow> {
+        self.flows.get(flow as usize)?.as_ref()
+    }
+
+    pub(super) fn flow_mut(&mut self, flow: u32) -> Option<&mut Flow> {
+        self.flows.get_mut(flow as usize)?.as_mut()
+    }
+
+    /// The flow of a tenant in a band, known or new.
+    pub(super) fn intern(&mut self, priority: Priority, tenant: &TenantId, weight: u32) -> u32 {
+        if let Some(flow) = self.bands[priority.index()].by_tenant.get(tenant) {
+            return *flow;
+        }
+        let new = Some(Flow {
+            tenant: tenant.clone(),
+            priority,
+            weight,
+            line: Line::default(),
+            tag: 0,
+            members: 0,
+            more: false,
+            asked: false,
+        });
+        let index = match self.vacant.pop() {
+            Some(index) => {
+                self.flows[index as usize] = new;
+                index
+            }
+            None => {
+                self.flows.push(new);
+                u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        let band = &mut self.bands[priority.index()];
+        band.by_tenant.insert(tenant.clone(), index);
+        index
+    }
+
+    /// One more request of the flow is known.
+    pub(super) fn join(&mut self, flow: u32) {
+        if let Some((band, it)) = self.both(flow) {
+            band.idle.remove(&(it.tag, flow));
+            it.members += 1;
+        }
+    }
+
+    /// One less. A flow without any is forgotten as soon as its tag is behind virtual time.
+    pub(super) fn part(&mut self, flow: u32) {
+        if let Some((band, it)) = self.both(flow) {
+            it.members = it.members.saturating_sub(1);
+            if it.members == 0 && !it.more {
+                band.idle.insert((it.tag, flow));
+                let index = it.priority.index();
+                self.forget(index);
+            }
+        }
+    }
+
+    /// Puts a request in its flow's line.
+    pub(super) fn enqueue(&mut self, flow: u32, place: Place, slot: u32, cost: Tokens) {
+        let time = self.time;
+        let Some((band, it)) = self.both(flow) else { return };
+        band.ready_tokens += it.line.insert(place, slot, cost);
+        band.ready_requests += 1;
+        if it.line.len() == 1 {
+            if band.ready.is_empty() {
+                band.tag = band.tag.max(time);
+            }
+            it.tag = it.tag.max(band.time);
+            band.ready.insert((it.tag, flow));
+            band.ready_weight += u64::from(it.weight);
+        }
+    }
+
+    /// Takes a request out of its flow's line.
+    pub(super) fn dequeue(&mut self, flow: u32, place: Place) {
+        let Some((band, it)) = self.both(flow) else { return };
+        let Some(cost) = it.line.remove(place) else { return };
+        band.ready_tokens -= cost;
+        band.ready_requests = band.ready_requests.saturating_sub(1);
+        if it.line.is_empty() {
+            band.ready.remove(&(it.tag, flow));
+            band.ready_weight = band.ready_weight.saturating_sub(u64::from(it.weight));
+            let index = it.priority.index();
+            self.forget(index);
+        }
+    }
+
+    /// Charges a flow and its band for a call that goes. `in_turn` is false for one that goes before its turn:
+    /// virtual time then stays with those it passed.
+    pub(super) fn serve(&mut self, flow: u32, cost: Tokens, in_turn: bool) {
+        let time = self.time;
+        let Some((band, it)) = self.both(flow) else { return };
+        let served_at = band.tag;
+        let index = it.priority.index();
+        let ready = band.ready.remove(&(it.tag, flow));
+        if in_turn {
+            band.time = band.time.max(it.tag);
+        }
+        it.tag += share(cost, it.weight);
+        band.highest = band.highest.max(it.tag);
+        if ready {
+            band.ready.insert((it.tag, flow));
+        }
+        band.tag += share(cost, band.weight);
+        if in_turn {
+            self.time = time.max(served_at);
+            self.forget(index);
+        }
+    }
+
+    /// Corrects what a flow and its band were charged, once the cost is known.
+    pub(super) fn correct(&mut self, flow: u32, expected: Tokens, actual: Tokens) {
+        let Some((band, it)) = self.both(flow) else { return };
+        let ready = band.ready.remove(&(it.tag, flow));
+        let idle = band.idle.remove(&(it.tag, flow));
+        it.tag = corrected(it.tag, expected, actual, it.weight);
+        band.highest = band.highest.max(it.tag);
+        if ready {
+            band.ready.insert((it.tag, flow));
+        }
+        if idle {
+            band.idle.insert((it.tag, flow));
+        }
+        band.tag = corrected(band.tag, expected, actual, band.weight);
+    }
+
+    /// The bands in which something waits, in the order of their turns.
+    pub(super) fn turns(&self) -> impl Iterator<Item = Priority> + use<> {
+        let mut order = Priority::ALL.map(|priority| (self.bands[priority.index()].tag, priority));
+        order.sort_unstable();
+        let waiting = Priority::ALL.map(|priority| !self.bands[priority.index()].ready.is_empty());
+        order
+            .into_iter()
+            .map(|(_, priority)| priority)
+            .filter(move |priority| waiting[priority.index()])
+    }
+
+    /// The flows of a band in which something waits, in the order of their turns.
+    pub(super) fn flows_in_turn(&self, priority: Priority) -> impl Iterator<Item = u32> + '_ {
+        self.bands[priority.index()].ready.iter().map(|(_, flow)| *flow)
+    }
+
+    /// Whose turn it is: the slot of the first request of the first flow of the first band.
+    pub(super) fn head(&self) -> Option<u32> {
+        let band = self.turns().next()?;
+        let flow = self.flows_in_turn(band).next()?;
+        self.flow(flow)?.line.first()
+    }
+
+    pub(super) fn backlog(&self, priority: Priority) -> Backlog {
+        let band = &self.bands[priority.index()];
+        Backlog {
+            weight: band.ready_weight,
+            tokens: band.ready_tokens,
+            requests: band.ready_requests,
+        }
+    }
+
+    pub(super) fn band_weight(&self, priority: Priority) -> u64 {
+        u64::from(self.bands[priority.index()].weight)
+    }
+
+    /// Flows that are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.flows.iter().flatten().count()
+    }
+
+    fn both(&mut self, flow: u32) -> Option<(&mut Band, &mut Flow)> {
+        let it = self.flows.get_mut(flow as usize)?.as_mut()?;
+        Some((&mut self.bands[it.priority.index()], it))
+    }
+
+    fn forget(&mut self, band: usize) {
+        let band = &mut self.bands[band];
+        if band.ready.is_empty() {
+            // Nobody waits: whatever was served before no longer counts against anyone.
+            band.time = band.time.max(band.highest);
+        }
+        while let Some(&(tag, flow)) = band.idle.first() {
+            if tag > band.time {
+                break;
+            }
+            band.idle.pop_first();
+            if let Some(gone) = self.flows[flow as usize].take() {
+                band.by_tenant.remove(&gone.tenant);
+                self.vacant.push(flow);
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Letting requests go: the one whose turn it is, and smaller ones behind it that do not delay it.
+
+use super::Command;
+use super::entry::Standing;
+use super::lane::{CHECK_AFTER, START_WITHIN, Scheduler};
+use super::waiting::never_fits;
+use crate::ledger::Wait;
+use crate::units::Timestamp;
+
+/// How many requests behind a blocked one are looked at (EASY backfill).
+const BACKFILL: usize = 8;
+
+impl Scheduler {
+    /// Lets go whatever can go now.
+    pub(super) fn let_go(&mut self, out: &mut Vec<Command>) {
+        self.blocked_until = None;
+        while let Some(head) = self.shares.head() {
+            if let Some(wait) = self.ledger.shut(self.now) {
+                self.blocked_until = wait.until();
+                return;
+            }
+            match self.reserve(head) {
+                Ok(()) => self.release(head, true, out),
+                Err(Wait::Never(never)) => self.fail(head, never_fits(never), out),
+                Err(Wait::Until(at)) => {
+                    self.blocked_until = Some(at);
+                    self.backfill(head, at, out);
+                    return;
+                }
+                // It waits for every call to end: whatever went now would only be waited for too.
+                Err(Wait::CallEnds) => return,
+            }
+        }
+    }
+
+    fn reserve(&mut self, slot: u32) -> Result<(), Wait> {
+        let alone = self.ledger.under_way() == 0;
+        let Some(entry) = self.table.get_mut(slot) else {
+            return Err(Wait::CallEnds);
+        };
+        let key = (entry.id, entry.call.next());
+        let admitted = if entry.wants_alone {
+            self.ledger.reserve_alone(self.now, key, entry.reserve)
+        } else {
+            self.ledger.reserve(self.now, key, entry.reserve)
+        };
+        entry.went_alone = admitted.is_ok() && alone;
+        admitted
+    }
+
+    /// The head was promised to go `at`. A few behind it may go now if that still holds with them gone.
+    fn backfill(&mut self, head: u32, at: Timestamp, out: &mut Vec<Command>) {
+        let Some(promised) = self.table.get(head).map(|entry| entry.reserve) else {
+            return;
+        };
+        let mut candidates = std::mem::take(&mut self.candidates);
+        self.behind(head, &mut candidates);
+        for &slot in &candidates {
+            let Some(entry) = self.table.get(slot) else {
+                continue;
+            };
+            let reserve = entry.reserve;
+            let small = reserve < promised && !entry.wants_alone;
+            if small
+                && self.ledger.admits(self.now, reserve)
+                && self.ledger.keeps(self.now, at, promised, reserve)
+                && self.reserve(slot).is_ok()
+            {
+                self.release(slot, false, out);
+            }
+        }
+        self.candidates = candidates;
+    }
+
+    /// The next few behind the head, in about the order of their turns: the first of each flow, bands taking
+    /// turns, then the second of each, and so on.
+    fn behind(&self, head: u32, found: &mut Vec<u32>) {
+        found.clear();
+        let mut flows = [0u32; BACKFILL];
+        let mut known = 0;
+        let mut bands: [_; 3] = std::array::from_fn(|_| None);
+        for (place, priority) in bands.iter_mut().zip(self.shares.turns()) {
+            *place = Some(self.shares.flows_in_turn(priority));
+        }
+        'flows: for _ in 0..BACKFILL {
+            for flow in bands.iter_mut().flatten().filter_map(Iterator::next) {
+                if known == BACKFILL {
+                    break 'flows;
+                }
+                flows[known] = flow;
+                known += 1;
+            }
+        }
+        for depth in 0..=BACKFILL {
+            for flow in &flows[..known] {
+                let slot = self.shares.flow(*flow).and_then(|flow| flow.line.nth(depth));
+                found.extend(slot.filter(|slot| *slot != head));
+                if found.len() == BACKFILL {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn release(&mut self, slot: u32, in_turn: bool, out: &mut Vec<Command>) {
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
+        entry.call = entry.call.next();
+        let (flow, expected) = (entry.flow, entry.expected);
+        let start_by = (self.now + START_WITHIN).min(entry.expires);
+        out.push(Command::Release {
+            request: entry.id,
+            call: entry.call,
+            reserve: entry.reserve,
+            start_by,
+        });
+        // The tags move on before the line moves up, so that the last one of a flow leaves its tag behind.
+        self.shares.serve(flow, expected, in_turn);
+        self.stop_waiting(slot, Standing::Released);
+        self.released += 1;
+        self.set_alarm(slot, start_by + CHECK_AFTER);
+        self.refill(flow, out);
+    }
+}

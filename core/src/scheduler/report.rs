@@ -1,0 +1,57 @@
+//! The lane as it is shown.
+
+use super::lane::Scheduler;
+use super::view::{LaneView, WaitingView};
+use crate::config::Pacing;
+use crate::request::Priority;
+use crate::throttle::ThrottleCause;
+use crate::units::{Millis, Timestamp};
+use std::collections::BTreeMap;
+
+impl Scheduler {
+    /// The lane as it is now.
+    pub fn view(&self, now: Timestamp) -> LaneView {
+        let now = now.max(self.now);
+        let under_way = self.ledger.under_way() as u64;
+        LaneView {
+            lane: self.config.lane.id.clone(),
+            at: now,
+            pacing: match self.config.lane.pacing {
+                Pacing::Auto => "auto".to_owned(),
+                Pacing::Window => "window".to_owned(),
+                Pacing::Bucket { seconds } => format!("bucket ({seconds} s)"),
+            },
+            tokens: self.ledger.tokens_view(now),
+            requests: self.ledger.requests_view(now),
+            day: self.ledger.day_view(now),
+            concurrency: self.ledger.concurrency_view(now),
+            released: self.released,
+            running: under_way.saturating_sub(self.released),
+            waiting: self.waiting_view(now),
+            throttles: self.throttles_view(),
+            parked_until: self.ledger.parked_until(now),
+            learned_ceiling: self.ledger.learned_ceiling(now),
+        }
+    }
+
+    fn waiting_view(&self, now: Timestamp) -> BTreeMap<String, WaitingView> {
+        let of = |priority: Priority| {
+            let count = self.counts[priority.index()];
+            let oldest = self.ages[priority.index()].oldest(&self.table);
+            let view = WaitingView {
+                requests: count.requests,
+                tokens: count.tokens.get(),
+                oldest_ms: oldest.map_or(Millis::ZERO, |at| now.since(at)),
+            };
+            (priority.as_str().to_owned(), view)
+        };
+        Priority::ALL.into_iter().map(of).collect()
+    }
+
+    fn throttles_view(&self) -> BTreeMap<String, u64> {
+        let counts = ThrottleCause::ALL.into_iter().zip(self.throttles);
+        counts
+            .map(|(cause, count)| (cause.as_str().to_owned(), count))
+            .collect()
+    }
+}

@@ -1,0 +1,5 @@
+//! The scheduler in virtual time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_possible_truncation)]
+
+mod bursts;
+mod world;

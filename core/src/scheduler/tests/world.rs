@@ -1,0 +1,318 @@
+//! A lane in virtual time: callers, the scheduler, workers, and a limiter upstream.
+
+use crate::config::{LaneConfig, Pacing, PriorityWeights};
+use crate::ids::{CallNo, LaneId, ModelId, RequestId, TenantId};
+use crate::ledger::CallKey;
+use crate::ledger::tests::limiters::{Kind, Limiter};
+use crate::request::Priority;
+use crate::scheduler::{Again, Command, Event, Scheduler, SchedulerConfig, Waiting};
+use crate::throttle::ThrottleCause;
+use crate::units::{Millis, RequestsPerMinute, Timestamp, Tokens, TokensPerMinute};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// 2026-11-20T12:00:07Z: not on a minute.
+pub(crate) const START: u64 = 1_795_176_007_000;
+
+pub(crate) fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(START + ms)
+}
+
+pub(crate) fn id(number: u64) -> RequestId {
+    let mut bytes = [0u8; 16];
+    bytes[8..].copy_from_slice(&number.to_be_bytes());
+    RequestId::from_bytes(bytes)
+}
+
+pub(crate) fn tenant(name: &str) -> TenantId {
+    TenantId::new(name).unwrap()
+}
+
+pub(crate) fn lane(tokens: u64, requests: Option<u64>, pacing: Pacing) -> LaneConfig {
+    LaneConfig {
+        id: LaneId::new("test").unwrap(),
+        models: vec![ModelId::new("model").unwrap()],
+        region: "us-east-1".to_owned(),
+        endpoint: None,
+        role_arn: None,
+        tokens_per_minute: TokensPerMinute::new(tokens),
+        requests_per_minute: requests.map(RequestsPerMinute::new),
+        tokens_per_day: None,
+        max_concurrency: 10_000,
+        output_burndown: 5,
+        max_output_tokens: 64_000,
+        pacing,
+        chunk_timeout: Millis::from_secs(60),
+        call_timeout: Millis::from_secs(600),
+        max_tries: 3,
+    }
+}
+
+pub(crate) fn config(lane: LaneConfig) -> SchedulerConfig {
+    SchedulerConfig {
+        lane,
+        priorities: PriorityWeights::default(),
+        tenants: BTreeMap::new(),
+        window: None,
+    }
+}
+
+pub(crate) fn waiting(number: u64, arrived: u64, priority: Priority, reserve: u64) -> Waiting {
+    Waiting {
+        id: id(number),
+        tenant: TenantId::default(),
+        priority,
+        arrived_at: at(arrived),
+        deadline: None,
+        latest_start: None,
+        reserve: Tokens::new(reserve),
+        expected: Tokens::new(reserve),
+        last_call: CallNo::NONE,
+        not_before: None,
+    }
+}
+
+/// Numbers that look random and are the same in every run (SplitMix64).
+#[derive(Debug, Clone)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// 0 to 1, without 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
+        -mean * (1.0 - self.unit()).ln()
+    }
+
+    pub(crate) fn below(&mut self, most: u64) -> u64 {
+        self.next() % most.max(1)
+    }
+}
+
+/// One request of a workload, with what its call turns out to cost.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) waiting: Waiting,
+    /// What the limiter charges when the call starts.
+    pub(crate) charged: u64,
+    /// What it charges in the end.
+    pub(crate) actual: u64,
+    /// Milliseconds from acceptance to the end.
+    pub(crate) lasts: u64,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fate {
+    pub(crate) released: Option<u64>,
+    pub(crate) completed: Option<u64>,
+    pub(crate) expired: bool,
+    pub(crate) failed: Option<String>,
+    pub(crate) throttled: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Happening {
+    Arrival(usize),
+    Claim(CallKey),
+    Upstream(CallKey),
+    Refused(CallKey),
+    End(CallKey),
+    Wake,
+}
+
+/// The whole of it.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) scheduler: Scheduler,
+    pub(crate) limiter: Limiter,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) fates: Vec<Fate>,
+    pub(crate) now: u64,
+    /// Milliseconds from a release to the claim, and from the claim to the limiter.
+    pub(crate) claim_takes: u64,
+    pub(crate) way_takes: u64,
+    pub(crate) log: Vec<(u64, Command)>,
+    pub(crate) keep_log: bool,
+    happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
+    sequence: u64,
+    by_id: BTreeMap<RequestId, usize>,
+    pub(crate) throttles: u64,
+    pub(crate) charged: u64,
+    pub(crate) last_completion: u64,
+    pub(crate) first_release: Option<u64>,
+    wake: Option<u64>,
+}
+
+impl World {
+    pub(crate) fn new(config: SchedulerConfig, kind: Kind, jobs: Vec<Job>) -> Self {
+        let limiter = Limiter::new(
+            kind,
+            config.lane.tokens_per_minute.get(),
+            config.lane.requests_per_minute.map(|limit| limit.get()),
+        );
+        let mut world = Self {
+            scheduler: Scheduler::new(config, at(0)),
+            limiter,
+            fates: vec![Fate::default(); jobs.len()],
+            by_id: jobs
+                .iter()
+                .enumerate()
+                .map(|(i, job)| (job.waiting.id, i))
+                .collect(),
+            jobs,
+            now: 0,
+            claim_takes: 2,
+            way_takes: 3,
+            log: Vec::new(),
+            keep_log: false,
+            happenings: BinaryHeap::new(),
+            sequence: 0,
+            throttles: 0,
+            charged: 0,
+            last_completion: 0,
+            first_release: None,
+            wake: None,
+        };
+        for index in 0..world.jobs.len() {
+            let when = world.jobs[index].waiting.arrived_at.as_millis() - START;
+            world.plan(when, Happening::Arrival(index));
+        }
+        world
+    }
+
+    fn plan(&mut self, when: u64, what: Happening) {
+        self.sequence += 1;
+        self.happenings.push(Reverse((when, self.sequence, what)));
+    }
+
+    /// Runs until nothing is left to happen, or until `end`.
+    pub(crate) fn run_until(&mut self, end: u64) {
+        while let Some(Reverse((when, _, _))) = self.happenings.peek() {
+            if *when > end {
+                break;
+            }
+            let Some(Reverse((when, _, what))) = self.happenings.pop() else {
+                break;
+            };
+            self.now = when;
+            self.happen(what);
+        }
+    }
+
+    pub(crate) fn run(&mut self) {
+        self.run_until(u64::MAX);
+    }
+
+    fn happen(&mut self, what: Happening) {
+        let now = self.now;
+        match what {
+            Happening::Arrival(index) => {
+                let waiting = self.jobs[index].waiting.clone();
+                self.tell(Event::Arrived(waiting));
+            }
+            Happening::Claim(key) => {
+                self.tell(Event::Started {
+                    request: key.0,
+                    call: key.1,
+                    at: at(now),
+                });
+                self.plan(now + self.way_takes, Happening::Upstream(key));
+            }
+            Happening::Upstream(key) => {
+                let job = &self.jobs[self.by_id[&key.0]];
+                let (charged, lasts) = (job.charged, job.lasts);
+                if self.limiter.admit(START + now, key, charged) {
+                    self.plan(now + lasts, Happening::End(key));
+                } else {
+                    self.plan(now + self.way_takes, Happening::Refused(key));
+                }
+            }
+            Happening::Refused(key) => {
+                self.throttles += 1;
+                self.fates[self.by_id[&key.0]].throttled += 1;
+                self.end(
+                    key,
+                    0,
+                    Some(ThrottleCause::Tokens),
+                    Again::NotBefore(at(now + 200)),
+                );
+            }
+            Happening::End(key) => {
+                let index = self.by_id[&key.0];
+                let (charged, actual) = (self.jobs[index].charged, self.jobs[index].actual);
+                self.limiter.settle(START + now, key, charged, actual);
+                self.charged += actual;
+                self.last_completion = now;
+                self.fates[index].completed = Some(now);
+                self.end(key, actual, None, Again::No);
+            }
+            Happening::Wake => {
+                if self.wake == Some(now) {
+                    self.wake = None;
+                    self.tell(Event::Tick);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, key: CallKey, charged: u64, throttle: Option<ThrottleCause>, again: Again) {
+        self.tell(Event::Ended {
+            request: key.0,
+            call: key.1,
+            charged: Tokens::new(charged),
+            throttle,
+            again,
+            at: at(self.now),
+        });
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        let commands = self.scheduler.step(at(self.now), event);
+        for command in commands {
+            if self.keep_log {
+                self.log.push((self.now, command.clone()));
+            }
+            self.obey(command);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = self.now;
+        match command {
+            Command::Release { request, call, .. } => {
+                self.first_release.get_or_insert(now);
+                self.fates[self.by_id[&request]].released = Some(now);
+                self.plan(now + self.claim_takes, Happening::Claim((request, call)));
+            }
+            Command::Expire { request } => self.fates[self.by_id[&request]].expired = true,
+            Command::Fail { request, failure } => {
+                self.fates[self.by_id[&request]].failed = Some(failure.message);
+            }
+            Command::WakeAt(when) => {
+                let when = when.as_millis() - START;
+                if self.wake != Some(when) {
+                    self.wake = Some(when);
+                    self.plan(when, Happening::Wake);
+                }
+            }
+            Command::Check { .. } | Command::Refill { .. } => {}
+        }
+    }
+
+    /// Tokens charged in the end, in percent of what the quota allows from the first release to the last end.
+    pub(crate) fn utilisation(&self, quota: u64) -> f64 {
+        let busy = (self.last_completion - self.first_release.unwrap()) as f64;
+        100.0 * self.charged as f64 / (quota as f64 * busy / 60_000.0)
+    }
+}

@@ -1,0 +1,216 @@
+//! How requests come in, wait, expire and leave.
+
+use super::entry::{Entry, Standing};
+use super::lane::{CHECK_AFTER, Scheduler};
+use super::{Command, Waiting};
+use crate::ids::{RequestId, TenantId};
+use crate::ledger::NeverFits;
+use crate::request::{Failure, Priority};
+use crate::units::Timestamp;
+
+impl Scheduler {
+    pub(super) fn arrived(&mut self, waiting: &Waiting, out: &mut Vec<Command>) {
+        if self.table.find(waiting.id).is_some() {
+            return;
+        }
+        if let Err(never) = self.ledger.fits(waiting.reserve) {
+            out.push(Command::Fail {
+                request: waiting.id,
+                failure: never_fits(never),
+            });
+            return;
+        }
+        if let Some(slot) = self.take_in(waiting) {
+            self.keep_window(slot);
+        }
+    }
+
+    /// Enters a request that is not known yet.
+    pub(super) fn take_in(&mut self, waiting: &Waiting) -> Option<u32> {
+        if self.table.find(waiting.id).is_some() {
+            return None;
+        }
+        let weight = self.config.weight(&waiting.tenant);
+        let flow = self.shares.intern(waiting.priority, &waiting.tenant, weight);
+        let slot = self.table.insert(Entry::new(waiting, flow));
+        self.shares.join(flow);
+        self.wait(slot, waiting.not_before.unwrap_or(Timestamp::EPOCH));
+        Some(slot)
+    }
+
+    /// Lets a request wait from now on, not to go before `not_before`.
+    pub(super) fn wait(&mut self, slot: u32, not_before: Timestamp) {
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
+        entry.not_before = not_before;
+        entry.standing = Standing::Snoozed;
+        let (flow, arrived, reserve) = (entry.flow, entry.arrived, entry.reserve);
+        if let Some(band) = self.shares.flow(flow).map(|flow| flow.priority.index()) {
+            let count = &mut self.counts[band];
+            count.requests += 1;
+            count.tokens += reserve;
+            self.ages[band].add(arrived, slot, &self.table, count.requests);
+        }
+        self.line_up(slot);
+    }
+
+    /// Puts a waiting request into its tenant's line, or sets its alarm for when it is time to.
+    fn line_up(&mut self, slot: u32) {
+        let now = self.now;
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
+        if entry.not_before > now {
+            let at = entry.not_before.min(entry.expires);
+            self.set_alarm(slot, at);
+            return;
+        }
+        entry.standing = Standing::Waiting;
+        let (flow, place, cost, expires) = (entry.flow, entry.place(), entry.expected, entry.expires);
+        self.shares.enqueue(flow, place, slot, cost);
+        self.set_alarm(slot, expires);
+    }
+
+    /// Takes a request out of what waits; it stays known.
+    pub(super) fn stop_waiting(&mut self, slot: u32, becomes: Standing) {
+        let Some(entry) = self.table.get_mut(slot).filter(|entry| entry.waits()) else {
+            return;
+        };
+        let in_line = entry.standing == Standing::Waiting;
+        entry.standing = becomes;
+        let (flow, place, reserve) = (entry.flow, entry.place(), entry.reserve);
+        if in_line {
+            self.shares.dequeue(flow, place);
+        }
+        if let Some(band) = self.shares.flow(flow).map(|flow| flow.priority.index()) {
+            let count = &mut self.counts[band];
+            count.requests = count.requests.saturating_sub(1);
+            count.tokens -= reserve;
+            self.ages[band].trim(&self.table);
+        }
+    }
+
+    /// Forgets a request altogether.
+    pub(super) fn forget(&mut self, slot: u32) {
+        self.stop_waiting(slot, Standing::Running);
+        self.set_alarm(slot, Timestamp::NEVER);
+        if let Some(entry) = self.table.remove(slot) {
+            self.shares.part(entry.flow);
+        }
+    }
+
+    pub(super) fn left(&mut self, request: RequestId, out: &mut Vec<Command>) {
+        let Some(slot) = self.table.find(request) else {
+            return;
+        };
+        let Some(entry) = self.table.get(slot) else { return };
+        let flow = entry.flow;
+        match entry.standing {
+            Standing::Waiting | Standing::Snoozed => self.forget(slot),
+            Standing::Released => {
+                self.take_back(slot);
+                self.forget(slot);
+            }
+            // Its call goes on, and so does its charge, until its end is told.
+            Standing::Running => self.table.make_stray(slot),
+        }
+        self.refill(flow, out);
+    }
+
+    pub(super) fn fail(&mut self, slot: u32, failure: Failure, out: &mut Vec<Command>) {
+        let Some(entry) = self.table.get(slot) else { return };
+        let (request, flow) = (entry.id, entry.flow);
+        out.push(Command::Fail { request, failure });
+        self.forget(slot);
+        self.refill(flow, out);
+    }
+
+    /// Does what its time has come for: snoozes that end, deadlines that pass, releases not heard of.
+    pub(super) fn ring(&mut self, out: &mut Vec<Command>) {
+        while let Some(&(at, slot)) = self.alarms.first() {
+            if at > self.now {
+                break;
+            }
+            let Some(entry) = self.table.get(slot) else {
+                self.alarms.pop_first();
+                continue;
+            };
+            let (request, call, flow) = (entry.id, entry.call, entry.flow);
+            match entry.standing {
+                Standing::Waiting | Standing::Snoozed if entry.expires <= self.now => {
+                    out.push(Command::Expire { request });
+                    self.forget(slot);
+                    self.refill(flow, out);
+                }
+                Standing::Waiting | Standing::Snoozed => self.line_up(slot),
+                Standing::Released => {
+                    out.push(Command::Check { request, call });
+                    self.set_alarm(slot, self.now + CHECK_AFTER);
+                }
+                Standing::Running => self.write_off(slot),
+            }
+        }
+    }
+
+    /// Partial view: keeps no more than the window of a tenant's heads.
+    fn keep_window(&mut self, slot: u32) {
+        let Some(window) = self.config.window else { return };
+        let Some(flow) = self.table.get(slot).map(|entry| entry.flow) else {
+            return;
+        };
+        let Some(it) = self.shares.flow_mut(flow) else {
+            return;
+        };
+        if it.line.len() > window.max(1) {
+            it.more = true;
+            if let Some(last) = it.line.last() {
+                self.forget(last);
+            }
+        }
+    }
+
+    pub(super) fn refilled(
+        &mut self,
+        priority: Priority,
+        tenant: &TenantId,
+        more: bool,
+        out: &mut Vec<Command>,
+    ) {
+        let weight = self.config.weight(tenant);
+        let flow = self.shares.intern(priority, tenant, weight);
+        // Joining and parting leaves a flow that turned out to be empty to be forgotten.
+        self.shares.join(flow);
+        if let Some(it) = self.shares.flow_mut(flow) {
+            it.asked = false;
+            it.more = more;
+        }
+        self.shares.part(flow);
+        self.refill(flow, out);
+    }
+
+    /// Partial view: asks for more of a tenant's requests when less than half a window of them is left.
+    pub(super) fn refill(&mut self, flow: u32, out: &mut Vec<Command>) {
+        let Some(window) = self.config.window else { return };
+        let Some(it) = self.shares.flow_mut(flow) else {
+            return;
+        };
+        if it.more && !it.asked && it.line.len() * 2 < window.max(1) {
+            it.asked = true;
+            out.push(Command::Refill {
+                priority: it.priority,
+                tenant: it.tenant.clone(),
+            });
+        }
+    }
+}
+
+pub(super) fn never_fits(never: NeverFits) -> Failure {
+    Failure {
+        kind: None,
+        status: 400,
+        exception: "ValidationException".to_owned(),
+        message: format!("This request can never be served: {never}."),
+        headers: Vec::new(),
+    }
+}
