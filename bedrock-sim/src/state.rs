@@ -14,7 +14,7 @@ use crate::request::{Plan, quota_name};
 use crate::settings::Settings;
 use crate::stats::{End, ModelReport, Stats, StatsReport, Tally, Utilisation};
 
-/// Ids of marks whose faults are counted (`times`); beyond this many the oldest counts are dropped.
+/// Ids of marks whose faults are counted (`times`); beyond this many counting starts afresh.
 const MAX_COUNTED_IDS: usize = 100_000;
 
 #[derive(Debug)]
@@ -100,49 +100,47 @@ impl State {
     /// Admits a call, or answers why not.
     pub(crate) fn open(&mut self, now: Micros, caller: &Caller, plan: &Plan) -> Result<OpenCall, SimError> {
         let name = quota_name(&caller.model);
-        let fault = self.fault(now, plan);
         let priority = plan.mark.priority.as_deref();
-        if let Some(Fault::Refuse(failure)) = fault {
-            let error = failure.error();
-            self.stats.count(priority, |counts| counts.calls += 1);
-            if let Some(model) = self.models.get_mut(name) {
-                model.tally.counts.calls += 1;
-            }
-            self.refused(caller, plan, fault, &error);
-            return Err(error);
-        }
+        let fault = self.fault(now, plan);
         let settings = Arc::clone(&self.settings);
         let model = self.models.entry(name.to_owned()).or_insert_with(|| Model {
             quota: Quota::new(now, &settings.quota_of(name), settings.external_load),
             tally: Tally::default(),
         });
-        let reservation = plan.usage.reservation(plan.max_tokens);
-        match model.quota.admit(now, reservation) {
-            Err(refusal) => {
-                model.tally.refuse(refusal);
-                self.stats.refuse(priority, refusal);
-                let error = Failure::Refused(refusal).error();
-                self.refused(caller, plan, None, &error);
-                Err(error)
-            }
-            Ok(admission) => {
-                model.tally.accept(now, reservation);
-                self.stats.accept(now, priority, reservation);
-                let record = self.log.add(|| CallRecord {
-                    reserved: reservation,
-                    fault: fault.map(|fault| fault.to_string()),
-                    ..record(caller, Some(plan))
-                });
-                Ok(OpenCall {
-                    model: name.to_owned(),
-                    priority: plan.mark.priority.clone(),
-                    admission,
-                    record,
-                    burndown: settings.burndown_of(name),
-                    fault,
-                })
-            }
+        if let Some(fault) = fault {
+            let fault = fault.to_string();
+            self.stats.count(priority, |counts| counts.strike(&fault));
+            model.tally.counts.strike(&fault);
         }
+        if let Some(Fault::Refuse(failure)) = fault {
+            self.stats.count(priority, |counts| counts.calls += 1);
+            model.tally.counts.calls += 1;
+            return Err(self.refuse(caller, plan, fault, failure));
+        }
+        let reservation = plan.usage.reservation(plan.max_tokens);
+        let admission = match model.quota.admit(now, reservation) {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                model.tally.counts.throttle(refusal);
+                self.stats.count(priority, |counts| counts.throttle(refusal));
+                return Err(self.refuse(caller, plan, fault, Failure::Refused(refusal)));
+            }
+        };
+        model.tally.accept(now, reservation);
+        self.stats.accept(now, priority, reservation);
+        let record = self.log.add(|| CallRecord {
+            reserved: reservation,
+            fault: fault.map(|fault| fault.to_string()),
+            ..record(caller, Some(plan))
+        });
+        Ok(OpenCall {
+            model: name.to_owned(),
+            priority: plan.mark.priority.clone(),
+            admission,
+            record,
+            burndown: settings.burndown_of(name),
+            fault,
+        })
     }
 
     /// Settles a call with what it used.
@@ -175,17 +173,20 @@ impl State {
         });
     }
 
-    fn refused(&mut self, caller: &Caller, plan: &Plan, fault: Option<Fault>, error: &SimError) {
+    /// Logs a call that charges nothing, and makes its error.
+    fn refuse(&mut self, caller: &Caller, plan: &Plan, fault: Option<Fault>, failure: Failure) -> SimError {
+        let error = failure.error();
         self.log.add(|| CallRecord {
             outcome: Outcome::Refused,
             end_ms: Some(caller.arrival.millis()),
-            error: Some(describe(error)),
+            error: Some(describe(&error)),
             fault: fault.map(|fault| fault.to_string()),
             ..record(caller, Some(plan))
         });
+        error
     }
 
-    /// The fault that strikes this call: its mark's, or the plan's. Counts it.
+    /// The fault that strikes this call: its mark's, or the plan's.
     fn fault(&mut self, now: Micros, plan: &Plan) -> Option<Fault> {
         let number = self.arrivals;
         self.arrivals += 1;
@@ -194,12 +195,7 @@ impl State {
             (Some(id), Some(times)) => self.strikes_again(id, times),
             _ => true,
         });
-        let fault = marked.or_else(|| self.settings.faults.strike(number, now))?;
-        let name = fault.to_string();
-        self.stats.count(mark.priority.as_deref(), |counts| {
-            *counts.faults.entry(name.clone()).or_default() += 1;
-        });
-        Some(fault)
+        marked.or_else(|| self.settings.faults.strike(number, now))
     }
 
     fn strikes_again(&mut self, id: &str, times: u32) -> bool {

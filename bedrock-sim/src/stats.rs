@@ -94,7 +94,11 @@ impl Counts {
         self.peak_in_flight = self.peak_in_flight.max(self.in_flight);
     }
 
-    fn throttle(&mut self, refusal: Refusal) {
+    pub(crate) fn strike(&mut self, fault: &str) {
+        *self.faults.entry(fault.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn throttle(&mut self, refusal: Refusal) {
         self.calls += 1;
         let throttled = &mut self.throttled;
         let count = match refusal {
@@ -239,10 +243,6 @@ impl Tally {
         self.busy.admitted(now);
     }
 
-    pub(crate) fn refuse(&mut self, refusal: Refusal) {
-        self.counts.throttle(refusal);
-    }
-
     pub(crate) fn settle(&mut self, now: Micros, end: End, usage: Usage, charged: u64) {
         self.counts.settle(end, usage, charged);
         self.busy.last_completion = now;
@@ -273,10 +273,6 @@ impl Stats {
     pub(crate) fn count(&mut self, priority: Option<&str>, count: impl Fn(&mut Counts)) {
         count(&mut self.total.counts);
         count(&mut self.priority(priority).counts);
-    }
-
-    pub(crate) fn refuse(&mut self, priority: Option<&str>, refusal: Refusal) {
-        self.count(priority, |counts| counts.throttle(refusal));
     }
 
     pub(crate) fn accept(&mut self, now: Micros, priority: Option<&str>, reserved: u64) {

@@ -32,7 +32,13 @@ async fn statistics_are_served_and_reset() {
     assert_eq!(post(&sim, "/stats/reset", &json!({})).await.status, 200);
     let stats = sim.stats();
     assert_eq!((stats.total.calls, stats.by_priority.len()), (0, 0));
-    assert_eq!(stats.models[SONNET].counts.calls, 0);
+    assert_eq!(
+        (
+            stats.models[SONNET].counts.calls,
+            served.models[SONNET].counts.calls
+        ),
+        (0, 3)
+    );
     assert_eq!(converse(&sim, "hi").await.status, 429, "the quota is not reset");
     sim.stop().await;
 }
@@ -147,8 +153,10 @@ async fn other_paths_and_methods_are_refused() {
 
 #[tokio::test]
 async fn wrong_settings_and_a_taken_port_are_reported_at_the_start() {
-    let mut settings = Settings::default();
-    settings.external_load = 2.0;
+    let settings = Settings {
+        external_load: 2.0,
+        ..Settings::default()
+    };
     let wrong = Sim::start(SimConfig {
         settings,
         ..SimConfig::default()
