@@ -1,0 +1,102 @@
+//! A client process: one plan, run on one thread.
+
+mod closed;
+mod open;
+
+use std::io::{BufRead, Write};
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::Method;
+use tokio::time::Instant;
+
+use crate::plan::{Call, Outcome, Pace, Plan};
+use crate::wire::{Answer, Connection};
+
+/// Speaks the protocol of [`crate::plan`] on stdin and stdout.
+///
+/// # Errors
+/// The plan cannot be read or the results cannot be written; a call that fails is an outcome, not an error.
+pub fn run() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut input = std::io::stdin().lock();
+    let mut output = std::io::stdout().lock();
+    let mut line = String::new();
+    writeln!(output, "ready")?;
+    output.flush()?;
+    input.read_line(&mut line)?;
+    let plan: Plan = serde_json::from_str(&line).context("the plan is not readable")?;
+    let prepared: Vec<Prepared> = plan.calls.into_iter().map(Prepared::from).collect();
+    writeln!(output, "ready")?;
+    output.flush()?;
+    line.clear();
+    input.read_line(&mut line)?;
+    let results = match plan.pace {
+        Pace::Open => runtime.block_on(open::run(&plan.url, prepared)),
+        Pace::Closed {
+            connections,
+            warmup,
+            count,
+        } => runtime.block_on(closed::run(&plan.url, prepared, connections, warmup, count))?,
+    };
+    serde_json::to_writer(&mut output, &results)?;
+    writeln!(output)?;
+    output.flush()?;
+    Ok(())
+}
+
+/// A call whose body is ready to be sent.
+#[derive(Debug)]
+struct Prepared {
+    call: Call,
+    body: Bytes,
+}
+
+impl From<Call> for Prepared {
+    fn from(mut call: Call) -> Self {
+        let body = Bytes::from(std::mem::take(&mut call.body));
+        Self { call, body }
+    }
+}
+
+impl Prepared {
+    async fn send(&self, connection: &mut Connection) -> anyhow::Result<Answer> {
+        let headers = [("x-smoother-priority", self.call.class.as_str())];
+        connection
+            .send(Method::POST, &self.call.path, &headers, self.body.clone())
+            .await
+    }
+
+    /// What became of the call that was due at `due`.
+    fn outcome(&self, due: Instant, answer: anyhow::Result<Answer>) -> Outcome {
+        let outcome = Outcome {
+            class: self.call.class.clone(),
+            latency_us: micros(due),
+            ..Outcome::default()
+        };
+        match answer {
+            Ok(answer) => Outcome {
+                status: answer.status,
+                queue_ms: answer.number("x-smoother-queue-ms"),
+                error: (!(200..300).contains(&answer.status))
+                    .then(|| String::from_utf8_lossy(&answer.body).chars().take(200).collect()),
+                events_us: answer
+                    .events
+                    .iter()
+                    .map(|at| u64::try_from((*at - due).as_micros()).unwrap_or(u64::MAX))
+                    .collect(),
+                ..outcome
+            },
+            Err(error) => Outcome {
+                error: Some(format!("{error:#}")),
+                ..outcome
+            },
+        }
+    }
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
