@@ -157,6 +157,7 @@ impl SimArgs {
         set(&mut settings.external_load, self.external_load);
         set(&mut settings.faults.seed, self.fault_seed);
         settings.faults.rules.extend(self.faults);
+        settings.only_known_models |= !self.models.is_empty();
         for model in self.models {
             settings.models.entry(model).or_default();
         }

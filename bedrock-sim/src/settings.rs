@@ -131,8 +131,10 @@ pub struct Settings {
     pub max_output_tokens: u64,
     /// The longest input a model takes; none means any.
     pub max_input_tokens: Option<u64>,
-    /// The models that exist, with what is special to each; empty means that any id does.
+    /// What is special to single models.
     pub models: BTreeMap<String, ModelSettings>,
+    /// Whether only the `models` exist; otherwise any id does.
+    pub only_known_models: bool,
 }
 
 impl Default for Settings {
@@ -146,6 +148,7 @@ impl Default for Settings {
             max_output_tokens: 64_000,
             max_input_tokens: None,
             models: BTreeMap::new(),
+            only_known_models: false,
         }
     }
 }
@@ -171,7 +174,7 @@ pub enum SettingsError {
 impl Settings {
     /// Whether a model of this id exists.
     pub fn knows(&self, model: &str) -> bool {
-        self.models.is_empty() || self.models.contains_key(model)
+        !self.only_known_models || self.models.contains_key(model)
     }
 
     /// The limits of one model.
@@ -326,6 +329,8 @@ mod tests {
             (Some(20), Some(5))
         );
         assert_eq!(settings.burndown_of("a"), 2);
+        assert!(settings.knows("a") && settings.knows("b"));
+        let settings = settings.patched(&json!({"only_known_models": true})).unwrap();
         assert!(settings.knows("a") && !settings.knows("b"));
     }
 }

@@ -73,7 +73,7 @@ fn every_flag_reaches_the_settings() {
         "faults": {"seed": 7, "rules": [{"fault": "503", "share": 0.02},
             {"fault": "cut-after", "share": 0.1, "from_ms": 5000, "until_ms": 9000}]},
         "external_load": 0.25, "output_burndown": 3, "max_output_tokens": 8192, "max_input_tokens": 200_000,
-        "models": {"a": {}, "b": {}},
+        "models": {"a": {}, "b": {}}, "only_known_models": true,
     });
     let mut found = settings.clone();
     for model in ["a", "b"] {

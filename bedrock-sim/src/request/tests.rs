@@ -136,7 +136,7 @@ fn what_bedrock_refuses_is_refused_in_its_words() {
 #[test]
 fn models_and_input_lengths_may_be_limited() {
     let settings = Settings::default()
-        .patched(&json!({"models": {CLAUDE: {}}, "max_input_tokens": 100}))
+        .patched(&json!({"models": {CLAUDE: {}}, "only_known_models": true, "max_input_tokens": 100}))
         .unwrap();
     let body = user(json!([{"text": "hi"}]));
     assert!(read_as(Operation::Converse, CLAUDE, &body, &settings).is_ok());

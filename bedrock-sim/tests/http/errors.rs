@@ -50,7 +50,7 @@ async fn invalid_requests_are_refused_and_charge_nothing() {
 
 #[tokio::test]
 async fn unknown_models_and_paths_are_named() {
-    let sim = start(json!({"models": {"amazon.nova-pro-v1:0": {}}})).await;
+    let sim = start(json!({"models": {"amazon.nova-pro-v1:0": {}}, "only_known_models": true})).await;
     is(
         &converse(&sim, "hi").await,
         400,
