@@ -1,1 +1,8 @@
 //! The smoother command: serve, submit, status, watch, cancel and the rest.
+
+pub mod check_config;
+pub mod cli;
+pub mod client;
+pub mod commands;
+pub mod serve;
+pub mod sim;

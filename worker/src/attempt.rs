@@ -65,7 +65,7 @@ pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, b
     let mut answer = Collected::new(row.id, around.live, around.clock);
     let ended = tokio::select! {
         biased;
-        said = answer.collect(around.model, call, lane.chunk_timeout.into()) => Ended::Said(said),
+        said = answer.collect(around.model, call, lane) => Ended::Said(said),
         () = aborted => Ended::Aborted,
         () = tokio::time::sleep(lane.call_timeout.min(until_deadline).into()) => Ended::TimedOut,
     };

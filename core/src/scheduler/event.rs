@@ -41,7 +41,8 @@ impl From<&crate::request::Request> for Waiting {
             priority: request.priority,
             arrived_at: request.arrived_at,
             deadline: request.deadline,
-            latest_start: request.latest_start,
+            // Once it has started, the wait it was promised is over.
+            latest_start: request.latest_start.filter(|_| request.calls_made == 0),
             reserve: request.estimate.reserve(1),
             expected: request.estimate.settled(1),
             last_call: request.call,

@@ -5,9 +5,9 @@ use anyhow::Context;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use smoother_bedrock::Bedrock;
-use smoother_core::LaneId;
-use smoother_core::config::Config;
-use smoother_core::ports::{BoxFuture, StoreError};
+use smoother_core::{LaneId, Millis, Timestamp};
+use smoother_core::config::{Config, Durability};
+use smoother_core::ports::{BoxFuture, Clock, StoreError};
 use smoother_core::scheduler::Event;
 use smoother_embedded::{DispatchChannel, Hub, LaneChannels, OpenOptions, OsEntropy, SqliteStore, SystemClock};
 use smoother_ingest::{Ingest, IngestPorts};
@@ -46,12 +46,15 @@ pub(crate) struct Built {
 impl House {
     /// Opens the store, takes up what is in it, and starts every stage.
     pub(crate) async fn build(config: Config) -> anyhow::Result<Built> {
-        let clock = Arc::new(SystemClock::new(smoother_core::Timestamp::EPOCH));
+        let clock = Arc::new(SystemClock::new(Timestamp::EPOCH));
         let options = OpenOptions {
-            durability: config.server.durability,
+            durability: match config.server.durability {
+                Durability::Strict => smoother_embedded::Durability::Strict,
+                Durability::Relaxed => smoother_embedded::Durability::Relaxed,
+            },
             ..OpenOptions::new(&config.server.data_dir)
         };
-        let opened = SqliteStore::open(options, clock.clone()).context("the data directory cannot be used")?;
+        let opened = SqliteStore::open(&options, clock.clone()).context("the data directory cannot be used")?;
         clock.raise(opened.newest);
         let store = opened.store;
         let hub = Arc::new(Hub::new());
@@ -112,11 +115,16 @@ impl House {
             stop_lanes: CancellationToken::new(),
             stop_chores: CancellationToken::new(),
         };
-        let ports = Arc::new(LanePorts { store, dispatch: Arc::new(dispatch), clock });
+        let ports = Arc::new(LanePorts { store, dispatch: Arc::new(dispatch), clock: clock.clone() });
         house.take_up(ports, events, questions).await?;
         house.lanes.spawn(house.worker.clone().run(released, house.stop_lanes.clone()));
         house.chores.spawn(house.results.clone().run_outbox(house.stop_chores.clone()));
-        house.chores.spawn(purge(house.store.clone(), house.config.server.retention, house.stop_chores.clone()));
+        house.chores.spawn(purge(
+            house.store.clone(),
+            clock.clone(),
+            house.config.server.retention,
+            house.stop_chores.clone(),
+        ));
         Ok(Built { house, fatal: opened.fatal })
     }
 
@@ -168,14 +176,14 @@ impl House {
     }
 }
 
-async fn purge(store: Arc<SqliteStore>, retention: smoother_core::Millis, stop: CancellationToken) {
+async fn purge(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, retention: Millis, stop: CancellationToken) {
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PURGE_EVERY) => {}
         }
-        match store.purge(retention).await {
+        match store.purge(clock.now().before(retention)).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "ended requests past their retention were removed"),
             Err(error) => tracing::error!(%error, "ended requests past their retention could not be removed"),

@@ -9,23 +9,60 @@ mod settings;
 mod signals;
 
 pub(crate) use settings::{NoConfig, read as read_config};
+pub(crate) use signals::Signals;
 
 use crate::cli::ServeArgs;
+use crate::commands::Exit;
 use anyhow::Context;
 use banner::Banner;
 use house::{Built, House};
 use listen::Listener;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use signals::Signals;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Metrics' histograms are swept this often, so that an unscraped server does not grow.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// Runs the server on a runtime of its own.
+pub fn main(args: &ServeArgs) -> Exit {
+    log_to_stderr();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(Err(anyhow::Error::new(error).context("the server cannot start"))),
+    };
+    let served = runtime.block_on(serve(args));
+    // After a store's failure nothing may wait for a disk that does not answer.
+    runtime.shutdown_background();
+    match &served {
+        Err(error) if error.is::<NoConfig>() => {
+            complain(served);
+            Exit::Refused
+        }
+        _ => complain(served),
+    }
+}
+
+/// Prints an error with its causes; the code it ends with.
+pub(crate) fn complain(outcome: anyhow::Result<()>) -> Exit {
+    match outcome {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            Exit::Failed
+        }
+    }
+}
+
+fn log_to_stderr() {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_from_env("SMOOTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).init();
+}
+
 /// Serves until SIGTERM or SIGINT, then drains. An error is a reason not to start, or to have stopped.
-pub(crate) async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
+async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = settings::with_flags(args)?;
     let metrics = record_metrics()?;
     let mut signals = Signals::catch().context("signals cannot be caught")?;

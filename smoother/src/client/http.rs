@@ -1,0 +1,144 @@
+//! One HTTP exchange with the server.
+
+use super::error::ClientError;
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// A server's API over one pool of connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    server: Url,
+}
+
+/// An answer with a status of success.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// Longest the server may take for anything but the wait it was asked for.
+const SLACK: Duration = Duration::from_secs(30);
+
+impl Client {
+    /// For the server at `server`.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up.
+    pub fn new(server: Url) -> Result<Self, ClientError> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .user_agent(concat!("smoother/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&server) {
+            // A proxy of the environment would look for 127.0.0.1 on its own machine.
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|e| ClientError::Unreachable {
+            server: server.to_string(),
+            cause: chain(&e),
+        })?;
+        Ok(Self { http, server })
+    }
+
+    /// Where the server is.
+    pub const fn server(&self) -> &Url {
+        &self.server
+    }
+
+    /// A request to `path`, which begins without a slash.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let base = self.server.as_str().trim_end_matches('/');
+        self.http.request(method, format!("{base}/{path}"))
+    }
+
+    /// Sends it; `wait` is how long the server was asked to hold the answer back.
+    pub(super) async fn send(&self, request: RequestBuilder, wait: Duration) -> Result<Answer, ClientError> {
+        let response = request
+            .timeout(wait + SLACK)
+            .send()
+            .await
+            .map_err(|e| self.unreachable(&e))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
+        if status.is_success() {
+            return Ok(Answer {
+                status,
+                headers,
+                body,
+            });
+        }
+        Err(ClientError::Refused {
+            status: status.as_u16(),
+            problem: Box::new(serde_json::from_slice(&body).unwrap_or_default()),
+            retry_after: seconds(&headers),
+        })
+    }
+
+    /// Reads JSON from `path`.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let answer = self.send(self.request(Method::GET, path), Duration::ZERO).await?;
+        self.read(&answer)
+    }
+
+    pub(super) fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, ClientError> {
+        serde_json::from_slice(&answer.body).map_err(|e| ClientError::Foreign {
+            server: self.server.to_string(),
+            cause: e.to_string(),
+        })
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+        ClientError::Unreachable {
+            server: self.server.to_string(),
+            cause: chain(error),
+        }
+    }
+}
+
+impl Answer {
+    /// Its content type, or nothing.
+    pub fn content_type(&self) -> &str {
+        let value = self.headers.get(CONTENT_TYPE);
+        value.and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    /// When the server wants to be asked again.
+    pub fn retry_after(&self) -> Option<Duration> {
+        seconds(&self.headers)
+    }
+}
+
+fn seconds(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    text.parse().ok().map(Duration::from_secs)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback())
+    })
+}
+
+/// The innermost cause, which is the one that says something: "Connection refused", "timed out".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

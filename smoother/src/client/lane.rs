@@ -1,0 +1,105 @@
+//! Lanes and models as the server shows them.
+
+use super::error::ClientError;
+use super::http::Client;
+use bytes::Bytes;
+use reqwest::Method;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One limit of a lane.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct Limit {
+    /// The limit itself.
+    pub limit: u64,
+    /// How much counts against it now.
+    pub used: u64,
+    /// How much could be admitted at once now.
+    pub free: u64,
+}
+
+/// What waits in one band.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Waiting {
+    /// Requests waiting.
+    pub requests: u64,
+    /// How long the oldest has waited.
+    pub oldest_ms: u64,
+}
+
+/// One lane.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Lane {
+    /// Its name.
+    pub lane: String,
+    /// Tokens of the minute.
+    pub tokens: Limit,
+    /// Requests of the minute.
+    #[serde(default)]
+    pub requests: Option<Limit>,
+    /// Tokens of the day.
+    #[serde(default)]
+    pub day: Option<Limit>,
+    /// Calls at once.
+    pub concurrency: Limit,
+    /// Calls under way.
+    pub running: u64,
+    /// What waits, by priority.
+    #[serde(default)]
+    pub waiting: BTreeMap<String, Waiting>,
+    /// Upstream refusals, by cause.
+    #[serde(default)]
+    pub throttles: BTreeMap<String, u64>,
+    /// No release before this.
+    #[serde(default)]
+    pub parked_until: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lanes {
+    lanes: Vec<Lane>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Models {
+    models: Vec<Model>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Model {
+    id: String,
+    lane: String,
+}
+
+impl Client {
+    /// Every lane or the one named, typed and as the server wrote it.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn lanes(&self, only: Option<&str>) -> Result<(Vec<Lane>, Bytes), ClientError> {
+        let path = only.map_or_else(|| "v1/lanes".to_owned(), |lane| format!("v1/lanes/{lane}"));
+        let answer = self
+            .send(self.request(Method::GET, &path), Duration::ZERO)
+            .await?;
+        let lanes = match only {
+            Some(_) => vec![self.read::<Lane>(&answer)?],
+            None => self.read::<Lanes>(&answer)?.lanes,
+        };
+        Ok((lanes, answer.body))
+    }
+
+    /// The model to take where the caller names none: the server's only one, or the first of its only lane.
+    /// Otherwise every id there is, for the caller to choose from.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn default_model(&self) -> Result<Result<String, Vec<String>>, ClientError> {
+        let models = self.get::<Models>("v1/models").await?.models;
+        Ok(match models.first() {
+            Some(first) if models.iter().all(|model| model.lane == first.lane) => Ok(first.id.clone()),
+            _ => Err(models.into_iter().map(|model| model.id).collect()),
+        })
+    }
+}
