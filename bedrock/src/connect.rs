@@ -67,8 +67,9 @@ impl Bedrock {
     /// Makes one client a lane. Reads the AWS environment and profile files once; sends nothing: credentials are
     /// looked up by a lane's first call.
     ///
-    /// All lanes share one pool of connections with TCP_NODELAY, which keeps as many idle ones as calls may run;
-    /// a connection on which a 500, 502, 503 or 504 came is closed, since the next may lead to a healthier host.
+    /// Each lane has a pool of connections of its own, with TCP_NODELAY, which keeps as many idle ones as its
+    /// calls may run at once; where the endpoint speaks HTTP/2 a lane's calls share one. A connection on which a
+    /// 500, 502, 503 or 504 came is closed, since the next may lead to a healthier host.
     /// Credentials are the lane's `role_arn`, assumed by the default chain, or else the default chain itself;
     /// `AWS_BEARER_TOKEN_BEDROCK` goes before the chain, except for lanes with a role, whose quota it is not, and
     /// on plain http, where a token could be read on the way. An endpoint on a loopback address needs no account:
@@ -78,11 +79,10 @@ impl Bedrock {
         options: Options,
     ) -> Result<Self, SetupError> {
         let lanes: Vec<&LaneConfig> = lanes.into_iter().collect();
-        let http = connections(&lanes, &options);
-        let shared = environment(&lanes, &options, &http).await;
+        let shared = environment(&lanes, &options).await;
         let mut clients = HashMap::with_capacity(lanes.len());
         for lane in lanes {
-            let client = client(lane, &shared, &http).await?;
+            let client = client(lane, &shared, &options).await?;
             clients.insert(
                 lane.id.clone(),
                 Lane {
@@ -98,20 +98,18 @@ impl Bedrock {
     }
 }
 
-fn connections(lanes: &[&LaneConfig], options: &Options) -> SharedHttpClient {
-    let at_once: usize = lanes
-        .iter()
-        .map(|l| usize::try_from(l.max_concurrency).unwrap_or(usize::MAX))
-        .sum();
+fn connections(idle: u32, options: &Options) -> SharedHttpClient {
     HttpBuilder::new()
         .pool_idle_timeout(duration(options.idle_timeout))
-        .pool_max_idle_per_host(at_once.max(1))
+        .pool_max_idle_per_host(usize::try_from(idle).unwrap_or(usize::MAX))
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https()
 }
 
 /// The AWS environment as the SDK reads it; what depends on the lane is set later.
-async fn environment(lanes: &[&LaneConfig], options: &Options, http: &SharedHttpClient) -> SdkConfig {
+///
+/// Its connections serve the sources of credentials only.
+async fn environment(lanes: &[&LaneConfig], options: &Options) -> SdkConfig {
     // A Region given here keeps the loader from asking the instance metadata service for one.
     let region = lanes.first().map_or_else(String::new, |lane| lane.region.clone());
     let timeouts = TimeoutConfig::builder()
@@ -122,17 +120,13 @@ async fn environment(lanes: &[&LaneConfig], options: &Options, http: &SharedHttp
         .build();
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region))
-        .http_client(http.clone())
+        .http_client(connections(1, options))
         .timeout_config(timeouts)
         .load()
         .await
 }
 
-async fn client(
-    lane: &LaneConfig,
-    shared: &SdkConfig,
-    http: &SharedHttpClient,
-) -> Result<Client, SetupError> {
+async fn client(lane: &LaneConfig, shared: &SdkConfig, options: &Options) -> Result<Client, SetupError> {
     if lane.region.is_empty() {
         return Err(SetupError::Region {
             lane: lane.id.clone(),
@@ -146,13 +140,14 @@ async fn client(
     let region = Region::new(lane.region.clone());
     let shared = shared.to_builder().region(region.clone()).build();
     let mut config = aws_sdk_bedrockruntime::config::Builder::from(&shared)
+        .http_client(connections(lane.max_concurrency, options))
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
     if let Some(endpoint) = &endpoint {
         config.set_endpoint_url(Some(endpoint.url.clone()));
     }
     let base: Option<SharedCredentialsProvider> = match &endpoint {
-        Some(endpoint) if endpoint.loopback => Some(credentials::of_a_simulator(&region, http)),
+        Some(endpoint) if endpoint.loopback => Some(credentials::of_a_simulator(&shared)),
         _ => shared.credentials_provider(),
     };
     let provider = match &lane.role_arn {

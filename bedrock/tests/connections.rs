@@ -67,8 +67,8 @@ async fn a_failing_host_is_left() {
 }
 
 #[tokio::test]
-async fn lanes_of_one_endpoint_share_connections() {
-    let server = Server::start((0..20).map(|_| Reply::json(200, "{}")).collect()).await;
+async fn lanes_sign_for_their_own_region_on_connections_of_their_own() {
+    let server = Server::start(vec![Reply::json(200, "{}"), Reply::json(200, "{}")]).await;
     let one = lane(&format!("http://{}", server.address));
     let two = smoother_core::config::LaneConfig {
         id: LaneId::new("haiku").unwrap(),
@@ -80,13 +80,14 @@ async fn lanes_of_one_endpoint_share_connections() {
     let mut other = call(Operation::Invoke, "{}");
     other.lane = two.id.clone();
     collect(bedrock.call(other).await.unwrap()).await;
-    assert_eq!(connections(&server), 1);
-    assert!(
-        server.requests()[1]
-            .header("authorization")
-            .unwrap()
-            .contains("/eu-west-1/bedrock/")
-    );
+    let seen = server.requests();
+    assert_ne!(seen[0].connection, seen[1].connection);
+    for (request, region) in seen.iter().zip(["/us-east-1/", "/eu-west-1/"]) {
+        assert!(
+            request.header("authorization").unwrap().contains(region),
+            "{request:?}"
+        );
+    }
 }
 
 #[tokio::test]
