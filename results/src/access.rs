@@ -29,9 +29,7 @@ impl<S: Send + Sync> FromRequestParts<S> for JobId {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = segment(parts, state).await?;
-        text.parse()
-            .map(Self)
-            .map_err(|e| Problem::invalid(format!("{e}; a submission answers with the job's id.")))
+        text.parse().map(Self).map_err(|e| Problem::job_id(&e))
     }
 }
 

@@ -3,8 +3,8 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
-use smoother_core::RequestId;
 use smoother_core::ports::StoreError;
+use smoother_core::{IdError, RequestId};
 
 /// One refusal: what was wrong, which thing, and what to do next.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,9 +39,19 @@ impl Problem {
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
-            "invalid-request",
+            "invalid",
             "The request is not valid",
             detail,
+        )
+    }
+
+    /// A job id that is none.
+    pub fn job_id(error: &IdError) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "job-id",
+            "The job id is not valid",
+            format!("{error}; a submission answers with the job's id."),
         )
     }
 
@@ -79,13 +89,20 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Damaged(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "store-damaged",
+                "store",
                 "The store is damaged",
                 detail,
             ),
-            StoreError::Full(_) | StoreError::Closed | StoreError::Failed(_) => Self::new(
+            StoreError::Full(_) => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                "store-full",
+                "The store is full",
+                detail,
+            )
+            .retry_after(30),
+            StoreError::Closed | StoreError::Failed(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "store-unavailable",
+                "store",
                 "The store does not answer",
                 detail,
             )
