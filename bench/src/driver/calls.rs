@@ -45,7 +45,7 @@ pub fn calls(classes: &[Class], count: u64, schedule: Schedule, seed: u64) -> Ve
 /// The body of `POST /v1/jobs` for a call.
 pub fn job(call: &Call) -> String {
     let body: serde_json::Value = serde_json::from_str(&call.body).unwrap_or_default();
-    json!({ "model": call.model, "operation": "converse", "input": body }).to_string()
+    json!({ "model": call.model, "operation": "converse", "body": body }).to_string()
 }
 
 fn pick<'a>(classes: &'a [Class], rng: &mut SmallRng) -> &'a Class {

@@ -100,7 +100,7 @@ class Smoother:
 
     def submit(self, prompt: str, headers: dict[str, str] | None = None, **fields) -> Answer:
         """`POST /v1/jobs` with a Converse body."""
-        job = {"model": models.CLAUDE, "operation": "converse", "input": models.converse_body(prompt), **fields}
+        job = {"model": models.CLAUDE, "operation": "converse", "body": models.converse_body(prompt), **fields}
         return self.post("/v1/jobs", job, headers)
 
     def job(self, job_id: str) -> dict:
