@@ -21,7 +21,11 @@ Exit codes:
 /// Every Amazon Bedrock call through a durable queue, at the quota's pace.
 #[derive(Debug, Parser)]
 #[command(name = "smoother", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
-#[command(propagate_version = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
@@ -256,10 +260,16 @@ mod tests {
     #[test]
     fn bad_values_name_what_is_allowed() {
         for (line, names) in [
-            ("smoother submit x --priority urgent", "interactive, normal and batch"),
-            ("smoother submit x --operation chat", "invoke-with-response-stream"),
+            (
+                "smoother submit x --priority urgent",
+                "interactive, normal and batch",
+            ),
+            (
+                "smoother submit x --operation chat",
+                "invoke-with-response-stream",
+            ),
             ("smoother status no-uuid", "UUID"),
-            ("smoother --server ftp://x status 1", "http://127.0.0.1:8080"),
+            ("smoother --server ftp://x lanes", "http://127.0.0.1:8080"),
             ("smoother lanes --every-ms 5", "100"),
         ] {
             let said = parse(line).unwrap_err().to_string();

@@ -30,7 +30,9 @@ impl Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// No connection, or it broke.
-    #[error("{server} cannot be reached ({cause}); start it with `smoother serve`, or name another with --server")]
+    #[error(
+        "{server} cannot be reached ({cause}); start it with `smoother serve`, or name another with --server"
+    )]
     Unreachable {
         /// Where it was sought.
         server: String,

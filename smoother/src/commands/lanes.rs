@@ -51,7 +51,15 @@ fn picture(lanes: &[Lane]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_header([
-        "lane", "tokens/min", "free", "requests/min", "calls", "interactive", "normal", "batch", "oldest",
+        "lane",
+        "tokens/min",
+        "free",
+        "requests/min",
+        "calls",
+        "interactive",
+        "normal",
+        "batch",
+        "oldest",
         "throttled",
     ]);
     for lane in lanes {

@@ -50,9 +50,7 @@ impl Farewell {
 /// Runs a command on a runtime of its own, on the process's streams, until it is done or interrupted.
 pub fn main(command: ClientCommand, common: Common) -> Exit {
     let mut terminal = Terminal::of_process();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -121,7 +119,10 @@ fn report(error: &CommandError, terminal: &mut Terminal) -> Exit {
     if !matches!(error, CommandError::Closed) {
         let _ = writeln!(terminal.err, "{BAD}error:{BAD:#} {error}");
         if matches!(error.exit(), Exit::Usage) {
-            let _ = writeln!(terminal.err, "{FAINT}smoother --help lists commands and flags{FAINT:#}");
+            let _ = writeln!(
+                terminal.err,
+                "{FAINT}smoother --help lists commands and flags{FAINT:#}"
+            );
         }
     }
     error.exit()

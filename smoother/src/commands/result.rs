@@ -15,9 +15,10 @@ const POLL: Duration = Duration::from_secs(30);
 
 pub async fn run(args: ResultArgs, context: &Context, terminal: &mut Terminal) -> Result<Exit, CommandError> {
     let result = if args.wait {
-        context
-            .farewell
-            .set(format!("job {} goes on; smoother result {} asks again", args.id, args.id));
+        context.farewell.set(format!(
+            "job {} goes on; smoother result {} asks again",
+            args.id, args.id
+        ));
         wait(args.id, context).await?
     } else {
         match context.client.result(args.id, Duration::ZERO).await? {

@@ -54,7 +54,11 @@ fn describe(out: &mut dyn Write, job: &Job) -> io::Result<()> {
         )?;
     }
     if !job.throttles.is_empty() {
-        let causes: Vec<String> = job.throttles.iter().map(|(cause, n)| format!("{cause} {n}")).collect();
+        let causes: Vec<String> = job
+            .throttles
+            .iter()
+            .map(|(cause, n)| format!("{cause} {n}"))
+            .collect();
         line("throttled", &causes.join(", "))?;
     }
     if let Some(error) = &job.error {

@@ -14,9 +14,10 @@ const POLL: Duration = Duration::from_secs(30);
 
 pub async fn run(args: JobArgs, context: &Context, terminal: &mut Terminal) -> Result<Exit, CommandError> {
     let mut patience = Patience::new(context.patience);
-    context
-        .farewell
-        .set(format!("job {} goes on; smoother watch {} follows it", args.id, args.id));
+    context.farewell.set(format!(
+        "job {} goes on; smoother watch {} follows it",
+        args.id, args.id
+    ));
     let mut seen: Option<Job> = None;
     loop {
         let wait = if seen.is_some() { POLL } else { Duration::ZERO };
@@ -69,7 +70,10 @@ fn finish(
 ) -> Result<Exit, CommandError> {
     if job.is_completed() {
         if !context.json {
-            writeln!(terminal.err, "{FAINT}smoother result {id} prints the answer{FAINT:#}")?;
+            writeln!(
+                terminal.err,
+                "{FAINT}smoother result {id} prints the answer{FAINT:#}"
+            )?;
         }
         return Ok(Exit::Ok);
     }

@@ -57,7 +57,11 @@ fn read(raw: &RawLine, record: &mut Record) -> Result<(), String> {
     match wire.id {
         None | Some(Value::Null) => {}
         Some(Value::String(id)) if !id.is_empty() => record.id = id,
-        Some(other) => return Err(format!("recordId is {other}; it must be a text that is not empty")),
+        Some(other) => {
+            return Err(format!(
+                "recordId is {other}; it must be a text that is not empty"
+            ));
+        }
     }
     let Some(input) = wire.input else {
         return Err("modelInput is missing".to_owned());
@@ -146,10 +150,16 @@ mod tests {
     fn both_forms_are_read_and_bodies_kept_as_written() {
         let line = r#"{"recordId":"A1","modelInput":{"messages":[{"role":"user","content":[{"text":"x"}]}], "n":1.0}}"#;
         let record = parse(&raw(3, line)).unwrap();
-        assert_eq!((record.id.as_str(), record.operation), ("A1", Operation::Converse));
+        assert_eq!(
+            (record.id.as_str(), record.operation),
+            ("A1", Operation::Converse)
+        );
         assert!(record.input.unwrap().get().ends_with(r#"], "n":1.0}"#));
         let record = parse(&raw(4, r#"{"modelInput":{"inputText":"x"}}"#)).unwrap();
-        assert_eq!((record.id.as_str(), record.operation), ("line-4", Operation::Invoke));
+        assert_eq!(
+            (record.id.as_str(), record.operation),
+            ("line-4", Operation::Invoke)
+        );
     }
 
     #[test]

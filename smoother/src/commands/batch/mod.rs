@@ -57,12 +57,24 @@ pub async fn run(
             .map(|part| format!(", {} holds the answers so far", part.display()))
             .unwrap_or_default()
     ));
-    let tally = drive(&mut source, &sender, args.outstanding, &mut output, &progress, terminal).await;
+    let tally = drive(
+        &mut source,
+        &sender,
+        args.outstanding,
+        &mut output,
+        &progress,
+        terminal,
+    )
+    .await;
     progress.finish();
     let tally = tally?;
     output.finish(terminal)?;
     summary(&tally, args.output.as_deref(), context.json, terminal)?;
-    Ok(if tally.errors() > 0 { Exit::NoAnswer } else { Exit::Ok })
+    Ok(if tally.errors() > 0 {
+        Exit::NoAnswer
+    } else {
+        Exit::Ok
+    })
 }
 
 /// Keeps `outstanding` lines under way until the last has been written.
@@ -123,7 +135,9 @@ fn summary(
         writeln!(to, "{}", tally.json())?;
         return Ok(());
     }
-    let place = output.map(|path| format!(" → {}", path.display())).unwrap_or_default();
+    let place = output
+        .map(|path| format!(" → {}", path.display()))
+        .unwrap_or_default();
     writeln!(terminal.err, "{tally}{place}")?;
     Ok(())
 }

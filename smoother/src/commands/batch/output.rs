@@ -72,15 +72,15 @@ impl Output {
     pub fn finish(self, terminal: &mut Terminal) -> Result<(), CommandError> {
         match self {
             Self::Stdout => Ok(terminal.out.flush()?),
-            Self::File { whole, part, to } => {
-                seal(&whole, &part, to).map_err(|e| unwritten(&whole, e))
-            }
+            Self::File { whole, part, to } => seal(&whole, &part, to).map_err(|e| unwritten(&whole, e)),
         }
     }
 }
 
 fn seal(whole: &Path, part: &Path, to: BufWriter<File>) -> io::Result<()> {
-    to.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    to.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()?;
     fs::rename(part, whole)?;
     // The name is durable only with its folder.
     let folder = whole.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -42,7 +42,11 @@ impl Source {
             let input = std::mem::replace(&mut terminal.input, Box::new(io::empty()));
             ("-".to_owned(), None, input)
         } else {
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = file
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             let input = File::open(file).map_err(unread)?;
             // A pipe can be read once only.
             let lines = if input.metadata().map_err(unread)?.is_file() {
@@ -152,7 +156,12 @@ mod tests {
         while let Some(line) = lines.next().unwrap() {
             seen.push((line.number, String::from_utf8(line.bytes).unwrap(), line.cut));
         }
-        let expected = [(1, "{1}\r", false), (4, "{4}", false), (5, "", true), (6, "{6}", false)];
+        let expected = [
+            (1, "{1}\r", false),
+            (4, "{4}", false),
+            (5, "", true),
+            (6, "{6}", false),
+        ];
         assert_eq!(seen, expected.map(|(n, text, cut)| (n, text.to_owned(), cut)));
     }
 }

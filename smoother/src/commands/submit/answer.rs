@@ -33,7 +33,12 @@ mod tests {
         ] {
             assert_eq!(text_of(answer.as_bytes()).as_deref(), Some("hello"), "{answer}");
         }
-        for none in ["", "[1]", r#"{"embedding":[0.5]}"#, r#"{"content":[{"type":"tool_use"}]}"#] {
+        for none in [
+            "",
+            "[1]",
+            r#"{"embedding":[0.5]}"#,
+            r#"{"content":[{"type":"tool_use"}]}"#,
+        ] {
             assert_eq!(text_of(none.as_bytes()), None, "{none}");
         }
     }

@@ -90,7 +90,13 @@ fn invalid(name: &str, error: &serde_json::Error) -> CommandError {
 /// their version, put `max_tokens` or a prompt at the top, or hold strings or blocks with a `type`. Nova's own
 /// form is Converse's with a `schemaVersion`.
 pub fn form_of(body: &Value) -> Operation {
-    let own = ["anthropic_version", "schemaVersion", "max_tokens", "prompt", "inputText"];
+    let own = [
+        "anthropic_version",
+        "schemaVersion",
+        "max_tokens",
+        "prompt",
+        "inputText",
+    ];
     let Some(messages) = body["messages"].as_array() else {
         return Operation::Invoke;
     };

@@ -39,14 +39,20 @@ fn line(id: &str, prompt: &str) -> String {
 
 fn read(path: &Path) -> BTreeMap<String, Value> {
     let text = fs::read_to_string(path).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.map(|line| (line["recordId"].as_str().unwrap().to_owned(), line)).collect()
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .map(|line| (line["recordId"].as_str().unwrap().to_owned(), line))
+        .collect()
 }
 
 #[tokio::test]
 async fn every_line_gets_its_answer_and_bad_ones_fail_alone() {
     let server = Server::start().await;
-    let mut lines: Vec<String> = (0..40).map(|n| line(&format!("R{n}"), &format!("prompt {n}"))).collect();
+    let mut lines: Vec<String> = (0..40)
+        .map(|n| line(&format!("R{n}"), &format!("prompt {n}")))
+        .collect();
     lines.insert(7, "{broken".to_owned());
     lines.insert(9, String::new());
     lines.push(line("REFUSED", "refuse"));
@@ -54,7 +60,13 @@ async fn every_line_gets_its_answer_and_bad_ones_fail_alone() {
     let files = Files::new(&lines);
     let said = files.run(&server, &["--outstanding", "5"]).await;
     assert_eq!(said.exit, Exit::NoAnswer);
-    for words in ["43 lines", "40 answered", "1 not valid", "1 refused", "1 ended without"] {
+    for words in [
+        "43 lines",
+        "40 answered",
+        "1 not valid",
+        "1 refused",
+        "1 ended without",
+    ] {
         assert!(said.err.contains(words), "{words}: {}", said.err);
     }
     let out = read(&files.path("out.jsonl"));
@@ -65,14 +77,21 @@ async fn every_line_gets_its_answer_and_bad_ones_fail_alone() {
             line["modelOutput"]["output"]["message"]["content"][0]["text"],
             format!("you said prompt {n}")
         );
-        assert_eq!(line["modelInput"]["messages"][0]["content"][0]["text"], format!("prompt {n}"));
+        assert_eq!(
+            line["modelInput"]["messages"][0]["content"][0]["text"],
+            format!("prompt {n}")
+        );
     }
     assert_eq!(out["line-8"]["error"]["errorCode"], 400);
     assert_eq!(out["REFUSED"]["error"]["errorMessage"], "it can never fit");
     assert_eq!(out["FAILED"]["error"]["errorCode"], 424);
     assert!(!files.path("out.jsonl.part").exists());
     let jobs = server.jobs.lock().unwrap();
-    assert!(jobs.jobs.values().all(|job| job.priority.as_deref() == Some("batch")));
+    assert!(
+        jobs.jobs
+            .values()
+            .all(|job| job.priority.as_deref() == Some("batch"))
+    );
 }
 
 #[tokio::test]
@@ -122,7 +141,10 @@ async fn mistakes_are_told_before_anything_is_sent() {
         (vec!["submit", input, "-o", input], Exit::Usage),
         (vec!["submit", input, "--max-tokens", "5"], Exit::Usage),
         (vec!["submit", "missing.jsonl"], Exit::NotFound),
-        (vec!["submit", input, "-o", "/no/such/folder/out.jsonl"], Exit::NotFound),
+        (
+            vec!["submit", input, "-o", "/no/such/folder/out.jsonl"],
+            Exit::NotFound,
+        ),
     ] {
         let said = smoother(&server.url, &line, "").await;
         assert_eq!(said.exit, exit, "{line:?}: {}", said.err);

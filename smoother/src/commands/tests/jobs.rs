@@ -20,7 +20,16 @@ async fn submitted(server: &Server, prompt: &str) -> String {
 #[tokio::test]
 async fn a_prompt_is_answered_with_its_text() {
     let server = Server::start().await;
-    let line = ["submit", "slow hello", "--max-tokens", "9", "-p", "interactive", "--timeout-ms", "5000"];
+    let line = [
+        "submit",
+        "slow hello",
+        "--max-tokens",
+        "9",
+        "-p",
+        "interactive",
+        "--timeout-ms",
+        "5000",
+    ];
     let said = smoother(&server.url, &line, "").await;
     assert_eq!((said.exit, said.out.as_str()), (Exit::Ok, "you said slow hello"));
     let (_, job) = server.only();
@@ -51,7 +60,10 @@ async fn json_holds_the_job_and_its_result() {
     let said = smoother(&server.url, &["submit", "hello", "--json"], "").await;
     let line: Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(line["job"]["status"], "COMPLETED");
-    assert_eq!(line["result"]["output"]["message"]["content"][0]["text"], "you said hello");
+    assert_eq!(
+        line["result"]["output"]["message"]["content"][0]["text"],
+        "you said hello"
+    );
 }
 
 #[tokio::test]
@@ -72,8 +84,16 @@ async fn every_end_has_its_exit_code() {
         (vec!["submit", "fail"], Exit::NoAnswer, "the prompt says so"),
         (vec!["submit", "refuse"], Exit::Refused, "it can never fit"),
         (vec!["submit", "  "], Exit::Refused, "empty"),
-        (vec!["submit", "--json-body", "/no/such/file"], Exit::NotFound, "/no/such/file"),
-        (vec!["submit", "--operation", "invoke", "x"], Exit::Usage, "--json-body"),
+        (
+            vec!["submit", "--json-body", "/no/such/file"],
+            Exit::NotFound,
+            "/no/such/file",
+        ),
+        (
+            vec!["submit", "--operation", "invoke", "x"],
+            Exit::Usage,
+            "--json-body",
+        ),
         (vec!["status", &nobody], Exit::NotFound, "no job"),
         (vec!["result", &nobody], Exit::NotFound, "no job"),
         (vec!["cancel", &nobody], Exit::NotFound, "no job"),
@@ -129,7 +149,10 @@ async fn a_result_comes_as_it_is_or_as_text() {
     let line = ["result", &id, "--wait", "-o", file.to_str().unwrap()];
     assert_eq!(smoother(&server.url, &line, "").await.exit, Exit::Ok);
     let body = std::fs::read_to_string(&file).unwrap();
-    assert_eq!(body, r#"{"output":{"message":{"content":[{"text":"you said slow hello"}]}}}"#);
+    assert_eq!(
+        body,
+        r#"{"output":{"message":{"content":[{"text":"you said slow hello"}]}}}"#
+    );
     let said = smoother(&server.url, &["result", &id, "--text"], "").await;
     assert_eq!(said.out, "you said slow hello");
 }
@@ -144,7 +167,10 @@ async fn cancel_tells_where_the_job_stands() {
     assert_eq!(said.exit, Exit::NoAnswer);
     let id = submitted(&server, "hello").await;
     let said = smoother(&server.url, &["cancel", &id], "").await;
-    assert!(said.out.contains("COMPLETED") && said.err.contains("had ended"), "{said:?}");
+    assert!(
+        said.out.contains("COMPLETED") && said.err.contains("had ended"),
+        "{said:?}"
+    );
 }
 
 #[tokio::test]
@@ -154,7 +180,14 @@ async fn lanes_are_a_table_once_where_no_terminal_is() {
     assert_eq!(said.exit, Exit::Ok);
     let lines: Vec<&str> = said.out.lines().collect();
     assert_eq!(lines.len(), 2, "{}", said.out);
-    for words in ["12,345 / 300,000", "40,000", "5 / 64", "1,200", "1 min 05 s", "parked until"] {
+    for words in [
+        "12,345 / 300,000",
+        "40,000",
+        "5 / 64",
+        "1,200",
+        "1 min 05 s",
+        "parked until",
+    ] {
         assert!(lines[1].contains(words), "{words}: {}", said.out);
     }
     let said = smoother(&server.url, &["lanes", "--json"], "").await;

@@ -90,7 +90,11 @@ async fn submit(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -
     }
     if text.contains("away") && jobs.away < 2 {
         jobs.away += 1;
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the smoother is stopping");
+        return problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "stopping",
+            "the smoother is stopping",
+        );
     }
     let named = |name: &str| headers.get(name).map(|v| v.to_str().unwrap().to_owned());
     let key = named("idempotency-key").unwrap();
@@ -175,7 +179,10 @@ async fn result(
                 let said = job.form["body"]["messages"][0]["content"][0]["text"].clone();
                 let said = said.as_str().unwrap_or("nothing");
                 let text = json!({"text": format!("you said {said}")});
-                answer(StatusCode::OK, &json!({"output": {"message": {"content": [text]}}}))
+                answer(
+                    StatusCode::OK,
+                    &json!({"output": {"message": {"content": [text]}}}),
+                )
             }
             "FAILED" => {
                 let mut body = json!({
@@ -193,7 +200,10 @@ async fn result(
 
 async fn models() -> Response {
     let model = |id: &str| json!({"id": id, "lane": "sonnet"});
-    answer(StatusCode::OK, &json!({"models": [model("claude"), model("claude-alias")]}))
+    answer(
+        StatusCode::OK,
+        &json!({"models": [model("claude"), model("claude-alias")]}),
+    )
 }
 
 async fn lanes() -> Response {

@@ -38,8 +38,8 @@ impl Buffer {
 
 /// `smoother …` against the server at `url`, with `input` on stdin.
 pub async fn smoother(url: &str, arguments: &[&str], input: &str) -> Said {
-    let line = ["smoother", "--server", url].iter().chain(arguments);
-    let cli = Cli::try_parse_from(line).unwrap();
+    let start = ["smoother", "--server", url];
+    let cli = Cli::try_parse_from(start.iter().chain(arguments)).unwrap();
     let Command::Client(command) = cli.command else {
         panic!("not a client's command");
     };
