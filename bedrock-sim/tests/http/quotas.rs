@@ -47,7 +47,7 @@ async fn an_unset_max_tokens_reserves_the_models_maximum() {
 async fn the_reservation_is_held_while_the_call_runs() {
     let sim = start(
         json!({"quota": {"tokens_per_minute": 60_000, "max_concurrency": 5},
-        "latency": {"base_ms": 150}}),
+        "latency": {"base_ms": 400}}),
     )
     .await;
     let body = prompt_of("[[sim in=10 out=10]]", 5_900);

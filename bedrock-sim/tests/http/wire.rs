@@ -133,15 +133,15 @@ async fn tokens_are_streamed_at_their_pace() {
     let started = std::time::Instant::now();
     let answer = converse_stream(&sim, "[[sim out=60]]").await;
     let took = started.elapsed().as_millis();
-    assert!((100..400).contains(&took), "{took} ms for 40 + 60 × 1");
+    assert!((100..2_000).contains(&took), "{took} ms for 40 + 60 × 1");
     let latency = answer.events().last().unwrap().1["metrics"]["latencyMs"]
         .as_u64()
         .unwrap();
-    assert!((100..400).contains(&latency), "{latency}");
+    assert!((100..2_000).contains(&latency), "{latency}");
     let started = std::time::Instant::now();
     let whole = converse(&sim, "[[sim out=60 latency_ms=5 token_ms=0.5]]").await;
     let took = started.elapsed().as_millis();
-    assert!((35..300).contains(&took), "{took} ms for 5 + 60 × 0.5");
+    assert!((35..2_000).contains(&took), "{took} ms for 5 + 60 × 0.5");
     assert_eq!(whole.json()["usage"]["outputTokens"], 60);
     sim.stop().await;
 }
