@@ -28,7 +28,7 @@ mod line;
 mod release;
 mod report;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 mod waiting;
 

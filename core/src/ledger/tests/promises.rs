@@ -1,0 +1,75 @@
+//! A refusal's moment is exact, and a promise that is said to be kept is kept.
+
+use super::{at, key, lane, ledger, tokens};
+use crate::config::Pacing;
+use crate::ledger::{Ledger, Wait};
+use proptest::prelude::*;
+
+/// A ledger with a past: calls of some size, started and settled or not.
+fn with_past(pacing: Pacing, past: &[(u64, u64, bool)]) -> (Ledger, u64) {
+    let mut ledger = ledger(&lane(600_000, Some(600), pacing));
+    let mut now = 0;
+    for (number, (wait, size, over)) in past.iter().enumerate() {
+        now += wait;
+        let key = key(number as u64);
+        if ledger.reserve(at(now), key, tokens(*size)).is_ok() {
+            ledger.started(at(now), key, at(now));
+            if *over {
+                ledger.settle(at(now), key, tokens(size / 3));
+            }
+        }
+    }
+    (ledger, now)
+}
+
+fn pacing() -> impl Strategy<Value = Pacing> {
+    prop_oneof![
+        3 => Just(Pacing::Auto),
+        1 => Just(Pacing::Window),
+        1 => Just(Pacing::Bucket { seconds: 10 }),
+    ]
+}
+
+fn past() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
+    prop::collection::vec((0u64..900, 1u64..30_000, any::<bool>()), 0..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_refusal_names_the_first_moment(pacing in pacing(), past in past(), size in 1u64..400_000) {
+        let (mut ledger, now) = with_past(pacing, &past);
+        if let Err(wait) = ledger.reserve(at(now), key(9_999), tokens(size)) {
+            let Wait::Until(when) = wait else {
+                return Err(TestCaseError::fail(format!("{wait:?}")));
+            };
+            prop_assert!(when > at(now));
+            let before = when.before(crate::units::Millis::new(1));
+            prop_assert!(ledger.clone().reserve(before, key(9_999), tokens(size)).is_err());
+            prop_assert_eq!(ledger.reserve(when, key(9_999), tokens(size)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_promise_said_to_be_kept_is_kept(
+        pacing in pacing(),
+        past in past(),
+        promised in 1u64..300_000,
+        extra in 1u64..50_000,
+        starts_after in 0u64..5_000,
+    ) {
+        let (mut ledger, now) = with_past(pacing, &past);
+        let Err(Wait::Until(when)) = ledger.reserve(at(now), key(9_999), tokens(promised)) else {
+            return Ok(());
+        };
+        if ledger.keeps(at(now), when, tokens(promised), tokens(extra))
+            && ledger.reserve(at(now), key(8_888), tokens(extra)).is_ok()
+        {
+            if at(now + starts_after) < when {
+                ledger.started(at(now + starts_after), key(8_888), at(now + starts_after));
+            }
+            prop_assert_eq!(ledger.reserve(when, key(9_999), tokens(promised)), Ok(()));
+        }
+    }
+}
