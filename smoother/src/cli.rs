@@ -58,7 +58,7 @@ pub enum Command {
     #[command(flatten)]
     Client(ClientCommand),
     /// Run the Bedrock simulator alone
-    Sim(SimCommand),
+    Sim(Box<SimCommand>),
     /// Read the configuration and report every mistake in it
     CheckConfig(CheckConfigArgs),
 }

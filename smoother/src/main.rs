@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let exit = match cli.command {
         Command::Serve(args) => serve::main(&args),
         Command::Client(command) => commands::main(command, cli.common),
-        Command::Sim(command) => sim::main(command, cli.common.json),
+        Command::Sim(command) => sim::main(*command, cli.common.json),
         Command::CheckConfig(args) => check_config::main(&args, cli.common.json),
     };
     ExitCode::from(u8::from(exit))

@@ -9,7 +9,8 @@ use smoother_core::RequestId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What a command says about a job. Everything else the server tells is in its JSON.
+/// What a command says about a job: members of the server's JSON under their own names. What is not here is
+/// printed by `--json`, which passes the server's text on.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Job {

@@ -27,7 +27,7 @@ pub async fn read(args: &SubmitArgs, terminal: &mut Terminal) -> Result<Input, C
                     .map_err(|e| CommandError::file(format!("{name} cannot be read"), e))?;
                 (name, text)
             };
-            body(&name, text, args.operation)
+            body(&name, &text, args.operation)
         }
         (None, Some("-")) => {
             let text = stdin(terminal).await?;
@@ -68,8 +68,8 @@ fn prompt(text: &str, args: &SubmitArgs) -> Result<Input, CommandError> {
     })
 }
 
-fn body(name: &str, text: String, operation: Option<Operation>) -> Result<Input, CommandError> {
-    let value: Value = serde_json::from_str(&text).map_err(|e| invalid(name, &e))?;
+fn body(name: &str, text: &str, operation: Option<Operation>) -> Result<Input, CommandError> {
+    let value: Value = serde_json::from_str(text).map_err(|e| invalid(name, &e))?;
     if !value.is_object() {
         return Err(CommandError::Input(format!("{name} holds no JSON object")));
     }
