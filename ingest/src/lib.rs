@@ -31,6 +31,10 @@ mod spans;
 mod submission;
 mod submit;
 mod tenant;
+#[cfg(test)]
+mod testbed;
+#[cfg(test)]
+mod tests;
 
 pub use ingest::{Ingest, IngestPorts};
 pub use job::JobForm;

@@ -9,6 +9,8 @@ mod family;
 mod llama;
 mod nova;
 mod number;
+#[cfg(test)]
+mod tests;
 mod titan;
 mod unknown;
 

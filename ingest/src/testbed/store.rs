@@ -1,0 +1,156 @@
+use bytes::Bytes;
+use smoother_core::ports::{
+    BoxFuture, ChangeError, DayCount, EndReport, Inserted, ListFilter, ListPage, NewRequest, PayloadKind,
+    PayloadRef, Payloads, Pending, Recovered, Store, StoreError,
+};
+use smoother_core::{Call, Change, LaneId, Request, RequestId, Settlement, Timestamp, lifecycle};
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Rows and payloads in memory; every change goes through the lifecycle.
+#[derive(Default)]
+pub(crate) struct Memory {
+    rows: Mutex<HashMap<RequestId, Request>>,
+    payloads: Mutex<HashMap<(RequestId, PayloadKind), Bytes>>,
+    fault: Mutex<Option<Fault>>,
+    out_of_order: AtomicBool,
+}
+
+/// What goes wrong with the next inserts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The disk is full.
+    Full,
+}
+
+impl Memory {
+    pub(crate) fn fail(&self, fault: Option<Fault>) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    /// As a store on AWS: a write must be awaited before the next of the same request.
+    pub(crate) fn commit_out_of_order(&self) {
+        self.out_of_order.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn row(&self, id: RequestId) -> Option<Request> {
+        self.rows.lock().unwrap().get(&id).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.lock().unwrap().len()
+    }
+
+    pub(crate) fn body(&self, id: RequestId) -> Bytes {
+        self.payloads.lock().unwrap()[&(id, PayloadKind::Body)].clone()
+    }
+
+    pub(crate) fn apply(&self, id: RequestId, change: &Change) -> Result<Request, ChangeError> {
+        let mut rows = self.rows.lock().unwrap();
+        let row = rows.get_mut(&id).ok_or(ChangeError::NotFound(id))?;
+        *row = lifecycle::apply(row, change)?;
+        Ok(row.clone())
+    }
+
+    pub(crate) fn keep_result(&self, id: RequestId, result: Bytes) {
+        self.payloads
+            .lock()
+            .unwrap()
+            .insert((id, PayloadKind::Result), result);
+    }
+
+    fn insert_now(&self, new: NewRequest) -> Result<Inserted, StoreError> {
+        if *self.fault.lock().unwrap() == Some(Fault::Full) {
+            return Err(StoreError::Full("no space left on device".to_owned()));
+        }
+        let mut rows = self.rows.lock().unwrap();
+        if let Some(row) = rows.get(&new.request.id) {
+            return Ok(if row.body_hash == new.request.body_hash {
+                Inserted::Same(Box::new(row.clone()))
+            } else {
+                Inserted::Conflict
+            });
+        }
+        let PayloadRef::Inline(body) = new.body else {
+            return Err(StoreError::Failed("only inline bodies are kept here".to_owned()));
+        };
+        self.payloads
+            .lock()
+            .unwrap()
+            .insert((new.request.id, PayloadKind::Body), body);
+        rows.insert(new.request.id, new.request);
+        Ok(Inserted::Fresh)
+    }
+}
+
+impl Store for Memory {
+    fn commits_in_order(&self) -> bool {
+        !self.out_of_order.load(Ordering::SeqCst)
+    }
+
+    fn insert(&self, new: NewRequest) -> Pending<Result<Inserted, StoreError>> {
+        let outcome = self.insert_now(new);
+        Box::pin(async move { outcome })
+    }
+
+    fn change(&self, id: RequestId, change: Change) -> Pending<Result<Request, ChangeError>> {
+        let outcome = self.apply(id, &change);
+        Box::pin(async move { outcome })
+    }
+
+    fn end(
+        &self,
+        id: RequestId,
+        _settlement: Settlement,
+        change: Option<Change>,
+        _result: Option<PayloadRef>,
+    ) -> Pending<Result<EndReport, StoreError>> {
+        let request = change.map_or(Err(ChangeError::NotFound(id)), |change| self.apply(id, &change));
+        Box::pin(async move { Ok(EndReport { request }) })
+    }
+
+    fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {
+        Box::pin(async move { Ok(self.row(id)) })
+    }
+
+    fn calls(&self, _id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn list(
+        &self,
+        _filter: ListFilter,
+        _cursor: Option<String>,
+        _limit: usize,
+    ) -> BoxFuture<'_, Result<ListPage, StoreError>> {
+        Box::pin(async { Ok(ListPage::default()) })
+    }
+
+    fn recover(
+        &self,
+        _lane: &LaneId,
+        _charged_since: Timestamp,
+    ) -> BoxFuture<'_, Result<Recovered, StoreError>> {
+        Box::pin(async { Ok(Recovered::default()) })
+    }
+
+    fn keep_day(&self, _lane: &LaneId, _count: DayCount) -> Pending<Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Payloads for Memory {
+    fn keep(
+        &self,
+        _id: RequestId,
+        _kind: PayloadKind,
+        payload: Bytes,
+    ) -> BoxFuture<'_, Result<PayloadRef, StoreError>> {
+        Box::pin(async move { Ok(PayloadRef::Inline(payload)) })
+    }
+
+    fn fetch(&self, id: RequestId, kind: PayloadKind) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
+        Box::pin(async move { Ok(self.payloads.lock().unwrap().get(&(id, kind)).cloned()) })
+    }
+}

@@ -1,0 +1,29 @@
+//! The doors, from their first byte to their last, among ports in memory.
+#![allow(clippy::unwrap_used)]
+
+mod answers;
+mod bad_input;
+mod bodies;
+mod jobs;
+mod joining;
+mod leaving;
+mod limits;
+mod stopping;
+mod streams;
+
+use crate::testbed::{Bed, Said, send};
+use axum::body::Body;
+use http::Request;
+use tokio::task::JoinHandle;
+
+/// A caller on the line.
+fn call(bed: &Bed, request: Request<Body>) -> JoinHandle<Said> {
+    tokio::spawn(send(bed.router(), request))
+}
+
+/// Lets everything that is ready run.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
