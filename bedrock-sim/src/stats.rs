@@ -177,7 +177,7 @@ impl Busy {
     }
 }
 
-/// [`Busy`] in milliseconds since the simulator's start.
+/// When calls came and went, in milliseconds since the simulator's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BusyReport {
     /// The first admission.
