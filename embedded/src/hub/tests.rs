@@ -1,3 +1,166 @@
 //! The hub, as readers and runners see it.
 
 use super::*;
+use bytes::Bytes;
+use smoother_core::CallNo;
+use smoother_core::lifecycle::State;
+use smoother_core::model::ModelHead;
+use smoother_core::ports::Ended;
+use std::task::{Context, Poll, Waker};
+
+fn id(n: u8) -> RequestId {
+    RequestId::from_bytes([n; 16])
+}
+
+fn frame(text: &'static str) -> Update {
+    Update::Frame(Bytes::from_static(text.as_bytes()))
+}
+
+fn call(n: u32) -> Update {
+    Update::Call(CallNo::new(n))
+}
+
+fn ended() -> Update {
+    let row = serde_json::json!({
+        "id": "00000000-0000-0000-0000-000000000000", "tenant": "t", "lane": "l", "model": "m",
+        "operation": "converse", "priority": "normal", "door": "sync", "state": "COMPLETED", "rev": 4,
+        "arrived_at": 0, "deadline": null, "latest_start": null, "body_hash": "00".repeat(32),
+        "body_bytes": 0, "estimate": {"input": 0, "max_output": 0, "expected_output": 0},
+        "on_disconnect": "cancel", "on_indeterminate": "retry", "tries": 0, "call": 1, "calls_made": 1,
+        "reserved": 0, "start_by": null, "not_before": null, "released_at": null, "started_at": null,
+        "first_output_at": null, "ended_at": 1, "outcome": null
+    });
+    Update::Ended(Arc::new(Ended {
+        request: serde_json::from_value(row).unwrap(),
+        result: None,
+    }))
+}
+
+fn name(update: Option<Update>) -> String {
+    match update {
+        None => "nothing more".into(),
+        Some(Update::State(state)) => state.to_string(),
+        Some(Update::Call(number)) => format!("call {number}"),
+        Some(Update::Head(_)) => "head".into(),
+        Some(Update::Frame(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
+        Some(Update::Ended(_)) => "ended".into(),
+    }
+}
+
+async fn rest(mut reader: Box<dyn Reader>) -> Vec<String> {
+    let mut seen = Vec::new();
+    while let Some(update) = reader.next().await {
+        seen.push(name(Some(update)));
+    }
+    seen
+}
+
+fn is_waiting<T>(future: &mut (impl Future<Output = T> + Unpin)) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    matches!(std::pin::Pin::new(future).poll(&mut context), Poll::Pending)
+}
+
+#[tokio::test]
+async fn early_and_late_readers_read_the_same_to_the_end() {
+    let hub = Hub::new();
+    let early = hub.subscribe(id(1));
+    hub.publish(id(1), Update::State(State::Released));
+    hub.publish(id(1), call(1));
+    hub.publish(id(1), Update::Head(Arc::new(ModelHead::default())));
+    hub.publish(id(1), frame("a"));
+    let late = hub.subscribe(id(1));
+    assert_eq!(hub.readers(id(1)), 2);
+    hub.publish(id(1), frame("b"));
+    hub.publish(id(1), ended());
+    hub.publish(id(1), frame("too late"));
+    let expected = ["call 1", "head", "a", "b", "ended"];
+    assert_eq!(rest(early).await, expected);
+    assert_eq!(rest(late).await, expected);
+    assert!(hub.is_empty());
+}
+
+#[tokio::test]
+async fn a_new_call_takes_every_reader_to_its_beginning() {
+    let hub = Hub::new();
+    let mut reader = hub.subscribe(id(1));
+    hub.publish(id(1), call(1));
+    hub.publish(id(1), frame("a"));
+    assert_eq!(name(reader.next().await), "call 1");
+    hub.publish(id(1), call(2));
+    hub.publish(id(1), frame("b"));
+    assert_eq!(name(reader.next().await), "call 2");
+    assert_eq!(name(reader.next().await), "b");
+    hub.publish(id(1), ended());
+    assert_eq!(name(reader.next().await), "ended");
+    assert_eq!(name(reader.next().await), "nothing more");
+    assert_eq!(name(reader.next().await), "nothing more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_that_wait_miss_nothing() {
+    let hub = Hub::new();
+    for round in 0..50 {
+        let readers: Vec<_> = (0..4)
+            .map(|_| tokio::spawn(rest(hub.subscribe(id(round)))))
+            .collect();
+        for _ in 0..20 {
+            hub.publish(id(round), frame("x"));
+        }
+        hub.publish(id(round), ended());
+        for reader in readers {
+            assert_eq!(reader.await.unwrap().len(), 21);
+        }
+    }
+    assert!(hub.is_empty());
+}
+
+#[tokio::test]
+async fn logs_go_when_they_are_of_no_more_use() {
+    let hub = Hub::new();
+    drop(hub.subscribe(id(1)));
+    assert!(hub.is_empty(), "nobody published");
+
+    hub.publish(id(2), call(1));
+    drop(hub.subscribe(id(2)));
+    assert_eq!(hub.len(), 1, "it goes on without readers");
+    hub.publish(id(2), ended());
+    assert!(hub.is_empty(), "it ended without readers");
+
+    let reader = hub.subscribe(id(2));
+    assert_eq!(hub.readers(id(2)), 1);
+    hub.publish(id(2), Update::State(State::Queued));
+    drop(reader);
+    assert!(hub.is_empty(), "a log made after the end goes with its reader");
+
+    hub.publish(id(2), frame("late"));
+    hub.publish(id(3), ended());
+    assert!(hub.is_empty(), "nothing that comes after an end makes a log");
+}
+
+#[tokio::test]
+async fn an_abort_reaches_the_runner_before_and_while_it_listens() {
+    let hub = Hub::new();
+    hub.publish(id(1), call(1));
+    let mut listening = hub.aborted(id(1));
+    assert!(is_waiting(&mut listening));
+    hub.publish(id(1), frame("a"));
+    assert!(is_waiting(&mut listening));
+    hub.abort(id(1));
+    listening.await;
+    hub.aborted(id(1)).await;
+}
+
+#[tokio::test]
+async fn the_end_frees_the_runner_and_an_ended_request_needs_no_abort() {
+    let hub = Hub::new();
+    hub.publish(id(1), call(1));
+    let listening = hub.aborted(id(1));
+    hub.publish(id(1), ended());
+    listening.await;
+    assert!(hub.is_empty());
+    hub.abort(id(1));
+    hub.aborted(id(1)).await;
+    assert!(hub.is_empty());
+    drop(hub.aborted(id(2)));
+    assert!(hub.is_empty());
+}

@@ -149,7 +149,7 @@ mod tests {
         let key = files.write(id, PayloadKind::Result, b"an answer").unwrap();
         assert_eq!(files.read(&key).unwrap(), "an answer");
         assert_eq!(owner(&key), Some((id, PayloadKind::Result)));
-        assert_eq!(files.keys().unwrap(), [key.clone()]);
+        assert_eq!(files.keys().unwrap(), std::slice::from_ref(&key));
 
         fs::write(dir.path().join("payloads").join(&key), b"an Answer").unwrap();
         assert!(matches!(files.read(&key), Err(StoreError::Damaged(_))));

@@ -49,6 +49,7 @@ use smoother_core::ports::{Pending, StoreError};
 use smoother_core::{RequestId, Timestamp};
 use std::collections::HashSet;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -77,6 +78,7 @@ struct Shared {
     fate: Arc<Fate>,
     /// Requests with writes that were answered and are not committed yet; only under `relaxed`.
     early: Mutex<HashSet<RequestId>>,
+    commits: AtomicU64,
 }
 
 impl fmt::Debug for SqliteStore {
@@ -100,6 +102,11 @@ impl SqliteStore {
                 None => return Ok(removed),
             }
         }
+    }
+
+    /// Commits since the store was opened.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
     }
 
     /// Commits what was begun and ends the store; whatever comes later gets [`StoreError::Closed`].

@@ -16,6 +16,7 @@ use smoother_core::Timestamp;
 use smoother_core::ports::Clock;
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -46,6 +47,7 @@ impl SqliteStore {
             tail: OutboxTail::new(found.last_seq),
             fate,
             early: Mutex::new(HashSet::new()),
+            commits: AtomicU64::new(0),
         });
         sweep::start(&shared.files, &shared.readers).map_err(|cause| io(&options.dir, cause))?;
         let writer = Writer::new(Start {

@@ -121,6 +121,9 @@ impl Writer {
         if first {
             self.batch.dirty.push(id);
         }
+        if request.state.is_terminal() {
+            self.batch.ended.push(id);
+        }
         Ok(request)
     }
 

@@ -19,6 +19,8 @@ type Answer = Box<dyn FnOnce(Result<(), &StoreError>) + Send>;
 pub(super) struct Batch {
     /// Requests with changes, in the order of their first.
     pub dirty: Vec<RequestId>,
+    /// Those that reached their terminal state, in that order.
+    pub ended: Vec<RequestId>,
     pub days: HashMap<LaneId, DayCount>,
     pub tenants: Vec<TenantId>,
     pub told: Option<u64>,

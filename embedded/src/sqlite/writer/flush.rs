@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use smoother_core::metrics::{COMMIT_SECONDS, COMMIT_WRITES, OUTBOX_PENDING};
 use smoother_core::ports::{OutboxEntry, PayloadKind, PayloadRef, StoreError};
 use smoother_core::{Millis, RequestId};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 /// How far ahead of the clock its stored bound is set: it is written that much less often.
@@ -42,6 +43,7 @@ impl Writer {
             Ok(written) => {
                 metrics::histogram!(COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
                 metrics::histogram!(COMMIT_WRITES).record(count(batch.writes));
+                self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 self.committed(batch, written);
             }
             Err(error) => self.failed(batch, &error),
@@ -57,19 +59,20 @@ impl Writer {
             let Some(row) = self.table.get(*id) else { continue };
             let Some(dirty) = &row.dirty else { continue };
             write_request(&self.conn, row, dirty)?;
-            if dirty.changed && row.request.state.is_terminal() {
-                let seq = self.next_seq;
-                self.next_seq += 1;
-                execute(
-                    &self.conn,
-                    "INSERT INTO outbox (seq, v, place) VALUES (?1, ?2, ?3)",
-                    params![signed(seq), ROW_VERSION, row.place],
-                )?;
-                written.ended.push(OutboxEntry {
-                    seq,
-                    request: row.request.clone(),
-                });
-            }
+        }
+        for id in &batch.ended {
+            let Some(row) = self.table.get(*id) else { continue };
+            let seq = self.next_seq;
+            self.next_seq += 1;
+            execute(
+                &self.conn,
+                "INSERT INTO outbox (seq, v, place) VALUES (?1, ?2, ?3)",
+                params![signed(seq), ROW_VERSION, row.place],
+            )?;
+            written.ended.push(OutboxEntry {
+                seq,
+                request: row.request.clone(),
+            });
         }
         self.write_rest(batch, &mut written)?;
         run(&self.conn, "COMMIT")?;

@@ -1,0 +1,114 @@
+//! How writes share commits, and when they are answered.
+
+use crate::fixture::*;
+use smoother_core::Door;
+use smoother_core::lifecycle::State;
+use smoother_core::ports::Store;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_arrival_its_release_and_its_claim_are_one_commit() {
+    let f = Fixture::new();
+    let before = f.store.commits();
+    let mut shared = 0;
+    for n in 0..20 {
+        let row = request(n);
+        let at_start = f.store.commits();
+        let inserted = f.store.insert(new(&row));
+        let released = f.store.change(row.id, release(1));
+        let claimed = f.store.change(row.id, claim(1)).await.unwrap();
+        assert_eq!(claimed.state, State::Running);
+        inserted.await.unwrap();
+        released.await.unwrap();
+        shared += u64::from(f.store.commits() == at_start + 1);
+    }
+    // A thread that is held up between two writes may cost one now and then.
+    assert!(
+        shared >= 15,
+        "{shared} of 20 in one commit, {} in all",
+        f.store.commits() - before
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_writers_share_few_commits() {
+    let f = Fixture::new();
+    let before = f.store.commits();
+    let inserts: Vec<_> = (0..500)
+        .map(|n| {
+            let mut row = request(n);
+            row.door = Door::Job;
+            f.store.insert(new(&row))
+        })
+        .collect();
+    for insert in inserts {
+        insert.await.unwrap();
+    }
+    let commits = f.store.commits() - before;
+    assert!(commits <= 50, "{commits} commits for 500 inserts");
+    assert_eq!(f.get(id(499)).await.state, State::Queued);
+}
+
+#[tokio::test]
+async fn a_write_that_nobody_awaits_is_committed_all_the_same() {
+    let f = Fixture::new();
+    let row = request(1);
+    drop(f.store.insert(new(&row)));
+    drop(f.store.change(row.id, release(1)));
+    // An awaited write that begins later is answered later.
+    f.insert(&request(2)).await.unwrap();
+    assert_eq!(f.get(row.id).await.state, State::Released);
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_crash() {
+    let f = Fixture::new();
+    for n in 0..20 {
+        let row = request(n);
+        f.insert(&row).await.unwrap();
+        f.release(row.id, 1).await.unwrap();
+        f.claim(row.id, 1).await.unwrap();
+        if n % 2 == 0 {
+            f.complete(row.id, 1, b"answer").await;
+        }
+        let crashed = f.crashed();
+        for m in 0..=n {
+            let expected = if m % 2 == 0 {
+                State::Completed
+            } else {
+                State::Running
+            };
+            assert_eq!(crashed.get(id(m)).await.state, expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn jobs_wait_for_their_commit_even_when_relaxed() {
+    let f = Fixture::relaxed();
+    for n in 0..10 {
+        let mut row = request(n);
+        row.door = Door::Job;
+        f.insert(&row).await.unwrap();
+        assert_eq!(f.crashed().get(row.id).await.state, State::Queued);
+    }
+}
+
+#[tokio::test]
+async fn relaxed_writes_of_synchronous_requests_do_not_wait_for_commits() {
+    let f = Fixture::relaxed();
+    let rows: Vec<_> = (0..200).map(request).collect();
+    let before = f.store.commits();
+    for row in &rows {
+        f.insert(row).await.unwrap();
+        f.release(row.id, 1).await.unwrap();
+        f.claim(row.id, 1).await.unwrap();
+        f.complete(row.id, 1, b"answer").await;
+    }
+    let commits = f.store.commits() - before;
+    assert!(commits < 400, "800 answers in turn took {commits} commits");
+    // A clean end keeps all of them.
+    let f = f.reopened();
+    for row in &rows {
+        assert_eq!(f.get(row.id).await.state, State::Completed);
+    }
+}

@@ -1,0 +1,14 @@
+//! The store on one machine, through its ports, on a real directory.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod basics;
+mod commits;
+mod damage;
+mod fixture;
+mod full;
+mod listing;
+mod model;
+mod outbox;
+mod payloads;
+mod restart;
+mod retention;
