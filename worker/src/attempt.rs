@@ -127,9 +127,16 @@ impl<'a> Collected<'a> {
         &mut self,
         model: &dyn Model,
         call: ModelCall,
-        patience: Duration,
+        lane: &LaneConfig,
     ) -> Result<(), ModelError> {
         let streams = call.operation.streams();
+        // A whole answer says nothing until it is generated; only a stream's silence means something.
+        let patience: Duration = if streams {
+            lane.chunk_timeout
+        } else {
+            lane.call_timeout
+        }
+        .into();
         let silent = |_| {
             stalled(format!(
                 "nothing came for chunk_timeout_ms = {}",

@@ -16,6 +16,8 @@ mod conclude;
 mod meters;
 mod opening;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 pub use opening::OpeningPace;
 pub use runner::{Worker, WorkerPorts};

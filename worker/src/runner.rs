@@ -7,8 +7,8 @@ use crate::opening::{Opening, OpeningPace};
 use bytes::Bytes;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{
-    ChangeError, Clock, Ended, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, Released, Store,
-    StoreError, Update,
+    ChangeError, Clock, Ended, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, QueueError, Released,
+    Store, StoreError, Update,
 };
 use smoother_core::scheduler::{Again, Event};
 use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Request, RequestId};
@@ -150,8 +150,8 @@ impl Worker {
                 };
                 attempt::make(around, &row, &lane.config, body).await
             }
-            Ok(None) => unreadable("its body is not in the store".to_owned()),
-            Err(error) => unreadable(error.to_string()),
+            Ok(None) => unreadable("its body is not in the store"),
+            Err(error) => unreadable(&error.to_string()),
         };
         let random = self.ports.entropy.below(u64::MAX);
         let conclusion = conclude(&row, &lane.config, attempt, self.ports.clock.now(), random);
@@ -223,13 +223,16 @@ impl Worker {
     }
 
     async fn tell_lane(&self, lane: &LaneId, event: Event) {
-        if let Err(error) = self.ports.lanes.send(lane, event).await {
-            tracing::warn!(%lane, %error, "a lane could not be told of a call");
+        match self.ports.lanes.send(lane, event).await {
+            Ok(()) => {}
+            // The lanes stop before the calls under way; the store says it all at the next start.
+            Err(QueueError::Closed(_)) => tracing::debug!(%lane, "a call ended after its lane had stopped"),
+            Err(error) => tracing::warn!(%lane, %error, "a lane could not be told of a call"),
         }
     }
 }
 
-fn unreadable(why: String) -> Attempt {
+fn unreadable(why: &str) -> Attempt {
     let error = ModelError {
         kind: ModelErrorKind::Validation,
         status: 500,

@@ -51,6 +51,9 @@ const MAY_USE: [(&str, &[&str]); 11] = [
 /// Packages of which tests may use the simulator besides: it is their upstream.
 const SIMULATOR_IN_TESTS: [&str; 1] = ["smoother-bedrock"];
 
+/// Packages of which tests may stand on the real store and channels of one machine.
+const EMBEDDED_IN_TESTS: [&str; 2] = ["smoother-prioritizer", "smoother-worker"];
+
 #[test]
 fn every_package_uses_only_what_it_may() {
     let workspace = members();
@@ -60,8 +63,11 @@ fn every_package_uses_only_what_it_may() {
             let simulator = used == "bedrock-sim"
                 && dependency.kind == DependencyKind::Development
                 && SIMULATOR_IN_TESTS.contains(&name);
+            let embedded = used == "smoother-embedded"
+                && dependency.kind == DependencyKind::Development
+                && EMBEDDED_IN_TESTS.contains(&name);
             assert!(
-                !workspace.contains(used) || allowed.contains(&used) || simulator,
+                !workspace.contains(used) || allowed.contains(&used) || simulator || embedded,
                 "{name} must not depend on {used}"
             );
         }

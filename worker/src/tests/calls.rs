@@ -1,0 +1,174 @@
+//! Whole answers, claims, ends.
+
+use super::stage::{Script, Stage, Step, to_the_end};
+use crate::OpeningPace;
+use bytes::Bytes;
+use smoother_core::ports::{Live, PayloadKind, Payloads, Store};
+use smoother_core::scheduler::{Again, Event};
+use smoother_core::{CallEnding, Change, Millis, ModelEvent, Operation, Outcome, State, Tokens, Usage};
+
+fn answer(text: &'static str) -> Script {
+    let usage = Usage {
+        input: Tokens::new(90),
+        output: Tokens::new(40),
+        ..Usage::default()
+    };
+    Script::Answer(vec![
+        Step::Event(ModelEvent::Body(Bytes::from_static(text.as_bytes()))),
+        Step::Event(ModelEvent::Usage(usage)),
+    ])
+}
+
+#[tokio::test]
+async fn an_answer_is_stored_settled_and_told() {
+    let mut stage = Stage::new("");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    let reader = stage.hub.subscribe(row.id);
+    stage.script(answer("{\"output\":1}"));
+    stage.release(row.id).await;
+
+    let (_, ended) = to_the_end(reader).await;
+    assert_eq!(ended.request.state, State::Completed);
+    assert_eq!(ended.result.as_deref(), Some(b"{\"output\":1}".as_slice()));
+    let Event::Ended {
+        charged,
+        again,
+        throttle,
+        ..
+    } = stage.ended().await
+    else {
+        unreachable!()
+    };
+    assert_eq!(
+        (charged, again, throttle),
+        (Tokens::new(90 + 5 * 40), Again::No, None)
+    );
+    let stored = stage.store.get(row.id).await.unwrap().unwrap();
+    assert_eq!(stored, ended.request);
+    assert!(matches!(stored.outcome, Some(Outcome::Answer { bytes: 12, .. })));
+    let result = stage
+        .store
+        .fetch(row.id, PayloadKind::Result)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(result, "{\"output\":1}");
+    let calls = stage.store.calls(row.id).await.unwrap();
+    let settlement = calls[0].settlement.as_ref().unwrap();
+    assert_eq!(settlement.ending, CallEnding::Completed);
+    assert_eq!(settlement.upstream_request_id.as_deref(), Some("upstream-1"));
+    assert_eq!(stage.model.calls.lock().unwrap()[0].body, "{}");
+}
+
+#[tokio::test]
+async fn a_release_delivered_twice_is_called_once() {
+    let stage = Stage::new("");
+    let row = stage.request(Operation::Invoke, |_| {}).await;
+    let reader = stage.hub.subscribe(row.id);
+    stage.script(answer("{}"));
+    let released = stage.release(row.id).await;
+    stage.deliver(released.clone());
+    stage.deliver(released);
+    to_the_end(reader).await;
+    stage.drain().await;
+    assert_eq!(stage.model.calls.lock().unwrap().len(), 1);
+    assert_eq!(stage.store.get(row.id).await.unwrap().unwrap().calls_made, 1);
+}
+
+#[tokio::test]
+async fn a_cancelled_release_is_not_called() {
+    let stage = Stage::new("");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    let at = row.arrived_at;
+    let start_by = at + Millis::from_secs(20);
+    let release = Change::Release {
+        call: row.call.next(),
+        reserve: Tokens::new(1),
+        start_by,
+        at,
+    };
+    stage.store.change(row.id, release).await.unwrap();
+    stage.store.change(row.id, Change::Cancel { at }).await.unwrap();
+    let lane = row.lane.clone();
+    stage.deliver(smoother_core::ports::Released {
+        request: row.id,
+        call: row.call.next(),
+        lane,
+        start_by,
+    });
+    stage.drain().await;
+    assert!(stage.model.calls.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_running_call_that_is_called_off_is_settled_and_its_result_dropped() {
+    let mut stage = Stage::new("");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    stage.script(Script::Answer(vec![Step::Hang]));
+    stage.release(row.id).await;
+    loop {
+        if matches!(stage.tap.recv().await.unwrap().1, Event::Started { .. }) {
+            break;
+        }
+    }
+    let cancelled = stage
+        .store
+        .change(row.id, Change::Cancel { at: row.arrived_at })
+        .await
+        .unwrap();
+    stage.hub.abort(row.id);
+    let Event::Ended { charged, again, .. } = stage.ended().await else {
+        unreachable!()
+    };
+    // What it has cost nobody knows: the whole reserve.
+    assert_eq!((charged, again), (Tokens::new(1_100), Again::No));
+    stage.drain().await;
+    assert_eq!(stage.store.get(row.id).await.unwrap().unwrap(), cancelled);
+    let calls = stage.store.calls(row.id).await.unwrap();
+    assert_eq!(calls[0].settlement.as_ref().unwrap().ending, CallEnding::Aborted);
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_running_call() {
+    let mut stage = Stage::new("");
+    let row = stage
+        .request(Operation::Converse, |request| {
+            request.deadline = Some(request.arrived_at + Millis::new(150));
+        })
+        .await;
+    let reader = stage.hub.subscribe(row.id);
+    stage.script(Script::Answer(vec![Step::Hang]));
+    stage.release(row.id).await;
+    let (_, ended) = to_the_end(reader).await;
+    assert_eq!(ended.request.state, State::Expired);
+    assert!(matches!(
+        stage.ended().await,
+        Event::Ended { again: Again::No, .. }
+    ));
+}
+
+#[tokio::test]
+async fn calls_released_in_one_moment_open_one_after_the_other() {
+    let stage = Stage::paced("", OpeningPace { burst: 1, per_ms: 1 });
+    let mut readers = Vec::new();
+    for _ in 0..30 {
+        let row = stage.request(Operation::Converse, |_| {}).await;
+        readers.push((stage.hub.subscribe(row.id), row.id));
+        stage.script(answer("{}"));
+    }
+    let mut released = Vec::new();
+    for (_, id) in &readers {
+        released.push(stage.record_release(*id).await);
+    }
+    released.into_iter().for_each(|release| stage.deliver(release));
+    let mut started = Vec::new();
+    for (reader, _) in readers {
+        started.push(to_the_end(reader).await.1.request.started_at.unwrap().as_millis());
+    }
+    let (first, last) = (started.iter().min().unwrap(), started.iter().max().unwrap());
+    assert!(
+        last - first >= 20,
+        "30 calls opened within {} ms at 1 per ms",
+        last - first
+    );
+}

@@ -1,0 +1,6 @@
+//! The worker against the real store and hub, with a model that plays a script.
+
+mod calls;
+mod failures;
+mod stage;
+mod streams;
