@@ -14,6 +14,8 @@ mod carry_out;
 mod desk;
 mod lane;
 mod resync;
+#[cfg(test)]
+mod tests;
 
 pub use desk::{Desk, Question, Questions};
 pub use lane::{Lane, LanePorts, LoadError};

@@ -1,0 +1,4 @@
+//! A lane's task against the real store: it releases at once, records before it tells, and mends what it missed.
+
+mod lane;
+mod stage;
