@@ -136,11 +136,7 @@ async fn what_waited_before_a_restart_goes_on_in_its_order() {
             .await;
     }
     assert_eq!(order, ids);
-    let first = stage.store.get(ids[0]).await.unwrap().unwrap();
-    assert_eq!(
-        first.call,
-        CallNo::new(2),
-        "a call number is never given out twice"
-    );
+    // A call number is never given out twice.
+    stage.until(ids[0], |row| row.call == CallNo::new(2)).await;
     stage.stop().await;
 }
