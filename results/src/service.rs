@@ -5,6 +5,7 @@ use smoother_core::ports::{Clock, LaneViews, Live, Outbox, Payloads, Store};
 use smoother_core::{Millis, ModelId, Request, RequestId, TenantId};
 use std::fmt;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 use crate::outbox::Notify;
 use crate::problem::Problem;
@@ -78,12 +79,23 @@ impl fmt::Debug for ResultsConfig {
 pub struct Results {
     pub(crate) ports: ResultsPorts,
     pub(crate) config: ResultsConfig,
+    pub(crate) draining: CancellationToken,
 }
 
 impl Results {
     /// Wires the stage; nothing runs until [`Results::router`] is served and [`Results::run_outbox`] polled.
     pub fn new(ports: ResultsPorts, config: ResultsConfig) -> Arc<Self> {
-        Arc::new(Self { ports, config })
+        Arc::new(Self {
+            ports,
+            config,
+            draining: CancellationToken::new(),
+        })
+    }
+
+    /// Ends every long poll with what is known now, and begins no other: the root calls it when it stops
+    /// admitting, or callers who wait for jobs would hold up the end of the process.
+    pub fn drain(&self) {
+        self.draining.cancel();
     }
 
     /// The row of `id`, if it is `tenant`'s.

@@ -18,7 +18,7 @@ impl Results {
         enough: impl Fn(&Request) -> bool,
     ) -> Result<Request, Problem> {
         let most = most.min(self.config.longest_wait);
-        if most == Millis::ZERO || enough(&row) {
+        if most == Millis::ZERO || enough(&row) || self.draining.is_cancelled() {
             return Ok(row);
         }
         let (tenant, id) = (row.tenant.clone(), row.id);
@@ -34,6 +34,7 @@ impl Results {
         while !enough(&row) {
             tokio::select! {
                 () = &mut over => break,
+                () = self.draining.cancelled() => break,
                 update = reader.next(), if more => match update {
                     Some(Update::Ended(end)) => row = end.request.clone(),
                     Some(Update::State(_) | Update::Call(_)) => row = self.row(&tenant, id).await?,

@@ -126,7 +126,7 @@ pub struct SubmitArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["prompt", "max_tokens", "key"])]
     pub batch: Option<PathBuf>,
     /// The model of every request [default: the server's only model, or the first of its only lane]
-    #[arg(long, short, value_name = "ID")]
+    #[arg(long, short, value_name = "ID", env = "SMOOTHER_MODEL")]
     pub model: Option<String>,
     /// The form of the body, where it should not be told from the body itself
     #[arg(long, value_name = "OPERATION", value_parser = operation)]

@@ -232,3 +232,18 @@ async fn a_long_poll_sees_changes_that_no_log_told_and_ends_by_itself() {
         .await;
     assert_eq!(answer.json()["status"], "QUEUED");
 }
+
+#[tokio::test]
+async fn a_drain_ends_long_polls_and_begins_none() {
+    let world = World::new();
+    let row = job(1);
+    world.rows.put(row.clone());
+    let path = format!("/v1/jobs/{}/result?wait_ms=60000", row.id);
+    let drain = async {
+        world.live.subscribed.notified().await;
+        world.results.drain();
+    };
+    let (answer, ()) = tokio::join!(world.get(&path), drain);
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    assert_eq!(world.get(&path).await.status, StatusCode::ACCEPTED);
+}

@@ -30,6 +30,9 @@ use source::{RawLine, Source};
 use std::io::Write;
 use std::path::Path;
 
+/// A batch is left alone for hours, so it waits this much longer for a server that is away.
+const LONGER: u32 = 10;
+
 pub async fn run(
     file: &Path,
     args: SubmitArgs,
@@ -37,6 +40,7 @@ pub async fn run(
     terminal: &mut Terminal,
 ) -> Result<Exit, CommandError> {
     let mut source = Source::open(file, terminal)?;
+    let progress = Progress::new(source.lines, terminal.err_is_live);
     let sender = Sender {
         client: &context.client,
         model: model(args.model.as_deref(), &context.client).await?,
@@ -46,10 +50,10 @@ pub async fn run(
         wait: !args.no_wait,
         file: source.name.clone(),
         run: args.run,
-        patience: context.patience,
+        patience: context.patience * LONGER,
+        progress: &progress,
     };
     let mut output = Output::open(args.output.as_deref(), file)?;
-    let progress = Progress::new(source.lines, terminal.err_is_live);
     context.farewell.set(format!(
         "interrupted; what was sent goes on. The same command again goes on from here{}",
         output

@@ -1,6 +1,7 @@
 //! How far a batch is: a bar on a terminal, figures at the end.
 
 use super::send::Outcome;
+use crate::client::ClientError;
 use crate::commands::figures::{grouped, span};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -115,6 +116,11 @@ impl Progress {
             n => format!(", {} with errors", grouped(n)),
         };
         self.0.set_message(format!("  {under_way} under way{errors}"));
+    }
+
+    /// Says that nothing moves because of the server.
+    pub fn away(&self, why: &ClientError) {
+        self.0.set_message(format!("  waiting for the server: {why}"));
     }
 
     /// Takes the bar off the screen.

@@ -1,6 +1,7 @@
 //! One line through the server.
 
 use super::line::{Record, key};
+use super::progress::Progress;
 use crate::client::{Accepted, Client, ClientError, NewJob, Patience, Problem, ResultAnswer};
 use crate::commands::CommandError;
 use serde_json::value::RawValue;
@@ -39,6 +40,7 @@ pub struct Sender<'a> {
     pub file: String,
     pub run: String,
     pub patience: Duration,
+    pub progress: &'a Progress,
 }
 
 impl Sender<'_> {
@@ -59,6 +61,7 @@ impl Sender<'_> {
                 Ok(ResultAnswer::None(problem)) => return Ok(unanswered(&problem)),
                 Ok(ResultAnswer::NotYet(_)) => patience.relieved(),
                 Err(error) => {
+                    self.progress.away(&error);
                     if let Err(error) = patience.bear(error).await {
                         return refused(error);
                     }
@@ -81,7 +84,10 @@ impl Sender<'_> {
         loop {
             match self.client.submit(&job).await {
                 Ok((accepted, _)) => return Ok(accepted),
-                Err(error) => patience.bear(error).await?,
+                Err(error) => {
+                    self.progress.away(&error);
+                    patience.bear(error).await?;
+                }
             }
         }
     }

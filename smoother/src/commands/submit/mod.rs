@@ -81,7 +81,7 @@ pub async fn model(named: Option<&str>, client: &Client) -> Result<String, Comma
     }
     client.default_model().await?.map_err(|known| {
         CommandError::Usage(format!(
-            "--model is needed: the server has several ({})",
+            "name one by --model or SMOOTHER_MODEL: the server has several ({})",
             known.join(", ")
         ))
     })
