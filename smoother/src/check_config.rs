@@ -14,7 +14,11 @@ pub fn main(args: &CheckConfigArgs, json: bool) -> Exit {
         Err(NoConfig::Unreadable { .. }) => Exit::NotFound,
         Err(NoConfig::Mistaken(_)) => Exit::Refused,
     };
-    let report = if json { as_json(&read).to_string() } else { as_text(&read) };
+    let report = if json {
+        as_json(&read).to_string()
+    } else {
+        as_text(&read)
+    };
     let said = if json || exit == Exit::Ok {
         writeln!(std::io::stdout(), "{report}")
     } else {
@@ -27,13 +31,21 @@ fn as_text(read: &Result<Config, NoConfig>) -> String {
     match read {
         Err(error) => error.to_string(),
         Ok(config) if config.lanes.is_empty() => {
-            "The configuration is right. It names no lane: serve would start the bundled simulator.".to_owned()
+            "The configuration is right. It names no lane: serve would start the bundled simulator."
+                .to_owned()
         }
         Ok(config) => {
             let lanes: Vec<String> = config
                 .lanes
                 .values()
-                .map(|lane| format!("  {}: {}, {} model(s)", lane.id, lane.tokens_per_minute, lane.models.len()))
+                .map(|lane| {
+                    format!(
+                        "  {}: {}, {} model(s)",
+                        lane.id,
+                        lane.tokens_per_minute,
+                        lane.models.len()
+                    )
+                })
                 .collect();
             format!("The configuration is right. Lanes:\n{}", lanes.join("\n"))
         }

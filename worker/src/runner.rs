@@ -112,13 +112,12 @@ impl Worker {
             call: released.call,
             at: self.ports.clock.now(),
         };
-        let claimed = self.ports.store.change(released.request, claim);
-        let (claimed, body) = tokio::join!(
-            claimed,
-            self.ports.payloads.fetch(released.request, PayloadKind::Body)
-        );
-        match claimed {
-            Ok(row) => self.call(lane, row, body).await,
+        match self.ports.store.change(released.request, claim).await {
+            // Only now is the body sure to be readable: its own write was begun before the claim's.
+            Ok(row) => {
+                let body = self.ports.payloads.fetch(row.id, PayloadKind::Body).await;
+                self.call(lane, row, body).await;
+            }
             // Cancelled, expired, claimed by another, or too late: not ours.
             Err(ChangeError::Refused(why)) => {
                 tracing::debug!(request = %released.request, call = %released.call, %why, "claim refused");

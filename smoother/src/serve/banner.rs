@@ -27,14 +27,29 @@ impl Display for Banner<'_> {
         for lane in self.config.lanes.values() {
             writeln!(f, "  {}", lane_line(lane))?;
         }
-        writeln!(f, "Data: {}   stop: Ctrl-C or SIGTERM\n", self.config.server.data_dir)?;
+        writeln!(
+            f,
+            "Data: {}   stop: Ctrl-C or SIGTERM\n",
+            self.config.server.data_dir
+        )?;
         let Some(model) = self.config.lanes.values().find_map(|lane| lane.models.first()) else {
             return Ok(());
         };
-        let region = self.config.lanes.values().next().map_or("us-east-1", |lane| lane.region.as_str());
+        let region = self
+            .config
+            .lanes
+            .values()
+            .next()
+            .map_or("us-east-1", |lane| lane.region.as_str());
         writeln!(f, "A first call:")?;
-        writeln!(f, "  curl -s '{url}/model/{model}/converse' -H 'content-type: application/json' \\")?;
-        writeln!(f, "    -d '{{\"messages\":[{{\"role\":\"user\",\"content\":[{{\"text\":\"Say hello.\"}}]}}]}}'")?;
+        writeln!(
+            f,
+            "  curl -s '{url}/model/{model}/converse' -H 'content-type: application/json' \\"
+        )?;
+        writeln!(
+            f,
+            "    -d '{{\"messages\":[{{\"role\":\"user\",\"content\":[{{\"text\":\"Say hello.\"}}]}}]}}'"
+        )?;
         writeln!(f, "With boto3 only the endpoint changes:")?;
         writeln!(
             f,
@@ -48,7 +63,11 @@ fn lane_line(lane: &LaneConfig) -> String {
     format!(
         "{}: {} at {}, {} at once, {} ({endpoint})",
         lane.id,
-        lane.models.iter().map(|model| model.as_str()).collect::<Vec<_>>().join(", "),
+        lane.models
+            .iter()
+            .map(|model| model.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         lane.tokens_per_minute,
         lane.max_concurrency,
         lane.region,

@@ -23,13 +23,25 @@ pub(crate) async fn stand_in(config: &mut Config) -> anyhow::Result<RunningSim> 
             oversize: Oversize::WhenFull,
             ..QuotaSettings::default()
         },
-        latency: Latency { base_ms: 300.0, per_token_ms: 8.0, tokens_per_event: 1 },
+        latency: Latency {
+            base_ms: 300.0,
+            per_token_ms: 8.0,
+            tokens_per_event: 1,
+        },
         ..Settings::default()
     };
-    let sim = SimConfig { settings, ..SimConfig::default() };
-    let running = Sim::start(sim).await.context("the bundled simulator could not be started")?;
-    let lanes = Config::load(Some(("the bundled simulator's lanes", &lanes(&running.url()))), None)
-        .context("the bundled simulator's lanes")?;
+    let sim = SimConfig {
+        settings,
+        ..SimConfig::default()
+    };
+    let running = Sim::start(sim)
+        .await
+        .context("the bundled simulator could not be started")?;
+    let lanes = Config::load(
+        Some(("the bundled simulator's lanes", &lanes(&running.url()))),
+        None,
+    )
+    .context("the bundled simulator's lanes")?;
     config.lanes = lanes.lanes;
     Ok(running)
 }

@@ -5,11 +5,13 @@ use anyhow::Context;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use smoother_bedrock::Bedrock;
-use smoother_core::{LaneId, Millis, Timestamp};
 use smoother_core::config::{Config, Durability};
 use smoother_core::ports::{BoxFuture, Clock, StoreError};
 use smoother_core::scheduler::Event;
-use smoother_embedded::{DispatchChannel, Hub, LaneChannels, OpenOptions, OsEntropy, SqliteStore, SystemClock};
+use smoother_core::{LaneId, Millis, Timestamp};
+use smoother_embedded::{
+    DispatchChannel, Hub, LaneChannels, OpenOptions, OsEntropy, SqliteStore, SystemClock,
+};
 use smoother_ingest::{Ingest, IngestPorts};
 use smoother_prioritizer::{Desk, Lane, LanePorts, Questions};
 use smoother_results::{Probes, Readiness, Results, ResultsConfig, ResultsPorts};
@@ -30,6 +32,7 @@ pub(crate) struct House {
     store: Arc<SqliteStore>,
     ingest: Arc<Ingest>,
     results: Arc<Results>,
+    queues: Arc<LaneChannels>,
     worker: Arc<Worker>,
     lanes: TaskTracker,
     chores: TaskTracker,
@@ -54,7 +57,8 @@ impl House {
             },
             ..OpenOptions::new(&config.server.data_dir)
         };
-        let opened = SqliteStore::open(&options, clock.clone()).context("the data directory cannot be used")?;
+        let opened =
+            SqliteStore::open(&options, clock.clone()).context("the data directory cannot be used")?;
         clock.raise(opened.newest);
         let store = opened.store;
         let hub = Arc::new(Hub::new());
@@ -80,7 +84,7 @@ impl House {
             WorkerPorts {
                 store: store.clone(),
                 payloads: store.clone(),
-                lanes: channels,
+                lanes: channels.clone(),
                 live: hub.clone(),
                 model: Arc::new(model),
                 clock: clock.clone(),
@@ -109,23 +113,35 @@ impl House {
             store: store.clone(),
             ingest,
             results,
+            queues: channels,
             worker,
             lanes: TaskTracker::new(),
             chores: TaskTracker::new(),
             stop_lanes: CancellationToken::new(),
             stop_chores: CancellationToken::new(),
         };
-        let ports = Arc::new(LanePorts { store, dispatch: Arc::new(dispatch), clock: clock.clone() });
+        let ports = Arc::new(LanePorts {
+            store,
+            dispatch: Arc::new(dispatch),
+            clock: clock.clone(),
+        });
         house.take_up(ports, events, questions).await?;
-        house.lanes.spawn(house.worker.clone().run(released, house.stop_lanes.clone()));
-        house.chores.spawn(house.results.clone().run_outbox(house.stop_chores.clone()));
+        house
+            .lanes
+            .spawn(house.worker.clone().run(released, house.stop_lanes.clone()));
+        house
+            .chores
+            .spawn(house.results.clone().run_outbox(house.stop_chores.clone()));
         house.chores.spawn(purge(
             house.store.clone(),
             clock.clone(),
             house.config.server.retention,
             house.stop_chores.clone(),
         ));
-        Ok(Built { house, fatal: opened.fatal })
+        Ok(Built {
+            house,
+            fatal: opened.fatal,
+        })
     }
 
     async fn take_up(
@@ -137,10 +153,22 @@ impl House {
         for lane in self.config.lanes.values() {
             let task = Lane::load(&self.config, lane, ports.clone()).await?;
             if let (Some(events), Some(questions)) = (events.remove(&lane.id), questions.remove(&lane.id)) {
-                self.lanes.spawn(task.run(events, questions, self.stop_lanes.clone()));
+                self.lanes
+                    .spawn(task.run(events, questions, self.stop_lanes.clone()));
             }
         }
         Ok(())
+    }
+
+    /// A copy of everything that passes the lane queues from now on.
+    #[cfg(test)]
+    pub(super) fn tap(&self) -> UnboundedReceiver<(LaneId, Event)> {
+        self.queues.tap()
+    }
+
+    #[cfg(test)]
+    pub(super) fn store(&self) -> &Arc<SqliteStore> {
+        &self.store
     }
 
     /// Every HTTP door.
@@ -153,7 +181,10 @@ impl House {
                 Readiness::Ready
             }
         });
-        let probes = Probes { readiness, metrics: Arc::new(move || metrics.render()) };
+        let probes = Probes {
+            readiness,
+            metrics: Arc::new(move || metrics.render()),
+        };
         self.ingest.router().merge(self.results.router(probes))
     }
 

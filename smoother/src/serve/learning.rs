@@ -21,7 +21,10 @@ impl Notify for Learning {
     }
 
     fn ended<'a>(&'a self, entry: &'a OutboxEntry) -> BoxFuture<'a, Result<(), NotifyError>> {
-        if let Some(Outcome::Answer { usage: Some(usage), .. }) = &entry.request.outcome {
+        if let Some(Outcome::Answer {
+            usage: Some(usage), ..
+        }) = &entry.request.outcome
+        {
             self.0.learn(&entry.request, usage);
         }
         Box::pin(std::future::ready(Ok(())))

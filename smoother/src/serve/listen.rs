@@ -80,7 +80,10 @@ fn without_delay(stream: TcpStream) -> TcpStream {
 
 async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+    if !matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    ) {
         tracing::error!(%error, "a connection could not be accepted");
         tokio::time::sleep(AFTER_REFUSAL).await;
     }

@@ -7,6 +7,8 @@ mod learning;
 mod listen;
 mod settings;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use settings::{NoConfig, read as read_config};
 pub(crate) use signals::Signals;
@@ -58,7 +60,11 @@ pub(crate) fn complain(outcome: anyhow::Result<()>) -> Exit {
 fn log_to_stderr() {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = EnvFilter::try_from_env("SMOOTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).init();
+    fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
 }
 
 /// Serves until SIGTERM or SIGINT, then drains. An error is a reason not to start, or to have stopped.
@@ -67,11 +73,17 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let metrics = record_metrics()?;
     let mut signals = Signals::catch().context("signals cannot be caught")?;
     // The address first: a second server on it must not touch the data.
-    let listener = Listener::bind(config.server.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; choose another address with --listen", config.server.listen))?;
-    let simulator =
-        if config.lanes.is_empty() { Some(bundled::stand_in(&mut config).await?) } else { None };
+    let listener = Listener::bind(config.server.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}; choose another address with --listen",
+            config.server.listen
+        )
+    })?;
+    let simulator = if config.lanes.is_empty() {
+        Some(bundled::stand_in(&mut config).await?)
+    } else {
+        None
+    };
     let Built { house, fatal } = House::build(config.clone()).await?;
 
     let banner = Banner {
@@ -114,14 +126,19 @@ async fn stop_serving(
         name = signals.next() => anyhow::bail!("stopped by a second {name} before running calls had finished"),
     };
     if left > 0 {
-        tracing::warn!(calls = left, "still running after drain_timeout_ms; the next start calls them indeterminate");
+        tracing::warn!(
+            calls = left,
+            "still running after drain_timeout_ms; the next start calls them indeterminate"
+        );
     }
     house.close().await
 }
 
 fn record_metrics() -> anyhow::Result<PrometheusHandle> {
     let handle = PrometheusBuilder::new()
-        .set_buckets(&[0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0])?
+        .set_buckets(&[
+            0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
+        ])?
         .install_recorder()
         .context("metrics cannot be recorded")?;
     smoother_results::describe_metrics();

@@ -15,10 +15,7 @@ const DEFAULT_FILE: &str = "smoother.toml";
 pub(crate) enum NoConfig {
     /// The file cannot be read.
     #[error("{path}: {cause}; give another file with --config or SMOOTHER_CONFIG")]
-    Unreadable {
-        path: PathBuf,
-        cause: std::io::Error,
-    },
+    Unreadable { path: PathBuf, cause: std::io::Error },
     /// It can, and this is wrong with it.
     #[error("{0}")]
     Mistaken(#[from] ConfigErrors),
@@ -30,12 +27,21 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, NoConfig> {
     let text = match fs::read_to_string(path) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == ErrorKind::NotFound && file.is_none() => None,
-        Err(cause) => return Err(NoConfig::Unreadable { path: path.to_owned(), cause }),
+        Err(cause) => {
+            return Err(NoConfig::Unreadable {
+                path: path.to_owned(),
+                cause,
+            });
+        }
     };
     let name = path.display().to_string();
     // Names and values that are not Unicode cannot be ours: every key and value is.
-    let env = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(Config::load(text.as_deref().map(|text| (name.as_str(), text)), env)?)
+    let env = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Config::load(
+        text.as_deref().map(|text| (name.as_str(), text)),
+        env,
+    )?)
 }
 
 /// The configuration under the command line's own flags, which go before file and environment.
