@@ -8,7 +8,7 @@ use metrics::histogram;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{Clock, DayCount, Dispatch, Store, StoreError};
 use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig, Waiting};
-use smoother_core::{LaneId, Millis, Timestamp, metrics as names};
+use smoother_core::{LaneId, Millis, Request, Timestamp, metrics as names};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -51,8 +51,13 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// Reads what waits and what still counts, and rebuilds the scheduler from it.
-    pub async fn load(config: &Config, lane: &LaneConfig, ports: Arc<LanePorts>) -> Result<Self, LoadError> {
+    /// Reads what waits and what still counts, and rebuilds the scheduler from it. Beside the lane: the rows
+    /// that wait, for whoever has to do with their callers.
+    pub async fn load(
+        config: &Config,
+        lane: &LaneConfig,
+        ports: Arc<LanePorts>,
+    ) -> Result<(Self, Vec<Request>), LoadError> {
         let now = ports.clock.now();
         let recovered = ports
             .store
@@ -89,7 +94,7 @@ impl Lane {
             decision: histogram!(names::DECISION_SECONDS, "lane" => hands_lane),
         };
         lane.carry_out(now);
-        Ok(lane)
+        Ok((lane, recovered.waiting))
     }
 
     /// Runs until told to stop, or until nobody can send it events any more.

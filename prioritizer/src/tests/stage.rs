@@ -51,7 +51,7 @@ impl Stage {
             clock: clock.clone(),
         });
         let stop = CancellationToken::new();
-        let task = Lane::load(&config, &lane, ports).await.unwrap().run(
+        let task = Lane::load(&config, &lane, ports).await.unwrap().0.run(
             events.remove(&lane.id).unwrap(),
             questions.remove(&lane.id).unwrap(),
             stop.clone(),

@@ -151,7 +151,9 @@ impl House {
         mut questions: BTreeMap<LaneId, Questions>,
     ) -> anyhow::Result<()> {
         for lane in self.config.lanes.values() {
-            let task = Lane::load(&self.config, lane, ports.clone()).await?;
+            let (task, waiting) = Lane::load(&self.config, lane, ports.clone()).await?;
+            // Their callers were cut off by the stop; an SDK sends again and joins.
+            waiting.iter().for_each(|request| self.ingest.await_return(request));
             if let (Some(events), Some(questions)) = (events.remove(&lane.id), questions.remove(&lane.id)) {
                 self.lanes
                     .spawn(task.run(events, questions, self.stop_lanes.clone()));
