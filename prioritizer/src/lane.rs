@@ -139,9 +139,8 @@ impl Lane {
     fn step(&mut self, event: Event) {
         let now = self.hands.ports.clock.now();
         let began = self.hands.ports.clock.elapsed();
-        if matches!(event, Event::Tick) {
-            self.wake_at = None;
-        }
+        // Every step says anew when it wants to be woken.
+        self.wake_at = None;
         self.scheduler.step_into(now, event, &mut self.commands);
         let took = self.hands.ports.clock.elapsed().saturating_sub(began);
         self.decision.record(took.as_secs_f64());
