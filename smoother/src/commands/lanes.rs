@@ -14,6 +14,9 @@ use tokio::time::sleep;
 
 /// Erases from the cursor to the end of the screen.
 const ERASE: &str = "\x1b[J";
+/// A line that is too long is cut at the edge instead of taking two: the way back up is counted in lines.
+const NO_WRAP: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
 
 pub async fn run(args: LanesArgs, context: &Context, terminal: &mut Terminal) -> Result<Exit, CommandError> {
     let only = args.lane.as_deref();
@@ -22,6 +25,7 @@ pub async fn run(args: LanesArgs, context: &Context, terminal: &mut Terminal) ->
         raw_line(&mut terminal.out, &json)?;
         return Ok(Exit::Ok);
     }
+    let live = args.watch && terminal.out_is_live;
     let mut patience = Patience::new(context.patience);
     let mut drawn = None;
     loop {
@@ -32,14 +36,18 @@ pub async fn run(args: LanesArgs, context: &Context, terminal: &mut Terminal) ->
                 if let Some(lines) = drawn {
                     write!(terminal.out, "\x1b[{lines}F{ERASE}")?;
                 }
-                write!(terminal.out, "{picture}")?;
+                if live {
+                    write!(terminal.out, "{NO_WRAP}{picture}{WRAP}")?;
+                } else {
+                    write!(terminal.out, "{picture}")?;
+                }
                 terminal.out.flush()?;
                 drawn = Some(picture.lines().count());
             }
             Err(error) if drawn.is_some() => patience.bear(error).await?,
             Err(error) => return Err(error.into()),
         }
-        if !(args.watch && terminal.out_is_live) {
+        if !live {
             return Ok(Exit::Ok);
         }
         sleep(Duration::from_millis(args.every_ms)).await;
@@ -65,8 +73,11 @@ fn picture(lanes: &[Lane]) -> String {
     for lane in lanes {
         table.add_row(row(lane));
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if i > 0 {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
     let mut text = String::new();
     for (i, line) in table.lines().enumerate() {

@@ -3,7 +3,7 @@
 use super::send::Outcome;
 use crate::client::ClientError;
 use crate::commands::figures::{grouped, span};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -85,6 +85,12 @@ impl fmt::Display for Tally {
     }
 }
 
+/// Lines a second.
+fn rate(state: &ProgressState, to: &mut dyn fmt::Write) {
+    // A bar has nobody to tell of a failure.
+    let _ = write!(to, "{:.1}/s", state.per_sec());
+}
+
 /// The bar.
 #[derive(Debug)]
 pub struct Progress(ProgressBar);
@@ -99,11 +105,11 @@ impl Progress {
         };
         let bar = ProgressBar::with_draw_target(lines, target);
         let template = match lines {
-            Some(_) => "{bar:30} {human_pos}/{human_len} lines  {per_sec}  {eta} left{msg}",
-            None => "{spinner} {human_pos} lines  {per_sec}{msg}",
+            Some(_) => "{bar:30} {human_pos}/{human_len} lines  {rate}  {eta} left{msg}",
+            None => "{spinner} {human_pos} lines  {rate}{msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", rate));
         }
         bar.enable_steady_tick(Duration::from_millis(500));
         Self(bar)
