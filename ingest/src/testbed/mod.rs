@@ -21,6 +21,7 @@ use smoother_core::scheduler::Event;
 use smoother_core::{LaneId, Millis, ModelId, RequestsPerMinute, TenantId, TokensPerMinute};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Memory;
 
 /// An ingest stage among ports in memory.
@@ -68,9 +69,11 @@ impl Bed {
         self.ingest.router()
     }
 
-    /// The next event that any lane is told.
+    /// The next event that any lane is told; a test that waits for one that never comes fails.
     pub(crate) async fn event(&self) -> Event {
-        self.lanes.next().await
+        tokio::time::timeout(Duration::from_secs(120), self.lanes.next())
+            .await
+            .unwrap()
     }
 }
 

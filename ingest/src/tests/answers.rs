@@ -132,7 +132,7 @@ async fn a_result_that_is_not_at_hand_is_read_from_the_store() {
     assert_eq!(caller.await.unwrap().body, "{\"stored\":1}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_band_comes_from_the_header_then_the_body_then_the_tenant() {
     let bed = Bed::with(|config| {
         let tenant = smoother_core::config::TenantConfig {

@@ -4,8 +4,8 @@ use super::{call, settle};
 use crate::testbed::{Bed, MODEL, converse, post};
 use axum::body::Body;
 use http::Request;
-use smoother_core::State;
 use smoother_core::scheduler::{Event, Gone};
+use smoother_core::{Millis, State};
 use std::time::Duration;
 
 fn with(headers: &[(&str, &str)]) -> Request<Body> {
@@ -82,7 +82,9 @@ async fn one_that_cannot_come_back_is_not_waited_for() {
                 why: Gone::Cancelled
             }
         );
-        assert_eq!(state(&bed, id), State::Cancelled);
+        let row = bed.store.row(id).unwrap();
+        assert_eq!(row.state, State::Cancelled);
+        assert!(row.ended_at.unwrap().since(row.arrived_at) < Millis::from_secs(1));
     }
 }
 
