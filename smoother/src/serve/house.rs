@@ -197,7 +197,10 @@ impl House {
         self.stop_lanes.cancel();
         self.lanes.close();
         self.lanes.wait().await;
-        self.worker.drain(patience).await
+        let left = self.worker.drain(patience).await;
+        // Long polls get what there is now; nothing more will happen here.
+        self.results.drain();
+        left
     }
 
     /// Tells what has ended, flushes and closes the store.
