@@ -7,7 +7,9 @@ import subprocess
 import pytest
 
 from house import binaries, models
-from house.process import clean_env
+from house.http import request
+from house.ports import free_port
+from house.process import Process, clean_env
 
 OK, USAGE, NOT_FOUND, REFUSED, UNREACHABLE, NO_ANSWER, NOT_YET = 0, 2, 3, 4, 5, 6, 7
 
@@ -152,10 +154,6 @@ def test_check_config_names_every_mistake(tmp_path):
 
 def test_serve_without_a_lane_brings_its_own_simulator(tmp_path):
     """What `make run` does, on a port of its own."""
-    from house.http import request
-    from house.ports import free_port
-    from house.process import Process
-
     port = free_port()
     process = Process(
         [binaries.smoother(), "serve", "--listen", f"127.0.0.1:{port}", "--data-dir", str(tmp_path / "data")],

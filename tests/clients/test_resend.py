@@ -46,20 +46,16 @@ def test_a_call_that_waits_for_quota_beyond_the_read_timeout_is_answered_once(ne
         simulator.url,
         lanes={"tiny": {"tokens_per_minute": 1_000, "pacing": "window", "output_burndown": 1}},
     )
-    first = smoother.post(
-        f"/model/{models.CLAUDE}/converse", models.converse_body("First. [[sim in=800 out=100]] " + "word " * 700, 100)
-    )
-    assert first.status == 200
+    filling = "word " * 600
+    first = models.converse_body(f"First. [[sim in=800 out=100]] {filling}", 100)
+    assert smoother.post(f"/model/{models.CLAUDE}/converse", first).status == 200
+    # Five seconds on top: the SDK's 60 s are over before the answer comes, however the window falls.
+    second = models.converse_body(f"Second. [[sim in=800 out=100 latency_ms=5000 id=second]] {filling}", 100)
 
     answers: list[dict] = []
 
     def wait() -> None:
-        answers.append(
-            sdk.bedrock(smoother.url).converse(
-                modelId=models.CLAUDE,
-                **models.converse_body("Second. [[sim in=800 out=100 id=second]] " + "word " * 700, 100),
-            )
-        )
+        answers.append(sdk.bedrock(smoother.url).converse(modelId=models.CLAUDE, **second))
 
     waiter = threading.Thread(target=wait)
     waiter.start()

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sqlite3
+import threading
 
 import pytest
 
@@ -51,8 +52,6 @@ def test_results_outlive_a_stop(new_simulator, new_smoother):
 def test_sigterm_lets_running_calls_finish(new_simulator, new_smoother):
     simulator = new_simulator()
     smoother = new_smoother(simulator.url)
-    import threading
-
     answers = []
     caller = threading.Thread(
         target=lambda: answers.append(smoother.converse("Slow. [[sim out=5 latency_ms=1500]]"))
@@ -92,8 +91,9 @@ def test_a_second_server_on_the_same_data_is_refused_and_harms_nothing(new_simul
 
 
 def database(smoother):
-    found = [path for path in smoother.data_dir.iterdir() if path.read_bytes()[:15] == b"SQLite format 3"]
-    assert len(found) == 1, list(smoother.data_dir.iterdir())
+    files = [path for path in smoother.data_dir.iterdir() if path.is_file()]
+    found = [path for path in files if path.read_bytes()[:15] == b"SQLite format 3"]
+    assert len(found) == 1, files
     return found[0]
 
 
