@@ -1,0 +1,187 @@
+//! Events in any order, repeated, late and about nothing: what must hold whatever comes.
+
+use super::released;
+use super::world::{at, config, id, lane, tenant, waiting};
+use crate::config::Pacing;
+use crate::ids::{CallNo, RequestId};
+use crate::ledger::Wait;
+use crate::request::Priority;
+use crate::scheduler::{Again, Command, Event, Gone, Scheduler};
+use crate::throttle::ThrottleCause;
+use crate::units::{Millis, Timestamp, Tokens};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+fn again() -> impl Strategy<Value = Again> {
+    prop_oneof![
+        2 => Just(Again::No),
+        1 => (0u64..90_000).prop_map(|ms| Again::NotBefore(at(ms))),
+    ]
+}
+
+fn cause() -> impl Strategy<Value = Option<ThrottleCause>> {
+    prop_oneof![
+        6 => Just(None),
+        2 => prop::sample::select(ThrottleCause::ALL.to_vec()).prop_map(Some),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let request = || (0u64..12).prop_map(id);
+    let call = || (1u32..4).prop_map(CallNo::new);
+    let arrived = (
+        (0u64..12, 0usize..3, 1u64..25_000, 0u64..4),
+        (
+            prop::option::of(0u64..90_000),
+            prop::option::of(0u64..90_000),
+            prop::option::of(0u64..9_000),
+        ),
+    );
+    prop_oneof![
+        6 => arrived.prop_map(|((number, band, size, who), (deadline, start, snooze))| {
+            let mut one = waiting(number, 0, Priority::ALL[band], size);
+            one.tenant = tenant(&format!("t{who}"));
+            one.deadline = deadline.map(at);
+            one.latest_start = start.map(at);
+            one.not_before = snooze.map(at);
+            Event::Arrived(one)
+        }),
+        1 => request().prop_map(|request| Event::Left { request, why: Gone::Cancelled }),
+        5 => (request(), call(), 0u64..90_000)
+            .prop_map(|(request, call, ms)| Event::Started { request, call, at: at(ms) }),
+        5 => (request(), call(), 0u64..30_000, cause(), again()).prop_map(
+            |(request, call, charged, throttle, again)| Event::Ended {
+                request,
+                call,
+                charged: Tokens::new(charged),
+                throttle,
+                again,
+                at: at(0),
+            }
+        ),
+        1 => (request(), call()).prop_map(|(request, call)| Event::Lapsed { request, call }),
+        4 => Just(Event::Tick),
+    ]
+}
+
+fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
+    prop::collection::vec((prop_oneof![3 => 0u64..50, 1 => 0u64..20_000], event()), 1..200)
+}
+
+fn lane_of_two() -> Scheduler {
+    let mut lane = lane(60_000, Some(90), Pacing::Auto);
+    lane.max_concurrency = 3;
+    Scheduler::new(config(lane), at(0))
+}
+
+/// Whatever waits, waits because the one whose turn it is cannot go.
+fn conserves_work(scheduler: &Scheduler, now: Timestamp, wake: Option<Timestamp>) -> Result<(), String> {
+    let Some(slot) = scheduler.shares.head() else {
+        return Ok(());
+    };
+    let head = scheduler.table.get(slot).ok_or("a head that is not known")?;
+    let key = (head.id, head.call.next());
+    let mut ledger = scheduler.ledger.clone();
+    let asked = if head.wants_alone {
+        ledger.reserve_alone(now, key, head.reserve)
+    } else {
+        ledger.reserve(now, key, head.reserve)
+    };
+    match asked {
+        Ok(()) => Err(format!("{} could go and does not", head.id)),
+        Err(Wait::Until(_)) if wake.is_none() => Err("it waits for a moment nobody is told of".to_owned()),
+        Err(_) => Ok(()),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn invariants_hold_whatever_comes(events in events()) {
+        let mut scheduler = lane_of_two();
+        let mut now = at(0);
+        let mut calls: BTreeMap<RequestId, u32> = BTreeMap::new();
+        for (passed, event) in events {
+            now = now + Millis::new(passed);
+            if let Event::Arrived(one) = &event && !scheduler.knows(one.id) {
+                // It comes as a new request: its calls are counted anew.
+                calls.insert(one.id, one.last_call.get());
+            }
+            let commands = scheduler.step(now, event);
+            for (request, call) in released(&commands) {
+                let last = calls.insert(request, call).unwrap_or(0);
+                prop_assert_eq!(call, last + 1, "calls are numbered one by one");
+            }
+            for command in &commands {
+                match command {
+                    Command::Release { start_by, .. } => prop_assert!(*start_by > now),
+                    Command::WakeAt(moment) => prop_assert!(*moment > now),
+                    _ => {}
+                }
+            }
+            let view = scheduler.view(now);
+            prop_assert!(view.concurrency.used <= 3);
+            prop_assert_eq!(view.released + view.running, view.concurrency.used);
+            let waits: u64 = view.waiting.values().map(|band| band.requests).sum();
+            let known = (0..12).filter(|n| scheduler.forecast(now, id(*n)).is_some()).count();
+            prop_assert_eq!(waits, known as u64);
+            conserves_work(&scheduler, now, super::wake(&commands)).map_err(TestCaseError::fail)?;
+        }
+        finishes(scheduler, now)?;
+    }
+
+    #[test]
+    fn the_same_log_gives_the_same_commands(events in events()) {
+        let (mut one, mut two) = (lane_of_two(), lane_of_two());
+        let mut now = at(0);
+        for (passed, event) in events {
+            now = now + Millis::new(passed);
+            prop_assert_eq!(one.step(now, event.clone()), two.step(now, event));
+        }
+    }
+}
+
+/// With workers that answer, everything that waits is let go, expires or fails.
+fn finishes(mut scheduler: Scheduler, from: Timestamp) -> Result<(), TestCaseError> {
+    let mut now = from;
+    let mut running: BTreeSet<(RequestId, CallNo)> = BTreeSet::new();
+    for number in 0..12 {
+        for call in 1..=64 {
+            running.insert((id(number), CallNo::new(call)));
+        }
+    }
+    for _ in 0..3_000 {
+        let mut commands = Vec::new();
+        for (request, call) in std::mem::take(&mut running) {
+            let ended = Event::Ended {
+                request,
+                call,
+                charged: Tokens::new(10),
+                throttle: None,
+                again: Again::No,
+                at: now,
+            };
+            commands.extend(scheduler.step(now, ended));
+        }
+        commands.extend(scheduler.step(now, Event::Tick));
+        for (request, call) in released(&commands) {
+            running.insert((request, CallNo::new(call)));
+        }
+        let waits: u64 = scheduler
+            .view(now)
+            .waiting
+            .values()
+            .map(|band| band.requests)
+            .sum();
+        if waits == 0 && running.is_empty() {
+            return Ok(());
+        }
+        if running.is_empty() {
+            let wake = super::wake(&commands);
+            prop_assert!(wake.is_some(), "{} wait and nobody wakes", waits);
+            now = wake.unwrap_or(now);
+        }
+    }
+    Err(TestCaseError::fail("it never ends"))
+}

@@ -1,0 +1,310 @@
+//! One request's way through the scheduler, and every way out of it.
+
+use super::world::{at, config, id, lane, waiting};
+use super::{ended, released, scheduler, started, throttled, wake};
+use crate::config::Pacing;
+use crate::ids::CallNo;
+use crate::request::Priority::{Batch, Normal};
+use crate::scheduler::{Command, Event, Gone, Scheduler};
+use crate::throttle::ThrottleCause;
+use crate::units::{Millis, TokensPerMinute};
+
+fn idle() -> Scheduler {
+    scheduler(config(lane(60_000, None, Pacing::Auto)))
+}
+
+/// A scheduler whose quota is used up by request 1, which runs.
+fn busy() -> Scheduler {
+    let mut scheduler = idle();
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
+    scheduler.step(at(0), started(id(1), 1, 0));
+    scheduler
+}
+
+#[test]
+fn an_idle_lane_lets_an_arrival_go_at_once() {
+    let commands = idle().step(at(5), Event::Arrived(waiting(1, 5, Normal, 100)));
+    let [
+        Command::Release {
+            request,
+            call,
+            reserve,
+            start_by,
+        },
+        Command::WakeAt(check),
+    ] = commands.as_slice()
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!((*request, call.get(), reserve.get()), (id(1), 1, 100));
+    assert_eq!(*start_by, at(20_005));
+    assert_eq!(*check, at(25_005));
+}
+
+#[test]
+fn a_repeated_event_changes_nothing() {
+    let mut scheduler = idle();
+    for again in [false, true] {
+        let commands = scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 100)));
+        assert_eq!(released(&commands).is_empty(), again);
+        let commands = scheduler.step(at(1), started(id(1), 1, 1));
+        assert_eq!(released(&commands), []);
+    }
+    for _ in 0..2 {
+        scheduler.step(at(500), ended(id(1), 1, 40, 500));
+        let view = scheduler.view(at(500));
+        assert_eq!((view.tokens.used, view.running, view.released), (40, 0, 0));
+    }
+    assert!(!scheduler.knows(id(1)));
+}
+
+#[test]
+fn events_of_unknown_requests_change_nothing() {
+    let mut scheduler = idle();
+    let before = scheduler.view(at(0));
+    for event in [
+        started(id(7), 1, 0),
+        ended(id(7), 1, 500, 0),
+        throttled(id(7), 1, ThrottleCause::Tokens, at(0)),
+        Event::Left {
+            request: id(7),
+            why: Gone::Cancelled,
+        },
+        Event::Lapsed {
+            request: id(7),
+            call: CallNo::new(1),
+        },
+    ] {
+        assert_eq!(scheduler.step(at(0), event), []);
+        assert_eq!(scheduler.view(at(0)), before);
+    }
+}
+
+#[test]
+fn a_full_lane_says_when_to_come_back() {
+    let mut scheduler = busy();
+    let commands = scheduler.step(at(10), Event::Arrived(waiting(2, 10, Normal, 1_000)));
+    assert_eq!(commands, [Command::WakeAt(at(1_000))]);
+    let commands = scheduler.step(at(1_000), Event::Tick);
+    assert_eq!(released(&commands), [(id(2), 1)]);
+}
+
+#[test]
+fn a_settlement_lets_the_next_one_go() {
+    let mut scheduler = busy();
+    scheduler.step(at(10), Event::Arrived(waiting(2, 10, Normal, 1_000)));
+    let commands = scheduler.step(at(300), ended(id(1), 1, 5_000, 300));
+    assert_eq!(released(&commands), [(id(2), 1)]);
+}
+
+#[test]
+fn a_throttled_request_goes_again_before_its_tenants_others() {
+    let mut scheduler = busy();
+    scheduler.step(at(10), Event::Arrived(waiting(2, 10, Normal, 1_000)));
+    scheduler.step(at(11), Event::Arrived(waiting(3, 11, Normal, 1_000)));
+    let commands = scheduler.step(at(20), throttled(id(1), 1, ThrottleCause::Tokens, at(600)));
+    assert_eq!(released(&commands), [], "a refusal pauses the lane");
+    let view = scheduler.view(at(20));
+    assert_eq!(view.throttles["tokens"], 1);
+    assert_eq!(view.waiting["normal"].requests, 3);
+    assert_eq!(view.parked_until, Some(at(520)));
+    // It is snoozed until 600; those behind it do not wait for that.
+    assert_eq!(
+        released(&scheduler.step(at(520), Event::Tick)),
+        [(id(2), 1), (id(3), 1)]
+    );
+    for number in [2, 3] {
+        scheduler.step(at(530), started(id(number), 1, 530));
+    }
+    let commands = scheduler.step(at(600), Event::Tick);
+    assert_eq!(released(&commands), []);
+    let commands = scheduler.step(wake(&commands).unwrap(), Event::Tick);
+    assert_eq!(released(&commands), [(id(1), 2)]);
+}
+
+#[test]
+fn returned_requests_stand_before_earlier_deadlines() {
+    let mut scheduler = busy();
+    let mut urgent = waiting(2, 10, Normal, 1_000);
+    urgent.deadline = Some(at(5_000));
+    scheduler.step(at(10), Event::Arrived(urgent));
+    scheduler.step(at(20), throttled(id(1), 1, ThrottleCause::Tokens, at(20)));
+    let commands = scheduler.step(at(520), Event::Tick);
+    assert_eq!(released(&commands), [(id(1), 2)]);
+}
+
+#[test]
+fn a_snoozed_request_goes_when_its_time_comes() {
+    let mut scheduler = idle();
+    let mut later = waiting(1, 0, Normal, 100);
+    later.not_before = Some(at(700));
+    assert_eq!(
+        scheduler.step(at(0), Event::Arrived(later)),
+        [Command::WakeAt(at(700))]
+    );
+    assert_eq!(scheduler.view(at(0)).waiting["normal"].requests, 1);
+    assert_eq!(released(&scheduler.step(at(700), Event::Tick)), [(id(1), 1)]);
+}
+
+#[test]
+fn a_deadline_or_latest_start_expires_what_waits() {
+    for snoozed in [false, true] {
+        let mut scheduler = busy();
+        let mut one = waiting(2, 0, Normal, 9_000);
+        one.deadline = Some(at(100));
+        let mut two = waiting(3, 0, Normal, 9_000);
+        two.latest_start = Some(at(200));
+        if snoozed {
+            one.not_before = Some(at(5_000));
+            two.not_before = Some(at(5_000));
+        }
+        scheduler.step(at(0), Event::Arrived(one));
+        let commands = scheduler.step(at(0), Event::Arrived(two));
+        assert_eq!(wake(&commands), Some(at(100)));
+        let expired = scheduler.step(at(100), Event::Tick);
+        assert_eq!(expired[0], Command::Expire { request: id(2) });
+        let expired = scheduler.step(at(200), Event::Tick);
+        assert_eq!(expired[0], Command::Expire { request: id(3) });
+        assert_eq!(scheduler.view(at(200)).waiting["normal"].requests, 0);
+    }
+}
+
+#[test]
+fn a_release_is_void_once_its_request_may_not_start() {
+    let mut scheduler = idle();
+    let mut one = waiting(1, 0, Normal, 100);
+    one.latest_start = Some(at(3_000));
+    let commands = scheduler.step(at(0), Event::Arrived(one));
+    assert!(matches!(commands[0], Command::Release { start_by, .. } if start_by == at(3_000)));
+}
+
+#[test]
+fn a_cancelled_request_frees_what_it_held() {
+    let mut scheduler = idle();
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
+    scheduler.step(at(0), Event::Arrived(waiting(2, 0, Normal, 9_000)));
+    let left = Event::Left {
+        request: id(1),
+        why: Gone::Cancelled,
+    };
+    let commands = scheduler.step(at(1), left);
+    assert_eq!(released(&commands), [(id(2), 1)]);
+    assert!(!scheduler.knows(id(1)));
+}
+
+#[test]
+fn a_cancelled_call_keeps_its_charge_until_its_end() {
+    let mut scheduler = busy();
+    scheduler.step(
+        at(1),
+        Event::Left {
+            request: id(1),
+            why: Gone::Cancelled,
+        },
+    );
+    let view = scheduler.view(at(1));
+    assert_eq!((view.running, view.tokens.used), (1, 9_800));
+    // The same id may come again meanwhile: its calls are told apart by their numbers.
+    let mut back = waiting(1, 2, Normal, 100);
+    back.last_call = CallNo::new(1);
+    scheduler.step(at(2), Event::Arrived(back));
+    let commands = scheduler.step(at(3), ended(id(1), 1, 4_000, 3));
+    assert_eq!(released(&commands), [(id(1), 2)]);
+    let view = scheduler.view(at(3));
+    assert_eq!((view.running, view.released, view.tokens.used), (0, 1, 4_100));
+}
+
+#[test]
+fn a_release_not_heard_of_is_checked_until_answered() {
+    let mut scheduler = idle();
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
+    let check = Command::Check {
+        request: id(1),
+        call: CallNo::new(1),
+    };
+    assert_eq!(
+        scheduler.step(at(24_999), Event::Tick),
+        [Command::WakeAt(at(25_000))]
+    );
+    for now in [25_000, 30_000] {
+        let commands = scheduler.step(at(now), Event::Tick);
+        assert_eq!(commands, [check.clone(), Command::WakeAt(at(now + 5_000))]);
+        // Its reservation is not freed before the row has been read.
+        assert_eq!(scheduler.view(at(now)).tokens.used, 9_800);
+    }
+    let lapsed = Event::Lapsed {
+        request: id(1),
+        call: CallNo::new(1),
+    };
+    assert_eq!(
+        released(&scheduler.step(at(30_001), lapsed.clone())),
+        [(id(1), 2)]
+    );
+    // The same answer again is about a call that is no longer the current one.
+    assert_eq!(released(&scheduler.step(at(30_002), lapsed)), []);
+    assert_eq!(scheduler.view(at(30_002)).released, 1);
+}
+
+#[test]
+fn a_call_whose_end_is_never_told_is_written_off() {
+    let mut scheduler = busy();
+    let long_after = 600_000 + 60_000;
+    assert_eq!(scheduler.view(at(long_after - 1)).running, 1);
+    scheduler.step(at(long_after), Event::Tick);
+    assert_eq!(scheduler.view(at(long_after)).running, 0);
+    // Told after all, it ends as it should.
+    scheduler.step(at(long_after + 1), ended(id(1), 1, 10, long_after));
+    assert!(!scheduler.knows(id(1)));
+}
+
+#[test]
+fn what_can_never_fit_fails_naming_the_limit() {
+    let mut scheduler = idle();
+    let commands = scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 60_001)));
+    assert!(matches!(&commands[0], Command::Fail { failure, .. }
+        if failure.status == 400 && failure.message.contains("tokens_per_minute is 60000")));
+    assert!(!scheduler.knows(id(1)));
+}
+
+#[test]
+fn a_quota_made_smaller_fails_what_no_longer_fits() {
+    let mut scheduler = busy();
+    scheduler.step(at(0), Event::Arrived(waiting(2, 0, Normal, 50_000)));
+    let mut smaller = config(lane(60_000, None, Pacing::Auto));
+    smaller.lane.tokens_per_minute = TokensPerMinute::new(40_000);
+    scheduler.reconfigure(at(1), smaller);
+    let commands = scheduler.step(at(1), Event::Tick);
+    assert!(matches!(&commands[0], Command::Fail { request, .. } if *request == id(2)));
+}
+
+#[test]
+fn larger_than_the_burst_it_fails_after_three_refusals_alone() {
+    let mut scheduler = scheduler(config(lane(60_000, None, Pacing::Bucket { seconds: 10 })));
+    scheduler.step(at(0), Event::Arrived(waiting(2, 0, Normal, 20)));
+    scheduler.step(at(0), started(id(2), 1, 0));
+    let mut commands = scheduler.step(at(100), Event::Arrived(waiting(1, 100, Batch, 30_000)));
+    let mut now = at(100);
+    for call in 1..=4 {
+        assert_eq!(released(&commands), [(id(1), call)]);
+        commands = scheduler.step(now, throttled(id(1), call, ThrottleCause::Tokens, now));
+        if call == 1 {
+            // The first went beside another call: that refusal proves nothing, but it goes alone from now on.
+            now = now + Millis::from_secs(30);
+            assert_eq!(released(&scheduler.step(now, Event::Tick)), []);
+            commands = scheduler.step(now, ended(id(2), 1, 20, 0));
+        } else if call < 4 {
+            now = wake(&commands).unwrap();
+            commands = scheduler.step(now, Event::Tick);
+        }
+    }
+    let Command::Fail { request, failure } = &commands[0] else {
+        panic!("{commands:?}")
+    };
+    assert_eq!(*request, id(1));
+    assert!(
+        failure.message.contains("bursts of about 9800 tokens"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(scheduler.view(now).waiting["batch"].requests, 0);
+}

@@ -1,0 +1,128 @@
+//! A partial view: a few heads of each tenant, refilled by who holds the rest.
+
+use super::world::{at, config, lane, tenant, waiting};
+use super::{ended, released, scheduler, started, wake};
+use crate::config::Pacing;
+use crate::ids::{RequestId, TenantId};
+use crate::request::Priority;
+use crate::scheduler::{Command, Event, Scheduler, Waiting};
+use std::collections::{BTreeMap, VecDeque};
+
+const WINDOW: usize = 8;
+
+/// Everybody's waiting requests, in the order in which a tenant's go.
+fn rest() -> BTreeMap<TenantId, VecDeque<Waiting>> {
+    let mut rest: BTreeMap<TenantId, VecDeque<Waiting>> = BTreeMap::new();
+    for number in 0..300 {
+        let mut one = waiting(number, number, Priority::Batch, 500 + 37 * (number % 11));
+        one.tenant = tenant(&format!("t{}", number % 5));
+        rest.entry(one.tenant.clone()).or_default().push_back(one);
+    }
+    rest
+}
+
+/// Lets all go, answering every wish for more; the order in which they went.
+fn drain(
+    mut scheduler: Scheduler,
+    mut rest: BTreeMap<TenantId, VecDeque<Waiting>>,
+    window: usize,
+) -> Vec<RequestId> {
+    let mut order = Vec::new();
+    let mut commands = Vec::new();
+    for tenant in rest.keys().cloned().collect::<Vec<_>>() {
+        commands.push(Command::Refill {
+            priority: Priority::Batch,
+            tenant,
+        });
+    }
+    let mut now = at(1_000);
+    let mut todo = VecDeque::from(commands);
+    loop {
+        let Some(command) = todo.pop_front() else {
+            return order;
+        };
+        match command {
+            Command::Refill { priority, tenant } => {
+                let known = scheduler.view(now).waiting["batch"].requests;
+                assert!(known <= 5 * window as u64);
+                let heads = rest.entry(tenant.clone()).or_default();
+                let count = heads.len().min(window / 2);
+                for one in heads.drain(..count) {
+                    // What is let go meanwhile is told after the refill is complete.
+                    todo.extend(scheduler.step(now, Event::Arrived(one)));
+                }
+                let more = !heads.is_empty();
+                todo.extend(scheduler.step(
+                    now,
+                    Event::Refilled {
+                        priority,
+                        tenant,
+                        more,
+                    },
+                ));
+            }
+            Command::Release { request, call, .. } => {
+                order.push(request);
+                let start = scheduler.step(now, started(request, call.get(), 0));
+                let end = scheduler.step(now, ended(request, call.get(), 700, 0));
+                todo.extend(start.into_iter().chain(end));
+            }
+            Command::WakeAt(moment) if todo.is_empty() => {
+                now = moment;
+                todo.extend(scheduler.step(now, Event::Tick));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_partial_view_decides_as_the_full_one() {
+    let mut full = config(lane(60_000, None, Pacing::Auto));
+    full.window = None;
+    let mut partial = full.clone();
+    partial.window = Some(WINDOW);
+    let by_window = drain(scheduler(partial), rest(), WINDOW);
+    let all = drain(scheduler(full), rest(), 10_000);
+    assert_eq!(by_window.len(), 300);
+    let place: BTreeMap<RequestId, usize> = all.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    // The first burst goes while the window is still being filled; after that they stay together.
+    for (index, request) in by_window.iter().enumerate() {
+        assert!(
+            index.abs_diff(place[request]) <= WINDOW * 5,
+            "{index} {}",
+            place[request]
+        );
+    }
+}
+
+#[test]
+fn more_than_a_window_is_left_to_the_holder() {
+    let mut partial = config(lane(60_000, None, Pacing::Auto));
+    partial.window = Some(4);
+    let mut scheduler = scheduler(partial);
+    scheduler.step(at(0), Event::Arrived(waiting(99, 0, Priority::Normal, 9_800)));
+    for number in 0..20 {
+        scheduler.step(
+            at(0),
+            Event::Arrived(waiting(number, 20 - number, Priority::Normal, 1_000)),
+        );
+    }
+    assert_eq!(scheduler.view(at(0)).waiting["normal"].requests, 4);
+    let mut asked = 0;
+    let mut went = Vec::new();
+    let mut now = at(1);
+    for _ in 0..10 {
+        let commands = scheduler.step(now, Event::Tick);
+        asked += commands
+            .iter()
+            .filter(|c| matches!(c, Command::Refill { .. }))
+            .count();
+        went.extend(released(&commands));
+        now = wake(&commands).unwrap();
+    }
+    // The four earliest are those that came with the highest numbers; the rest is asked for, once.
+    let numbers: Vec<_> = went.iter().map(|(request, _)| *request).collect();
+    assert_eq!(numbers, [19, 18, 17, 16].map(super::world::id));
+    assert_eq!(asked, 1);
+}
