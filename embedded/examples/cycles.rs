@@ -48,7 +48,7 @@ async fn main() -> Result<(), Failure> {
     let at = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or_default();
     writeln!(
         std::io::stdout(),
-        "{tasks} tasks, {}: {:.0} cycles/s, {:.1} commits/cycle, cycle p50 {:?} p99 {:?}",
+        "{tasks} tasks, {}: {:.0} cycles/s, {:.3} commits/cycle, cycle p50 {:?} p99 {:?}",
         if relaxed { "relaxed" } else { "strict" },
         took.len() as f64 / elapsed.as_secs_f64(),
         commits as f64 / took.len().max(1) as f64,

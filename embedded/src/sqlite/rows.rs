@@ -31,7 +31,12 @@ pub(super) fn sum_of(data: &[u8]) -> i64 {
 }
 
 /// The value of a row that was read as (`v`, `sum`, `data`).
-fn decode<T: DeserializeOwned>(what: &str, v: i64, sum: i64, data: &[u8]) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(
+    what: &str,
+    v: i64,
+    sum: i64,
+    data: &[u8],
+) -> Result<T, StoreError> {
     if v != ROW_VERSION {
         return Err(StoreError::Damaged(format!(
             "a {what} row has version {v}, this smoother writes {ROW_VERSION}"

@@ -137,16 +137,16 @@ async fn an_older_call_settles_while_a_newer_one_runs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn each_call_number_is_claimed_once_whoever_asks() {
-    let f = Arc::new(Fixture::new());
+    let f = Fixture::new();
     let mut claims = tokio::task::JoinSet::new();
     for n in 0..100 {
         let row = request(n);
         let inserted = f.store.insert(new(&row));
         let released = f.store.change(row.id, release(1));
         for _ in 0..4 {
-            let f = Arc::clone(&f);
+            let store = Arc::clone(&f.store);
             let id = row.id;
-            claims.spawn(async move { f.claim(id, 1).await.is_ok() });
+            claims.spawn(async move { store.change(id, claim(1)).await.is_ok() });
         }
         claims.spawn(async move { inserted.await.is_err() || released.await.is_err() });
     }

@@ -3,7 +3,7 @@
 use crate::fixture::*;
 use smoother_core::Door;
 use smoother_core::lifecycle::State;
-use smoother_core::ports::Store;
+use smoother_core::ports::{Outbox, PayloadRef, Store, StoreError};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_arrival_its_release_and_its_claim_are_one_commit() {
@@ -111,4 +111,43 @@ async fn relaxed_writes_of_synchronous_requests_do_not_wait_for_commits() {
     for row in &rows {
         assert_eq!(f.get(row.id).await.state, State::Completed);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_copied_back_while_the_store_is_open() {
+    let f = Fixture::new();
+    let database = f.dir.path().join("smoother.db");
+    let small = std::fs::metadata(&database).unwrap().len();
+    for round in 0..200 {
+        let inserts: Vec<_> = (0..20)
+            .map(|n| {
+                let mut new = new(&request(round * 20 + n));
+                new.body = PayloadRef::Inline(vec![1; 20_000].into());
+                f.store.insert(new)
+            })
+            .collect();
+        for insert in inserts {
+            insert.await.unwrap();
+        }
+        if std::fs::metadata(&database).unwrap().len() > small + 8_000_000 {
+            return;
+        }
+    }
+    panic!("80 MB were written and none of it left the log");
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_stops_the_store_loudly() {
+    let mut f = Fixture::new();
+    f.insert(&request(1)).await.unwrap();
+    let conn = rusqlite::Connection::open(f.dir.path().join("smoother.db")).unwrap();
+    conn.execute_batch("DROP TABLE events").unwrap();
+    let failed = f.insert(&request(2)).await.unwrap_err();
+    assert!(matches!(&failed, StoreError::Failed(_)), "{failed}");
+    assert_eq!((&mut f.fatal).await, failed);
+    assert_eq!(f.insert(&request(3)).await.unwrap_err(), failed);
+    assert_eq!(f.store.next(u64::MAX, 1).await.unwrap_err(), failed);
+    assert_eq!(f.store.close().await.unwrap_err(), failed);
+    // What was stored can still be read.
+    assert_eq!(f.get(id(1)).await, request(1));
 }

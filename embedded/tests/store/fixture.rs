@@ -3,7 +3,7 @@
 use smoother_core::call::{CallEnding, Settlement};
 use smoother_core::lifecycle::{Change, State};
 use smoother_core::ports::{
-    ChangeError, Clock, EndReport, Inserted, NewRequest, PayloadRef, Store, StoreError,
+    BoxFuture, ChangeError, Clock, EndReport, Inserted, NewRequest, PayloadRef, Store, StoreError,
 };
 use smoother_core::request::{OnDisconnect, OnIndeterminate};
 use smoother_core::{
@@ -37,6 +37,7 @@ pub fn at(ms: u64) -> Timestamp {
 pub struct Fixture {
     pub store: Arc<SqliteStore>,
     pub opened_at: Timestamp,
+    pub fatal: BoxFuture<'static, StoreError>,
     pub clock: Arc<StillClock>,
     pub dir: TempDir,
 }
@@ -59,6 +60,7 @@ impl Fixture {
         Self {
             store: opened.store,
             opened_at: opened.newest,
+            fatal: opened.fatal,
             clock,
             dir,
         }
@@ -74,6 +76,7 @@ impl Fixture {
         Self {
             store: opened.store,
             opened_at: opened.newest,
+            fatal: opened.fatal,
             clock,
             dir,
         }
@@ -87,6 +90,7 @@ impl Fixture {
         Self {
             store: opened.store,
             opened_at: opened.newest,
+            fatal: opened.fatal,
             clock: Arc::new(StillClock(AtomicU64::new(START))),
             dir,
         }

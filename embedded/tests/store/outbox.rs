@@ -33,7 +33,7 @@ async fn ends_are_read_in_order_until_they_are_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_waits_for_the_next_end() {
-    let f = Arc::new(Fixture::new());
+    let f = Fixture::new();
     cancel(&f, 1).await;
     let known = f.store.next(0, 10).await.unwrap()[0].seq;
     f.store.told(known).await.unwrap();

@@ -20,7 +20,7 @@ impl Writer {
         let outcome = self.insert_row(new);
         match &outcome {
             Ok(Inserted::Fresh) => self.batch.named.extend(body_key),
-            Ok(_) | Err(_) => self.batch.unused.extend(body_key),
+            Ok(_) | Err(_) => self.remove_files(body_key.as_slice()),
         }
         let urgency = match door {
             Door::Sync => Urgency::Soon,
@@ -154,7 +154,7 @@ impl Writer {
             self.batch.named.extend(result_key);
             self.keep_result(id, end.result);
         } else {
-            self.batch.unused.extend(result_key);
+            self.remove_files(result_key.as_slice());
         }
         Ok(EndReport { request: request? })
     }
@@ -254,7 +254,8 @@ impl Writer {
         Ok(self.table.get(id))
     }
 
-    /// Answers after the commit; under `relaxed`, for a synchronous request, at once.
+    /// Answers after the commit that holds what the answer rests on; at once if that is stored already or, under
+    /// `relaxed`, if the request is synchronous.
     fn answer<T, E>(
         &mut self,
         id: RequestId,
@@ -266,7 +267,10 @@ impl Writer {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        if self.shared.relaxed && door == Some(Door::Sync) && outcome.is_ok() {
+        if self.table.get(id).is_none_or(|row| row.dirty.is_none()) {
+            // Whoever asked may have gone.
+            let _ = reply.send(outcome);
+        } else if self.shared.relaxed && door == Some(Door::Sync) && outcome.is_ok() {
             lock(&self.shared.early).insert(id);
             self.batch.note(Urgency::Relaxed);
             let _ = reply.send(outcome);

@@ -26,8 +26,7 @@ pub(super) struct Batch {
     pub told: Option<u64>,
     pub bytes: usize,
     pub writes: usize,
-    /// Payload files that nothing names if the commit succeeds, and if it fails.
-    pub unused: Vec<String>,
+    /// Payload files that nothing names if the commit fails.
     pub named: Vec<String>,
     answers: Vec<Answer>,
     due: Option<Instant>,

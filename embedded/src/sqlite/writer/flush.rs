@@ -30,7 +30,6 @@ impl Writer {
         }
         let batch = std::mem::take(&mut self.batch);
         if !batch.writes_rows() {
-            self.remove_files(&batch.unused);
             batch.finish(Ok(()));
             return;
         }
@@ -130,7 +129,6 @@ impl Writer {
         }
         let pages = 2 + batch.dirty.len() * PAGES_A_ROW + batch.bytes / PAGE;
         self.checkpoints.grown(pages as u64);
-        self.remove_files(&batch.unused);
         batch.finish(Ok(()));
     }
 
@@ -149,7 +147,6 @@ impl Writer {
         if full && undone {
             tracing::error!(%error, writes = batch.writes, "a commit was undone; its callers are told");
             self.remove_files(&batch.named);
-            self.remove_files(&batch.unused);
         } else {
             self.shared.fate.stop(error.clone());
         }
@@ -162,7 +159,7 @@ impl Writer {
         }
     }
 
-    fn remove_files(&self, keys: &[String]) {
+    pub(super) fn remove_files(&self, keys: &[String]) {
         for key in keys {
             self.shared.files.remove(key);
         }

@@ -11,6 +11,7 @@ use rusqlite::params;
 use rusqlite::types::Value;
 use smoother_core::Timestamp;
 use smoother_core::ports::StoreError;
+use std::collections::HashSet;
 
 /// Rows looked at in one step, so that other writes get their turn.
 const STEP: usize = 256;
@@ -42,7 +43,9 @@ impl Writer {
         let old = signed(before.as_millis());
         let ended = found.iter().filter(|(_, at)| at.is_some_and(|at| at < old));
         let untold = "SELECT place FROM outbox";
-        let untold = all(&self.conn, untold, [], |row| get::<i64>(row, 0))?;
+        let untold: HashSet<i64> = all(&self.conn, untold, [], |row| get(row, 0))?
+            .into_iter()
+            .collect();
         let gone: Vec<i64> = ended
             .map(|(place, _)| *place)
             .filter(|place| !untold.contains(place))

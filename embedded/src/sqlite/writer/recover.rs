@@ -1,7 +1,7 @@
 //! What a lane needs after a restart.
 
-use super::Writer;
 use super::op::{Reply, Urgency};
+use super::{Writer, bulk};
 use crate::sqlite::failure::of_sqlite;
 use crate::sqlite::queries::all;
 use crate::sqlite::rows::{self, signed};
@@ -25,7 +25,7 @@ impl Writer {
         let calls = self.lose_calls(lane, since)?;
         let sql = "SELECT v, sum, data FROM requests INDEXED BY requests_open
                    WHERE lane = ?1 AND open = 1 ORDER BY place";
-        let open = all(&self.conn, sql, [name(lane)], |row| rows::request(row, 0))?;
+        let open = bulk::requests(&self.conn, sql, vec![name(lane)])?;
         let mut waiting = Vec::with_capacity(open.len());
         for request in open {
             if let Some(request) = self.requeued(request)? {
