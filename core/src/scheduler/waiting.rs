@@ -32,7 +32,12 @@ impl Scheduler {
         }
         let weight = self.config.weight(&waiting.tenant);
         let flow = self.shares.intern(waiting.priority, &waiting.tenant, weight);
-        let slot = self.table.insert(Entry::new(waiting, flow));
+        let mut entry = Entry::new(waiting, flow);
+        // News older than a call that goes on: its number must not be given out again.
+        while self.table.find_stray((entry.id, entry.call.next())).is_some() {
+            entry.call = entry.call.next();
+        }
+        let slot = self.table.insert(entry);
         self.shares.join(flow);
         self.wait(slot, waiting.not_before.unwrap_or(Timestamp::EPOCH));
         Some(slot)

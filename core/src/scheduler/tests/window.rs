@@ -29,6 +29,11 @@ fn drain(
 ) -> Vec<RequestId> {
     let mut order = Vec::new();
     let mut commands = Vec::new();
+    // Nothing goes before everybody's heads are there.
+    let mut first = waiting(999, 0, Priority::Batch, 9_800);
+    first.tenant = tenant("first");
+    scheduler.step(at(999), Event::Arrived(first));
+    scheduler.step(at(999), started(super::world::id(999), 1, 999));
     for tenant in rest.keys().cloned().collect::<Vec<_>>() {
         commands.push(Command::Refill {
             priority: Priority::Batch,
@@ -102,6 +107,7 @@ fn more_than_a_window_is_left_to_the_holder() {
     partial.window = Some(4);
     let mut scheduler = scheduler(partial);
     scheduler.step(at(0), Event::Arrived(waiting(99, 0, Priority::Normal, 9_800)));
+    scheduler.step(at(0), started(super::world::id(99), 1, 0));
     for number in 0..20 {
         scheduler.step(
             at(0),
