@@ -27,7 +27,7 @@ pub struct OpenOptions {
     pub durability: Durability,
     /// Payloads of more bytes than this go to files of their own. 64 KiB unless set.
     pub inline_limit: usize,
-    /// Bytes of waiting bodies kept in memory for the worker that will soon ask. 32 MiB unless set.
+    /// Bytes of waiting bodies kept in memory for the worker that will soon ask. 16 MiB unless set.
     pub body_cache_bytes: usize,
     /// The most bytes the database may grow to; beyond them writes answer [`StoreError::Full`].
     pub max_bytes: Option<u64>,
@@ -43,7 +43,7 @@ impl OpenOptions {
             dir: dir.into(),
             durability: Durability::default(),
             inline_limit: 64 * 1024,
-            body_cache_bytes: 32 * 1024 * 1024,
+            body_cache_bytes: 16 * 1024 * 1024,
             max_bytes: None,
             check_for: Duration::from_secs(1),
         }

@@ -26,6 +26,7 @@ impl Outbox for SqliteStore {
                         }
                         searched = last;
                     }
+                    Found::Closed => return Err(self.shared.fate.or_closed()),
                     Found::Nothing => tokio::select! {
                         () = grown => {}
                         why = &mut fatal => return Err(why),

@@ -23,6 +23,7 @@ struct State {
     /// Every committed, untold entry after this one is in `entries`.
     complete_after: u64,
     entries: VecDeque<OutboxEntry>,
+    closed: bool,
 }
 
 /// What a reader finds after its place.
@@ -34,6 +35,8 @@ pub(super) enum Found {
     InDatabase(u64),
     /// Nothing yet.
     Nothing,
+    /// The store is closed: nothing will come.
+    Closed,
 }
 
 impl OutboxTail {
@@ -44,6 +47,7 @@ impl OutboxTail {
                 last,
                 complete_after: last,
                 entries: VecDeque::new(),
+                closed: false,
             }),
             grown: Notify::new(),
         }
@@ -75,10 +79,19 @@ impl OutboxTail {
         }
     }
 
+    /// Nothing comes any more.
+    pub fn close(&self) {
+        lock(&self.state).closed = true;
+        self.grown.notify_waiters();
+    }
+
     /// What there is after `after`. A reader that has searched the database up to `searched` is not sent there
     /// again.
     pub fn look(&self, after: u64, limit: usize, searched: u64) -> Found {
         let state = lock(&self.state);
+        if state.closed {
+            return Found::Closed;
+        }
         if after >= state.last {
             return Found::Nothing;
         }

@@ -204,10 +204,30 @@ async fn the_clock_is_told_of_the_newest_stored_time() {
 async fn a_closed_store_answers_that_it_is_closed() {
     let f = Fixture::new();
     f.insert(&request(1)).await.unwrap();
+    let reader = tokio::spawn({
+        let store = f.store.clone();
+        async move { store.next(0, 1).await.map(|_| ()) }
+    });
     f.store.close().await.unwrap();
+    assert_eq!(
+        reader.await.unwrap(),
+        Err(smoother_core::ports::StoreError::Closed)
+    );
     assert_eq!(
         f.insert(&request(2)).await.unwrap_err(),
         smoother_core::ports::StoreError::Closed
     );
     assert_eq!(f.reopened().get(id(1)).await, request(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_queue_comes_back_whole_and_in_order() {
+    let f = Fixture::new();
+    let inserts: Vec<_> = (0..5_000).map(|n| f.store.insert(new(&request(n)))).collect();
+    for insert in inserts {
+        insert.await.unwrap();
+    }
+    let f = f.reopened();
+    let found = f.store.recover(&lane("sonnet"), Timestamp::EPOCH).await.unwrap();
+    assert!(found.waiting.into_iter().eq((0..5_000).map(request)));
 }

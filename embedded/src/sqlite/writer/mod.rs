@@ -12,6 +12,7 @@ mod flush;
 mod op;
 mod purge;
 mod recover;
+mod statements;
 mod table;
 
 pub(super) use op::{End, Op, Reply};
@@ -143,6 +144,7 @@ impl Writer {
     fn finish(&mut self, closing: Option<Reply<()>>) {
         self.checkpoints.stop();
         self.shared.readers.close();
+        self.shared.tail.close();
         let outcome = match self.shared.fate.stopped() {
             Some(why) => Err(why),
             None => checkpoint(&self.conn, "TRUNCATE")

@@ -92,7 +92,7 @@ impl Urgency {
     pub const fn patience(self) -> Duration {
         match self {
             Self::Now => Duration::ZERO,
-            Self::Soon => Duration::from_micros(300),
+            Self::Soon => Duration::from_millis(1),
             Self::Relaxed => Duration::from_millis(2),
             Self::Whenever => Duration::from_millis(10),
         }

@@ -1,8 +1,8 @@
 //! Requests leave for good when their retention is over.
 
 use super::Writer;
-use super::flush::{execute, run};
 use super::op::{Purged, Reply};
+use super::statements::{execute, run};
 use crate::lock;
 use crate::sqlite::place::first_of;
 use crate::sqlite::queries::all;
