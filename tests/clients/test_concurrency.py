@@ -36,15 +36,16 @@ def test_fifty_threads_over_a_small_quota(new_simulator, new_smoother):
 
 
 def test_interactive_calls_pass_a_backlog_of_batch_calls(new_simulator, new_smoother):
+    # 60 jobs of some 600 tokens over 60,000 a minute: half a minute's work.
     simulator = new_simulator({"quota": QUOTA, "latency": {"base_ms": 20}})
     smoother = new_smoother(
         simulator.url, lanes={"small": {"tokens_per_minute": 60_000, "requests_per_minute": 600}}
     )
     backlog = [
-        smoother.submit(f"Batch {n}. [[sim in=500 out=100]]", {"x-smoother-priority": "batch"}).json()
+        smoother.submit(f"Batch {n}. [[sim out=20]] {'word ' * 400}", {"x-smoother-priority": "batch"}).json()
         for n in range(60)
     ]
-    answer = smoother.converse("Now. [[sim in=50 out=10]]", headers={"x-smoother-priority": "interactive"})
+    answer = smoother.converse("Now. [[sim out=10]]", headers={"x-smoother-priority": "interactive"})
     assert answer.status == 200
     assert int(answer.headers["x-smoother-queue-ms"]) < 3_000
     waiting = [job for job in backlog if smoother.job(job["id"])["status"] == "QUEUED"]
