@@ -3,10 +3,11 @@
 //! `cargo run --release -p smoother-embedded --example cycles -- [tasks] [seconds] [strict|relaxed] [dir]`
 
 use smoother_core::call::{CallEnding, Settlement};
+use smoother_core::config::Durability;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{Clock, Entropy, NewRequest, PayloadKind, PayloadRef, Payloads, Store};
 use smoother_core::{CallNo, Millis, Request, RequestId, Tokens};
-use smoother_embedded::{Durability, OpenOptions, OsEntropy, SqliteStore, SystemClock};
+use smoother_embedded::{OpenOptions, OsEntropy, SqliteStore, SystemClock};
 use std::error::Error;
 use std::io::Write;
 use std::sync::Arc;

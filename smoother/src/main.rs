@@ -5,6 +5,11 @@ use smoother::cli::{Cli, Command};
 use smoother::{check_config, commands, serve, sim};
 use std::process::ExitCode;
 
+/// A call makes and drops some hundreds of small pieces of memory on several threads; the system's allocator is
+/// slower at that and gives less of it back.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let exit = match cli.command {

@@ -11,7 +11,7 @@
 //! Every write goes through one thread in the order in which it was begun ([`Store::commits_in_order`] is
 //! true), is applied in memory, and shares its commit with whatever else is there. Reads have connections of
 //! their own and see what is committed; a write that was answered is committed, so they see it. Under
-//! [`Durability::Relaxed`] the writes of synchronous requests are answered earlier; a read of such a request
+//! [`smoother_core::config::Durability::Relaxed`] the writes of synchronous requests are answered earlier; a read of such a request
 //! waits for the commit first.
 //!
 //! The store fails closed. A full disk undoes the commit and tells its callers. After any other failure of a
@@ -38,7 +38,7 @@ mod sweep;
 mod tail;
 mod writer;
 
-pub use options::{Durability, OpenError, OpenOptions, Opened};
+pub use options::{OpenError, OpenOptions, Opened};
 
 use crate::lock;
 use bodies::PayloadCache;

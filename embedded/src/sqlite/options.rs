@@ -2,21 +2,12 @@
 
 use super::SqliteStore;
 use smoother_core::Timestamp;
+use smoother_core::config::Durability;
 use smoother_core::ports::{BoxFuture, StoreError};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// When the writes of synchronous requests count as done. Jobs always wait for their commit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// Once committed and synced.
-    #[default]
-    Strict,
-    /// Once applied; the commit follows within milliseconds. A crash may forget the last of them.
-    Relaxed,
-}
 
 /// How to open a store.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! A store in a directory of its own, and the words to drive it.
 
 use smoother_core::call::{CallEnding, Settlement};
+use smoother_core::config::Durability;
 use smoother_core::lifecycle::{Change, State};
 use smoother_core::ports::{
     BoxFuture, ChangeError, Clock, EndReport, Inserted, NewRequest, PayloadRef, Store, StoreError,
@@ -10,7 +11,7 @@ use smoother_core::{
     CallNo, Door, Estimate, LaneId, ModelHead, ModelId, Operation, Outcome, Priority, Request, RequestId,
     Rev, TenantId, Timestamp, Tokens,
 };
-use smoother_embedded::{Durability, OpenError, OpenOptions, Opened, SqliteStore};
+use smoother_embedded::{OpenError, OpenOptions, Opened, SqliteStore};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

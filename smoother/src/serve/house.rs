@@ -5,7 +5,7 @@ use anyhow::Context;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use smoother_bedrock::Bedrock;
-use smoother_core::config::{Config, Durability};
+use smoother_core::config::Config;
 use smoother_core::ports::{BoxFuture, Clock, StoreError};
 use smoother_core::scheduler::Event;
 use smoother_core::{LaneId, Millis, Timestamp};
@@ -32,6 +32,7 @@ pub(crate) struct House {
     store: Arc<SqliteStore>,
     ingest: Arc<Ingest>,
     results: Arc<Results>,
+    #[cfg(test)]
     queues: Arc<LaneChannels>,
     worker: Arc<Worker>,
     lanes: TaskTracker,
@@ -51,10 +52,7 @@ impl House {
     pub(crate) async fn build(config: Config) -> anyhow::Result<Built> {
         let clock = Arc::new(SystemClock::new(Timestamp::EPOCH));
         let options = OpenOptions {
-            durability: match config.server.durability {
-                Durability::Strict => smoother_embedded::Durability::Strict,
-                Durability::Relaxed => smoother_embedded::Durability::Relaxed,
-            },
+            durability: config.server.durability,
             ..OpenOptions::new(&config.server.data_dir)
         };
         let opened =
@@ -113,6 +111,7 @@ impl House {
             store: store.clone(),
             ingest,
             results,
+            #[cfg(test)]
             queues: channels,
             worker,
             lanes: TaskTracker::new(),
@@ -153,7 +152,9 @@ impl House {
         for lane in self.config.lanes.values() {
             let (task, waiting) = Lane::load(&self.config, lane, ports.clone()).await?;
             // Their callers were cut off by the stop; an SDK sends again and joins.
-            waiting.iter().for_each(|request| self.ingest.await_return(request));
+            waiting
+                .iter()
+                .for_each(|request| self.ingest.await_return(request));
             if let (Some(events), Some(questions)) = (events.remove(&lane.id), questions.remove(&lane.id)) {
                 self.lanes
                     .spawn(task.run(events, questions, self.stop_lanes.clone()));
