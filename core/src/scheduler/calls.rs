@@ -52,12 +52,11 @@ impl Scheduler {
         self.charge_share(slot, if throttle.is_some() { Tokens::ZERO } else { charged });
         let stray = self.table.find_stray(key).is_some();
         let flow = self.table.get(slot).map(|entry| entry.flow);
-        if throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot) {
-            if again.is_some() {
-                let failure = self.above_the_burst(slot);
-                self.fail(slot, failure, out);
-                return;
-            }
+        let too_large = throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot);
+        if too_large && again.is_some() {
+            let failure = self.above_the_burst(slot);
+            self.fail(slot, failure, out);
+            return;
         }
         match again.filter(|_| !stray) {
             Some(not_before) => self.come_back(slot, not_before),

@@ -110,7 +110,7 @@ impl Scheduler {
             return;
         };
         let Some(entry) = self.table.get(slot) else { return };
-        let flow = entry.flow;
+        let (flow, key) = (entry.flow, entry.key());
         match entry.standing {
             Standing::Waiting | Standing::Snoozed => self.forget(slot),
             Standing::Released => {
@@ -118,7 +118,8 @@ impl Scheduler {
                 self.forget(slot);
             }
             // Its call goes on, and so does its charge, until its end is told.
-            Standing::Running => self.table.make_stray(slot),
+            Standing::Running if self.ledger.is_open(key) => self.table.make_stray(slot),
+            Standing::Running => self.forget(slot),
         }
         self.refill(flow, out);
     }

@@ -112,3 +112,40 @@ fn a_burst_over_a_slow_network_is_hardly_ever_throttled() {
         assert!(seen.utilisation >= 97.0, "{kind:?} {seen:?}");
     }
 }
+
+/// Ten minutes of unbroken backlog with interactive calls among it.
+#[test]
+fn an_unbroken_backlog_is_never_throttled_and_uses_the_quota() {
+    for kind in KINDS {
+        let mut dice = Dice(7);
+        let quota = 300_000;
+        let mut jobs: Vec<Job> = (0..1_600)
+            .map(|number| job(&mut dice, number, 0, Priority::Batch))
+            .collect();
+        let mut arrival = 0;
+        for number in 2_000..2_250 {
+            arrival += dice.exponential(2_400.0) as u64;
+            jobs.push(job(&mut dice, number, arrival, Priority::Interactive));
+        }
+        let mut world = World::new(config(lane(quota, Some(600), Pacing::Auto)), kind, jobs);
+        world.way_takes = 0;
+        world.claim_takes = 0;
+        world.run_until(600_000);
+        let mut waits: Vec<u64> = (1_600..1_850)
+            .filter_map(|index| {
+                let arrived = world.jobs[index].waiting.arrived_at.as_millis() - super::world::START;
+                world.fates[index].released.map(|at| at - arrived)
+            })
+            .collect();
+        waits.sort_unstable();
+        let utilisation = 100.0 * world.charged as f64 / (quota * 10) as f64;
+        println!(
+            "D {kind:?} utilisation {utilisation:.1} throttles {} interactive p50 {} p95 {}",
+            world.throttles,
+            waits[waits.len() / 2],
+            waits[waits.len() * 95 / 100]
+        );
+        assert_eq!(world.throttles, 0, "{kind:?}");
+        assert!(utilisation >= 95.0, "{kind:?} {utilisation}");
+    }
+}

@@ -2,12 +2,13 @@
 
 use super::world::{at, config, id, lane, waiting};
 use super::{ended, released, scheduler, started, throttled, wake};
+use crate::call::Call;
 use crate::config::Pacing;
-use crate::ids::CallNo;
+use crate::ids::{CallNo, LaneId};
 use crate::request::Priority::{Batch, Normal};
 use crate::scheduler::{Command, Event, Gone, Scheduler};
 use crate::throttle::ThrottleCause;
-use crate::units::{Millis, TokensPerMinute};
+use crate::units::{Millis, Tokens, TokensPerMinute};
 
 fn idle() -> Scheduler {
     scheduler(config(lane(60_000, None, Pacing::Auto)))
@@ -255,6 +256,37 @@ fn a_call_whose_end_is_never_told_is_written_off() {
     // Told after all, it ends as it should.
     scheduler.step(at(long_after + 1), ended(id(1), 1, 10, long_after));
     assert!(!scheduler.knows(id(1)));
+}
+
+#[test]
+fn the_turn_of_a_minute_delays_nobody() {
+    let turn = 60_000 - super::world::START % 60_000;
+    for now in [turn - 400, turn, turn + 400] {
+        let commands = idle().step(at(now), Event::Arrived(waiting(1, now, Normal, 9_000)));
+        assert_eq!(released(&commands), [(id(1), 1)]);
+    }
+}
+
+#[test]
+fn after_a_restart_open_calls_count_until_their_end() {
+    let mut scheduler = idle();
+    let open = Call {
+        request: id(7),
+        number: CallNo::new(2),
+        lane: LaneId::new("test").unwrap(),
+        reserved: Tokens::new(5_000),
+        charged_at: at(99_000),
+        settlement: None,
+    };
+    let mut back = waiting(1, 0, Normal, 9_800);
+    back.last_call = CallNo::new(3);
+    scheduler.restore(at(100_000), vec![back], &[open], None);
+    // The bucket is refilled from what the open call left of it.
+    let commands = scheduler.step(at(100_000), Event::Tick);
+    assert_eq!(commands, [Command::WakeAt(at(104_000))]);
+    let commands = scheduler.step(at(100_001), ended(id(7), 2, 900, 100_001));
+    assert_eq!(released(&commands), [(id(1), 4)]);
+    assert_eq!(scheduler.view(at(100_001)).running, 0);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod lines;
 mod memory;
 mod order;
 mod shares;
+mod speed;
 mod window;
 pub(crate) mod world;
 

@@ -206,7 +206,7 @@ impl World {
                 break;
             };
             self.now = when;
-            self.happen(what);
+            self.happen(&what);
         }
     }
 
@@ -214,9 +214,9 @@ impl World {
         self.run_until(u64::MAX);
     }
 
-    fn happen(&mut self, what: Happening) {
+    fn happen(&mut self, what: &Happening) {
         let now = self.now;
-        match what {
+        match *what {
             Happening::Arrival(index) => {
                 let waiting = self.jobs[index].waiting.clone();
                 self.tell(Event::Arrived(waiting));
