@@ -46,6 +46,8 @@ pub const FIRST_OUTPUT_SECONDS: &str = "smoother_first_output_seconds";
 pub const THROTTLES: &str = "smoother_throttles_total";
 /// Tokens of answered calls: input, output, cache_read, cache_write, charged.
 pub const TOKENS: &str = "smoother_tokens_total";
+/// Error of the estimate of a call's input, |estimated − counted| ÷ counted.
+pub const ESTIMATE_ERROR: &str = "smoother_estimate_error_ratio";
 /// Requests waiting now.
 pub const WAITING: &str = "smoother_waiting_requests";
 /// Age of the oldest waiting request.
@@ -132,6 +134,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["lane", "kind"],
         help: "Tokens of answered calls: input, output, cache_read, cache_write, charged.",
+    },
+    Metric {
+        name: ESTIMATE_ERROR,
+        kind: Kind::Histogram,
+        labels: &["lane"],
+        help: "Error of the estimate of a call's input, |estimated - counted| / counted.",
     },
     Metric {
         name: WAITING,

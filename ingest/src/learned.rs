@@ -1,8 +1,10 @@
 //! The estimate of a request's cost, and what settled calls have taught about it.
 
 use crate::body::Facts;
+use metrics::histogram;
 use smoother_core::config::LaneConfig;
 use smoother_core::estimate::{Corrector, ErrorStats, Outputs};
+use smoother_core::metrics::ESTIMATE_ERROR;
 use smoother_core::{Estimate, ModelId, Request, TenantId, Timestamp, Tokens, Usage};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +50,11 @@ impl Learned {
         let Estimate {
             input, max_output, ..
         } = request.estimate;
+        let counted = usage.whole_input();
+        if counted > Tokens::ZERO {
+            let ratio = input.get().abs_diff(counted.get()) as f64 / counted.get() as f64;
+            histogram!(ESTIMATE_ERROR, "lane" => request.lane.to_string()).record(ratio);
+        }
         let mut state = self.state();
         state.inputs.observe(
             &request.model,
