@@ -25,6 +25,7 @@ mod pace;
 mod pause;
 mod recovery;
 mod refusal;
+mod showing;
 mod sliding;
 mod slots;
 #[cfg(test)]

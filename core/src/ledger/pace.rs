@@ -2,7 +2,7 @@
 //!
 //! Bedrock's own limiter is not published, so `auto` keeps a ledger for each kind that is in use (a bucket of
 //! 10 s, one of 60 s, a fixed minute, a sliding minute), charges all of them alike and admits only what each
-//! of them would. In this project's simulations that is never throttled by any of the four, and uses 97 to
+//! of them would. In this project's simulations that is never throttled by any of the four, and uses 96 to
 //! 101 % of the quota under each.
 
 use super::bucket::Bucket;

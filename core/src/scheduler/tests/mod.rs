@@ -10,6 +10,7 @@
 
 mod bursts;
 mod chaos;
+mod failing;
 mod forecasts;
 mod lifecycle;
 mod lines;

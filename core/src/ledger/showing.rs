@@ -1,0 +1,64 @@
+//! What the ledger shows of itself.
+
+use super::Ledger;
+use super::pace::Pace;
+use crate::ports::DayCount;
+use crate::scheduler::LimitView;
+use crate::units::{Timestamp, TokensPerMinute};
+
+impl Ledger {
+    /// The day's settled charges, for keeping.
+    pub fn day_count(&self) -> DayCount {
+        self.day.count()
+    }
+
+    /// Tokens of the minute.
+    pub fn tokens_view(&self, now: Timestamp) -> LimitView {
+        minute_view(&self.tokens, now)
+    }
+
+    /// Requests of the minute, where limited.
+    pub fn requests_view(&self, now: Timestamp) -> Option<LimitView> {
+        self.requests.as_ref().map(|pace| minute_view(pace, now))
+    }
+
+    /// Tokens of the day, where limited.
+    pub fn day_view(&self, now: Timestamp) -> Option<LimitView> {
+        let mut day = self.day.clone();
+        day.turn(now, 0);
+        day.limit().map(|limit| LimitView {
+            limit,
+            used: day.used(),
+            free: limit.saturating_sub(day.used()),
+        })
+    }
+
+    /// Calls at once.
+    pub fn concurrency_view(&self, now: Timestamp) -> LimitView {
+        let used = self.open.len() as u64;
+        LimitView {
+            limit: u64::from(self.lane.max_concurrency),
+            used,
+            free: u64::from(self.slots.ceiling(now)).saturating_sub(used),
+        }
+    }
+
+    /// Until when refusals keep everything back.
+    pub fn parked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let pause = Some(self.pause.until()).filter(|until| *until > now);
+        self.park.until(now).max(pause)
+    }
+
+    /// What the lane has learned it can have, where refusals of the last minute took something off its quota.
+    pub fn learned_ceiling(&self, now: Timestamp) -> Option<TokensPerMinute> {
+        self.tokens.learned(now).map(TokensPerMinute::new)
+    }
+}
+
+fn minute_view(pace: &Pace, now: Timestamp) -> LimitView {
+    LimitView {
+        limit: pace.quota(),
+        used: pace.used(now),
+        free: u64::try_from(pace.free(now).max(0)).unwrap_or(u64::MAX),
+    }
+}
