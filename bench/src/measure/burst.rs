@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::{complaint, errors, first_error};
+use super::{complaint, errors, estimate_error, first_error};
 use crate::driver::{Bench, Schedule, Stand, calls};
 use crate::files::{Limiter, Measure, Workload};
 use crate::plan::{Outcome, Pace, Results};
@@ -18,6 +18,8 @@ struct Run {
     results: Results,
     /// The simulator's statistics.
     stats: Value,
+    /// Mean error of the target's estimates of inputs.
+    estimate_error: Option<f64>,
 }
 
 struct Burst {
@@ -56,6 +58,7 @@ pub(super) async fn run(bench: &Bench, workload: &Workload) -> anyhow::Result<Ve
         "interactive latency p50 / p95 / p99 s",
         "batch latency p95 s",
         "busy s",
+        "estimate of input off by",
     ]);
     for (position, limiter) in limiters.iter().enumerate() {
         for target in &workload.targets {
@@ -96,8 +99,13 @@ async fn one(
     );
     let results = stand.ask(burst.processes, Pace::Open, drawn).await?;
     let stats = stand.simulator.json("/stats").await?;
+    let estimate_error = estimate_error(stand.server.as_ref()).await;
     stand.take_down().await?;
-    Ok(Run { results, stats })
+    Ok(Run {
+        results,
+        stats,
+        estimate_error,
+    })
 }
 
 /// The simulator's settings under a limiter. A fixed window begins elsewhere for each seed, as a client
@@ -122,7 +130,7 @@ fn merge(base: &mut Value, patch: &Value) {
     }
 }
 
-fn row(title: String, limiter: &Limiter, runs: &[Run]) -> anyhow::Result<[String; 10]> {
+fn row(title: String, limiter: &Limiter, runs: &[Run]) -> anyhow::Result<[String; 11]> {
     let results = || runs.iter().map(|run| &run.results);
     let of_class = |class: &'static str| {
         results()
@@ -153,6 +161,7 @@ fn row(title: String, limiter: &Limiter, runs: &[Run]) -> anyhow::Result<[String
         three(&Sample::of(of_class("interactive").map(seconds))),
         figure(Sample::of(of_class("batch").map(seconds)).permille(950), 1),
         figure(figures(runs, "/busy/busy_ms")?.mean().map(|busy| busy / 1e3), 0),
+        percent(Sample::of(runs.iter().filter_map(|run| run.estimate_error)).mean()),
     ])
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{complaint, errors, first_error, latencies};
+use super::{complaint, errors, estimate_error, first_error, latencies};
 use crate::driver::{Bench, Schedule, Stand, calls};
 use crate::files::Workload;
 use crate::plan::{Pace, Results};
-use crate::report::{Table, figure, megabytes, millis};
+use crate::report::{Table, figure, megabytes, millis, percent};
 use crate::stats::Sample;
 
 /// Distinct bodies, repeated in turn.
@@ -29,6 +29,7 @@ pub(super) async fn run(
         "server CPU µs/call",
         "simulator CPU µs/call",
         "resident MB",
+        "estimate of input off by",
     ]);
     let drawn = calls(&workload.classes, BODIES, Schedule::Rate(1), 1);
     for target in &workload.targets {
@@ -68,6 +69,7 @@ pub(super) async fn run(
             },
             each(|used| used.simulator),
             resident.map_or_else(|| "–".to_owned(), megabytes),
+            percent(estimate_error(stand.server.as_ref()).await),
         ]);
         table
             .notes
