@@ -25,6 +25,7 @@ use std::time::Duration;
 use store::Memory;
 
 /// An ingest stage among ports in memory.
+#[derive(Clone)]
 pub(crate) struct Bed {
     pub(crate) ingest: Arc<Ingest>,
     pub(crate) store: Arc<Memory>,

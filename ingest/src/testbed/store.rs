@@ -15,6 +15,7 @@ pub(crate) struct Memory {
     payloads: Mutex<HashMap<(RequestId, PayloadKind), Bytes>>,
     fault: Mutex<Option<Fault>>,
     out_of_order: AtomicBool,
+    after_read: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 /// What goes wrong with the next inserts.
@@ -32,6 +33,11 @@ impl Memory {
     /// As a store on AWS: a write must be awaited before the next of the same request.
     pub(crate) fn commit_out_of_order(&self) {
         self.out_of_order.store(true, Ordering::SeqCst);
+    }
+
+    /// What happens elsewhere right after the next row was read.
+    pub(crate) fn after_read(&self, happens: impl FnOnce() + Send + 'static) {
+        *self.after_read.lock().unwrap() = Some(Box::new(happens));
     }
 
     pub(crate) fn row(&self, id: RequestId) -> Option<Request> {
@@ -111,7 +117,14 @@ impl Store for Memory {
     }
 
     fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {
-        Box::pin(async move { Ok(self.row(id)) })
+        Box::pin(async move {
+            let row = self.row(id);
+            let happens = self.after_read.lock().unwrap().take();
+            if let Some(happens) = happens {
+                happens();
+            }
+            Ok(row)
+        })
     }
 
     fn calls(&self, _id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>> {

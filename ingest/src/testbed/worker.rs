@@ -45,20 +45,29 @@ impl Bed {
     /// The call's answer, durable and told.
     pub(crate) fn complete(&self, id: RequestId, result: impl Into<Bytes>) {
         let result = result.into();
+        self.complete_untold(id, result.clone());
+        let (request, result) = (self.store.row(id).unwrap(), Some(result));
+        self.live
+            .publish(id, Update::Ended(Arc::new(Ended { request, result })));
+    }
+
+    /// The call's answer, durable; nobody is told.
+    pub(crate) fn complete_untold(&self, id: RequestId, result: impl Into<Bytes>) {
+        let result = result.into();
         let (call, at) = (self.store.row(id).unwrap().call, self.clock.now());
         let answer = Outcome::Answer {
             head: head(),
             usage: None,
             bytes: result.len() as u64,
         };
-        self.store.keep_result(id, result.clone());
+        self.store.keep_result(id, result);
         let change = Change::Complete {
             call,
             answer,
             first_output_at: None,
             at,
         };
-        self.end(id, &change, Some(result));
+        self.store.apply(id, &change).unwrap();
     }
 
     /// The call's final failure.

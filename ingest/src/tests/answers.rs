@@ -1,10 +1,10 @@
 //! Whole answers and final errors, as Bedrock gives them.
 
 use super::{call, settle};
-use crate::testbed::{Bed, MODEL, converse, post};
+use crate::testbed::{Bed, MODEL, SMALL_MODEL, converse, post};
 use smoother_core::ports::Clock;
 use smoother_core::ports::Live;
-use smoother_core::{Change, Priority, State};
+use smoother_core::{Change, Priority, State, Tokens, Usage};
 
 const ENCODED: &str = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse";
 
@@ -40,6 +40,9 @@ async fn a_call_passes_the_queue_and_is_answered_as_bedrock_answered() {
         assert_eq!(said.header(name), value, "{name}");
     }
     assert_eq!(said.header("x-smoother-job-id"), row.id.to_string());
+    // Those of the connection upstream are not the caller's.
+    assert_eq!(said.header("transfer-encoding"), "");
+    assert_eq!(said.header("content-length"), said.body.len().to_string());
 }
 
 #[tokio::test]
@@ -177,9 +180,9 @@ async fn a_store_that_commits_in_no_order_is_waited_for_before_the_lane_is_told(
 #[tokio::test]
 async fn what_calls_used_corrects_the_next_estimate() {
     let bed = Bed::new();
-    let usage = |input| smoother_core::Usage {
-        input: smoother_core::Tokens::new(input),
-        output: smoother_core::Tokens::new(40),
+    let usage = |input| Usage {
+        input: Tokens::new(input),
+        output: Tokens::new(40),
         ..Default::default()
     };
     let mut estimates = Vec::new();
@@ -195,4 +198,25 @@ async fn what_calls_used_corrects_the_next_estimate() {
     assert_eq!(estimates[1].input.get(), estimates[0].input.get() * 2);
     assert_eq!(estimates[1].expected_output.get(), 40);
     assert_eq!(bed.ingest.estimate_errors().count(), 2);
+}
+
+#[tokio::test]
+async fn long_answers_make_a_request_wait_for_more_room_but_never_rule_it_out() {
+    let bed = Bed::new();
+    let path = format!("/model/{SMALL_MODEL}/invoke");
+    for _ in 0..3 {
+        let caller = call(&bed, post(&path, &[], r#"{"prompt":"Hello","max_gen_len":1500}"#));
+        let waiting = bed.arrived().await;
+        assert!(waiting.reserve.get() <= 2_000, "{waiting:?}");
+        let row = bed.start(waiting.id);
+        // At a burndown of 5 such an answer settles far above the lane's 2,000 a minute.
+        let usage = Usage {
+            input: row.estimate.input,
+            output: Tokens::new(1_500),
+            ..Default::default()
+        };
+        bed.ingest.learn(&row, &usage);
+        bed.complete(row.id, "{}");
+        assert_eq!(caller.await.unwrap().status, 200);
+    }
 }

@@ -183,3 +183,19 @@ async fn an_attempt_after_the_call_was_given_up_is_a_new_request() {
         (200, 200)
     );
 }
+
+#[tokio::test]
+async fn an_end_between_the_look_and_the_reading_is_not_missed() {
+    let bed = Bed::new();
+    let first = call(&bed, attempt("converse", 1, converse()));
+    let id = bed.arrived().await.id;
+    bed.start(id);
+    first.abort();
+    bed.live.readers_are(id, 0).await;
+    let elsewhere = bed.clone();
+    // Only stored: whoever told its readers has told it already.
+    bed.store
+        .after_read(move || elsewhere.complete_untold(id, "{\"stored\":1}"));
+    let said = send(bed.router(), attempt("converse", 2, converse())).await;
+    assert_eq!(said.body, "{\"stored\":1}");
+}
