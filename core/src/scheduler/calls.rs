@@ -27,6 +27,12 @@ impl Scheduler {
         };
         if entry.standing == Standing::Released {
             entry.standing = Standing::Running;
+            // It has started: should it wait again, only a deadline can end it.
+            entry.expires = if entry.has_deadline {
+                entry.due
+            } else {
+                Timestamp::NEVER
+            };
             self.released = self.released.saturating_sub(1);
             self.set_alarm(slot, self.write_off_at(at.min(self.now)));
         }

@@ -40,6 +40,8 @@ pub(super) struct Entry {
     pub(super) arrived: Timestamp,
     /// Its place in line: its deadline, or what is taken for one.
     pub(super) due: Timestamp,
+    /// `due` is a real deadline.
+    pub(super) has_deadline: bool,
     /// When it expires, if it still waits.
     pub(super) expires: Timestamp,
     pub(super) not_before: Timestamp,
@@ -66,6 +68,7 @@ impl Entry {
             refused_alone: 0,
             arrived: waiting.arrived_at,
             due: waiting.deadline.unwrap_or(soft),
+            has_deadline: waiting.deadline.is_some(),
             expires: deadline.min(waiting.latest_start.unwrap_or(Timestamp::NEVER)),
             not_before: waiting.not_before.unwrap_or(Timestamp::EPOCH),
             reserve: waiting.reserve,
@@ -87,6 +90,7 @@ impl Entry {
             refused_alone: 0,
             arrived: Timestamp::EPOCH,
             due: Timestamp::NEVER,
+            has_deadline: false,
             expires: Timestamp::NEVER,
             not_before: Timestamp::EPOCH,
             reserve,

@@ -288,3 +288,25 @@ fn after_a_restart_open_calls_count_until_their_end() {
     assert_eq!(released(&commands), [(id(1), 4)]);
     assert_eq!(scheduler.view(at(100_001)).running, 0);
 }
+
+#[test]
+fn a_latest_start_is_kept_by_the_first_start() {
+    let mut scheduler = idle();
+    let mut one = waiting(1, 0, Normal, 100);
+    one.latest_start = Some(at(3_000));
+    scheduler.step(at(0), Event::Arrived(one));
+    scheduler.step(at(0), started(id(1), 1, 0));
+    // Throttled after its start: it waits again, past the latest start of its first call.
+    scheduler.step(at(2_000), throttled(id(1), 1, ThrottleCause::Tokens, at(6_000)));
+    let (mut now, mut gone) = (at(2_000), Vec::new());
+    while now < at(70_000) && gone.is_empty() {
+        now = now + crate::units::Millis::new(500);
+        let commands = scheduler.step(now, Event::Tick);
+        assert!(
+            !commands.iter().any(|c| matches!(c, Command::Expire { .. })),
+            "expired at {now}"
+        );
+        gone = released(&commands);
+    }
+    assert_eq!(gone.len(), 1, "it never went again");
+}
