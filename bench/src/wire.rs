@@ -121,3 +121,34 @@ fn take_events(buffer: &mut BytesMut, events: &mut Vec<Instant>) -> anyhow::Resu
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn event(length: usize) -> Vec<u8> {
+        let mut bytes = u32::try_from(length).unwrap().to_be_bytes().to_vec();
+        bytes.resize(length, 0);
+        bytes
+    }
+
+    #[test]
+    fn events_are_taken_whole_however_they_are_cut() {
+        let stream = [event(16), event(300), event(40)].concat();
+        for size in [1, 7, 64, 1_000] {
+            let (mut buffer, mut events) = (BytesMut::new(), Vec::new());
+            for piece in stream.chunks(size) {
+                buffer.extend_from_slice(piece);
+                take_events(&mut buffer, &mut events).unwrap();
+            }
+            assert_eq!((events.len(), buffer.len()), (3, 0), "in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        let mut buffer = BytesMut::from(&b"<html>"[..]);
+        assert!(take_events(&mut buffer, &mut Vec::new()).is_err());
+    }
+}

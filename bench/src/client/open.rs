@@ -77,3 +77,46 @@ async fn one(url: String, call: Prepared, due: Instant, idle: Idle) -> Outcome {
         Err(error) => call.outcome(due, Err(error)),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::Call;
+
+    fn at(at_us: u64) -> Prepared {
+        let text = String::new;
+        Prepared::from(Call {
+            at_us,
+            path: "/".to_owned(),
+            model: text(),
+            class: "normal".to_owned(),
+            prompt: text(),
+            max_tokens: 1,
+            stream: false,
+            body: text(),
+        })
+    }
+
+    /// A server that never answers must not delay the calls after: that would hide its slowness.
+    #[tokio::test]
+    async fn calls_start_when_they_are_due_whatever_became_of_earlier_ones() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let calls = (0..5).map(|n| at(n * 2_000)).collect();
+        let local = LocalSet::new();
+        let running = local.run_until(async move {
+            let running = tokio::task::spawn_local(async move { schedule(&url, calls).await });
+            let mut open = Vec::new();
+            for _ in 0..5 {
+                open.push(silent.accept().await.unwrap());
+            }
+            // All five are connected while none was answered; closing them ends the calls.
+            drop(open);
+            running.await.unwrap()
+        });
+        let results = running.await;
+        assert_eq!(results.outcomes.len(), 5);
+        assert!(results.outcomes.iter().all(|outcome| outcome.error.is_some()));
+    }
+}
