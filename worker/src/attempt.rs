@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use smoother_core::config::LaneConfig;
-use smoother_core::ports::{Clock, Live, Model, Update};
+use smoother_core::ports::{BoxFuture, Clock, Live, Model, Update};
 use smoother_core::{
     Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead, Request, RequestId, Timestamp,
     Usage,
@@ -46,13 +46,14 @@ pub(crate) struct Around<'a> {
     pub(crate) model: &'a dyn Model,
     pub(crate) live: &'a dyn Live,
     pub(crate) clock: &'a dyn Clock,
+    /// Resolves when the call is called off.
+    pub(crate) aborted: &'a mut BoxFuture<'static, ()>,
 }
 
 /// Makes the call and collects its answer, telling readers of frames as they come.
 pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, body: Bytes) -> Attempt {
     let now = around.clock.now();
     let until_deadline = row.deadline.map_or(Millis::MAX, |at| at.since(now));
-    let aborted = around.live.aborted(row.id);
     let call = ModelCall {
         request: row.id,
         number: row.call,
@@ -66,7 +67,7 @@ pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, b
     let ended = tokio::select! {
         biased;
         said = answer.collect(around.model, call, lane) => Ended::Said(said),
-        () = aborted => Ended::Aborted,
+        () = around.aborted => Ended::Aborted,
         () = tokio::time::sleep(lane.call_timeout.min(until_deadline).into()) => Ended::TimedOut,
     };
     let usage = answer.usage;

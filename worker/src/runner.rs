@@ -139,6 +139,8 @@ impl Worker {
             },
         )
         .await;
+        // Held to the end of this function: as long as it is, the end is this runner's to tell.
+        let mut aborted = self.ports.live.aborted(row.id);
         self.ports.live.publish(row.id, Update::Call(row.call));
         let attempt = match body {
             Ok(Some(body)) => {
@@ -146,6 +148,7 @@ impl Worker {
                     model: self.ports.model.as_ref(),
                     live: self.ports.live.as_ref(),
                     clock: self.ports.clock.as_ref(),
+                    aborted: &mut aborted,
                 };
                 attempt::make(around, &row, &lane.config, body).await
             }
@@ -157,6 +160,7 @@ impl Worker {
         lane.meters
             .ended(&row, &conclusion.settlement, conclusion.first_output_at);
         self.settle(&row, conclusion).await;
+        drop(aborted);
     }
 
     async fn settle(&self, row: &Request, conclusion: Conclusion) {

@@ -39,6 +39,9 @@ pub struct Ended {
 /// The log of what requests are doing.
 pub trait Live: Send + Sync {
     /// Adds to a request's log and wakes its readers. After [`Update::Ended`] further updates are dropped.
+    ///
+    /// An end that has a result but does not bring it is held back while the request's runner, who has it at
+    /// hand, is still here: it is told when the runner has gone without telling the end itself.
     fn publish(&self, id: RequestId, update: Update);
 
     /// A reader from the beginning of the log. Subscribe before reading the store, or the end may be missed.
@@ -50,7 +53,8 @@ pub trait Live: Send + Sync {
     /// Tells the request's runner, if it is here, to stop its call.
     fn abort(&self, id: RequestId);
 
-    /// Resolves once [`Live::abort`] was called for the request or its end was published. For runners.
+    /// Resolves once [`Live::abort`] was called for the request or its end was published. Whoever holds this is
+    /// the request's runner until it drops it.
     fn aborted(&self, id: RequestId) -> BoxFuture<'static, ()>;
 }
 

@@ -1,7 +1,8 @@
 //! One request's log.
 
 use crate::lock;
-use smoother_core::ports::Update;
+use smoother_core::State;
+use smoother_core::ports::{Ended, Update};
 use std::sync::Mutex;
 use tokio::sync::Notify;
 
@@ -30,6 +31,8 @@ struct LogState {
     /// Made after the request's end was told.
     late: bool,
     aborted: bool,
+    /// An end told without its result while the runner, who has it, is about to tell it.
+    withheld: Option<Update>,
     readers: usize,
     runners: usize,
 }
@@ -39,6 +42,11 @@ impl LogState {
     fn is_over(&self) -> bool {
         let done = self.ended || self.late || self.updates.is_empty();
         done && self.readers == 0 && self.runners == 0
+    }
+
+    fn end(&mut self, update: Update) {
+        self.ended = true;
+        self.updates.push(update);
     }
 }
 
@@ -83,7 +91,16 @@ impl Log {
         let mut state = lock(&self.state);
         match role {
             Role::Reader => state.readers = state.readers.saturating_sub(1),
-            Role::Runner => state.runners = state.runners.saturating_sub(1),
+            Role::Runner => {
+                state.runners = state.runners.saturating_sub(1);
+                if state.runners == 0
+                    && !state.ended
+                    && let Some(end) = state.withheld.take()
+                {
+                    state.end(end);
+                    self.changed.notify_waiters();
+                }
+            }
         }
         state.is_over()
     }
@@ -102,15 +119,18 @@ impl Log {
             if state.ended {
                 return;
             }
-            match update {
+            match &update {
                 Update::Call(_) => {
                     state.resets += 1;
                     state.updates.clear();
+                    state.updates.push(update);
                 }
-                Update::Ended(_) => state.ended = true,
-                Update::State(_) | Update::Head(_) | Update::Frame(_) => {}
+                Update::Ended(end) if state.runners > 0 && lacks_result(end) => {
+                    state.withheld = Some(update);
+                }
+                Update::Ended(_) => state.end(update),
+                Update::State(_) | Update::Head(_) | Update::Frame(_) => state.updates.push(update),
             }
-            state.updates.push(update);
         }
         self.changed.notify_waiters();
     }
@@ -160,11 +180,16 @@ impl Log {
             changed.as_mut().enable();
             {
                 let state = lock(&self.state);
-                if state.aborted || state.ended {
+                if state.aborted || state.ended || state.withheld.is_some() {
                     return;
                 }
             }
             changed.await;
         }
     }
+}
+
+/// Whether there is a result that whoever tells this end does not have at hand.
+fn lacks_result(end: &Ended) -> bool {
+    end.result.is_none() && end.request.state == State::Completed
 }

@@ -164,3 +164,25 @@ async fn the_end_frees_the_runner_and_an_ended_request_needs_no_abort() {
     drop(hub.aborted(id(2)));
     assert!(hub.is_empty());
 }
+
+#[tokio::test]
+async fn an_end_without_its_result_waits_for_the_runner_to_tell_it() {
+    let hub = Hub::new();
+    let mut reader = hub.subscribe(id(1));
+    let runner = hub.aborted(id(1));
+    hub.publish(id(1), call(1));
+    hub.publish(id(1), ended());
+    assert!(matches!(reader.next().await, Some(Update::Call(_))));
+    let mut next = reader.next();
+    let waker = Waker::noop();
+    assert!(
+        next.as_mut().poll(&mut Context::from_waker(waker)).is_pending(),
+        "told without its result"
+    );
+    drop(next);
+    // The runner dies without a word: what was withheld is told after all.
+    drop(runner);
+    assert!(matches!(reader.next().await, Some(Update::Ended(_))));
+    drop(reader);
+    assert!(hub.is_empty());
+}

@@ -6,7 +6,7 @@ use super::failure::Fate;
 use super::files::PayloadFiles;
 use super::inspect::{inspect, sqlite};
 use super::ownership::{Ownership, io};
-use super::readers::Readers;
+use super::readers::{Readers, keep_plans};
 use super::schema::{MIGRATIONS, migrate};
 use super::tail::OutboxTail;
 use super::writer::{Start, Writer};
@@ -88,6 +88,7 @@ fn prepare(path: &Path, schema: u32, max_bytes: Option<u64>) -> rusqlite::Result
     let mut conn = Connection::open(path)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(64);
+    keep_plans(&conn)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     // First of all: a migration that is cut short is then forgotten with the log, and leaves no journal that a
     // later look at the database would have to roll back.
