@@ -5,30 +5,17 @@
 //! and a member that comes back from idleness starts no earlier than that: idle share is borrowed by the
 //! others and not saved up. (P. Goyal, H. Vin, H. Cheng, "Start-time fair queueing", SIGCOMM 1996.)
 //!
-//! The cost of a call is only expected when it goes. When it is known, the tag is corrected by the difference
-//! (the virtual token counter of Y. Sheng et al., "Fairness in serving large language models", OSDI 2024).
+//! The cost of a call is only expected when it goes. When it is known, the member's account is corrected by the
+//! difference (after the virtual token counter of Y. Sheng et al., "Fairness in serving large language models",
+//! OSDI 2024; how an overcharge is given back is this module's own, see [`Account`]).
 
+use super::account::{Account, Tag};
 use super::line::{Line, Place};
 use crate::config::PriorityWeights;
 use crate::ids::TenantId;
 use crate::request::Priority;
 use crate::units::Tokens;
 use std::collections::{BTreeSet, HashMap};
-
-/// Virtual time; a token of weight 1 takes 2²⁰.
-type Tag = u128;
-
-fn share(cost: Tokens, weight: u32) -> Tag {
-    (Tag::from(cost.get().max(1)) << 20) / Tag::from(weight.max(1))
-}
-
-fn corrected(tag: Tag, expected: Tokens, actual: Tokens, weight: u32) -> Tag {
-    if actual >= expected {
-        tag + ((Tag::from((actual - expected).get()) << 20) / Tag::from(weight.max(1)))
-    } else {
-        tag.saturating_sub((Tag::from((expected - actual).get()) << 20) / Tag::from(weight.max(1)))
-    }
-}
 
 /// One tenant in one band.
 #[derive(Debug)]
@@ -37,7 +24,7 @@ pub(super) struct Flow {
     pub(super) priority: Priority,
     pub(super) weight: u32,
     pub(super) line: Line,
-    tag: Tag,
+    account: Account,
     /// Requests that the scheduler knows of, waiting or not.
     members: u32,
     /// Partial view: more wait than are known here, and more have been asked for.
@@ -48,7 +35,7 @@ pub(super) struct Flow {
 #[derive(Debug, Default)]
 struct Band {
     weight: u32,
-    tag: Tag,
+    account: Account,
     time: Tag,
     /// The highest tag given out: virtual time jumps there when nothing waits, which forgets old service.
     highest: Tag,
@@ -126,7 +113,7 @@ impl Shares {
             priority,
             weight,
             line: Line::default(),
-            tag: 0,
+            account: Account::default(),
             members: 0,
             more: false,
             asked: false,
@@ -149,7 +136,7 @@ impl Shares {
     /// One more request of the flow is known.
     pub(super) fn join(&mut self, flow: u32) {
         if let Some((band, it)) = self.both(flow) {
-            band.idle.remove(&(it.tag, flow));
+            band.idle.remove(&(it.account.tag(), flow));
             it.members += 1;
         }
     }
@@ -159,7 +146,7 @@ impl Shares {
         if let Some((band, it)) = self.both(flow) {
             it.members = it.members.saturating_sub(1);
             if it.members == 0 && !it.more {
-                band.idle.insert((it.tag, flow));
+                band.idle.insert((it.account.tag(), flow));
                 let index = it.priority.index();
                 self.forget(index);
             }
@@ -174,10 +161,10 @@ impl Shares {
         band.ready_requests += 1;
         if it.line.len() == 1 {
             if band.ready.is_empty() {
-                band.tag = band.tag.max(time);
+                band.account.come_back(time);
             }
-            it.tag = it.tag.max(band.time);
-            band.ready.insert((it.tag, flow));
+            it.account.come_back(band.time);
+            band.ready.insert((it.account.tag(), flow));
             band.ready_weight += u64::from(it.weight);
         }
     }
@@ -189,7 +176,7 @@ impl Shares {
         band.ready_tokens -= cost;
         band.ready_requests = band.ready_requests.saturating_sub(1);
         if it.line.is_empty() {
-            band.ready.remove(&(it.tag, flow));
+            band.ready.remove(&(it.account.tag(), flow));
             band.ready_weight = band.ready_weight.saturating_sub(u64::from(it.weight));
             let index = it.priority.index();
             self.forget(index);
@@ -201,18 +188,18 @@ impl Shares {
     pub(super) fn serve(&mut self, flow: u32, cost: Tokens, in_turn: bool) {
         let time = self.time;
         let Some((band, it)) = self.both(flow) else { return };
-        let served_at = band.tag;
+        let served_at = band.account.tag();
         let index = it.priority.index();
-        let ready = band.ready.remove(&(it.tag, flow));
+        let ready = band.ready.remove(&(it.account.tag(), flow));
         if in_turn {
-            band.time = band.time.max(it.tag);
+            band.time = band.time.max(it.account.tag());
         }
-        it.tag += share(cost, it.weight);
-        band.highest = band.highest.max(it.tag);
+        it.account.charge(cost, it.weight);
+        band.highest = band.highest.max(it.account.tag());
         if ready {
-            band.ready.insert((it.tag, flow));
+            band.ready.insert((it.account.tag(), flow));
         }
-        band.tag += share(cost, band.weight);
+        band.account.charge(cost, band.weight);
         if in_turn {
             self.time = time.max(served_at);
             self.forget(index);
@@ -222,22 +209,22 @@ impl Shares {
     /// Corrects what a flow and its band were charged, once the cost is known.
     pub(super) fn correct(&mut self, flow: u32, expected: Tokens, actual: Tokens) {
         let Some((band, it)) = self.both(flow) else { return };
-        let ready = band.ready.remove(&(it.tag, flow));
-        let idle = band.idle.remove(&(it.tag, flow));
-        it.tag = corrected(it.tag, expected, actual, it.weight);
-        band.highest = band.highest.max(it.tag);
+        let ready = band.ready.remove(&(it.account.tag(), flow));
+        let idle = band.idle.remove(&(it.account.tag(), flow));
+        it.account.correct(expected, actual, it.weight);
+        band.highest = band.highest.max(it.account.tag());
         if ready {
-            band.ready.insert((it.tag, flow));
+            band.ready.insert((it.account.tag(), flow));
         }
         if idle {
-            band.idle.insert((it.tag, flow));
+            band.idle.insert((it.account.tag(), flow));
         }
-        band.tag = corrected(band.tag, expected, actual, band.weight);
+        band.account.correct(expected, actual, band.weight);
     }
 
     /// The bands in which something waits, in the order of their turns.
     pub(super) fn turns(&self) -> impl Iterator<Item = Priority> + use<> {
-        let mut order = Priority::ALL.map(|priority| (self.bands[priority.index()].tag, priority));
+        let mut order = Priority::ALL.map(|priority| (self.bands[priority.index()].account.tag(), priority));
         order.sort_unstable();
         let waiting = Priority::ALL.map(|priority| !self.bands[priority.index()].ready.is_empty());
         order

@@ -16,6 +16,7 @@
 //! Whoever's turn it is reserves in the [`crate::ledger`]. If that is refused, the head is promised the moment
 //! the ledger names, and smaller requests behind it go first only if that promise still holds.
 
+mod account;
 mod ages;
 mod calls;
 mod config;

@@ -1,7 +1,7 @@
 //! Who goes before whom: deadlines inside a tenant, and smaller ones that may overtake a blocked head.
 
 use super::world::{Dice, Job, START, World, at, config, id, lane, tenant, waiting};
-use super::{released, scheduler, started};
+use super::{ended, released, scheduler, started};
 use crate::config::Pacing;
 use crate::ledger::tests::limiters::Kind;
 use crate::request::Priority;
@@ -24,6 +24,30 @@ fn the_earliest_deadline_goes_first_and_arrival_breaks_no_promise() {
     let order = released(&scheduler.step(at(9_000), Event::Tick));
     let order: Vec<_> = order.into_iter().map(|(request, _)| request).collect();
     assert_eq!(order, [id(3), id(1), id(4), id(2)]);
+}
+
+#[test]
+fn what_a_band_was_overcharged_does_not_let_it_pass_those_who_came_back() {
+    let mut scheduler = scheduler(config(lane(60_000, None, Pacing::Auto)));
+    let arrive = |number, priority, reserve| Event::Arrived(waiting(number, 0, priority, reserve));
+    // Nine calls of the batch go, dear as expected; more of them wait, and then somebody interactive comes.
+    for number in 0..20 {
+        scheduler.step(at(0), arrive(number, Priority::Batch, 1_000));
+    }
+    for number in 0..9 {
+        scheduler.step(at(0), started(id(number), 1, 0));
+    }
+    for number in 100..104 {
+        assert!(released(&scheduler.step(at(1), arrive(number, Priority::Interactive, 900))).is_empty());
+    }
+    // They turn out to be cheap: the batch was charged far too much.
+    let mut order = Vec::new();
+    for number in 0..9 {
+        order.extend(released(&scheduler.step(at(2), ended(id(number), 1, 100, 2))));
+    }
+    let first: Vec<_> = order.iter().map(|(request, _)| *request).take(4).collect();
+    assert_eq!(first, [id(100), id(101), id(102), id(103)]);
+    assert!(order.len() > 4, "the batch goes on behind them");
 }
 
 /// Calls of one size, one a second at most, with deadlines that a plan by seconds can meet.
