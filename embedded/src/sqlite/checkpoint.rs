@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// Pages of log between two checkpoints: about 16 MB.
-const PAGES: u64 = 4_000;
+pub(super) const PAGES: u64 = 4_000;
 /// Pages of log beyond which the writer is held up: about 128 MB.
 const LONG: i64 = 32_000;
 

@@ -31,6 +31,7 @@ mod payloads;
 mod place;
 mod queries;
 mod readers;
+mod room;
 mod rows;
 mod schema;
 mod store;

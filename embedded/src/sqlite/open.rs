@@ -10,7 +10,7 @@ use super::readers::{Readers, keep_plans};
 use super::schema::{MIGRATIONS, migrate};
 use super::tail::OutboxTail;
 use super::writer::{Start, Writer};
-use super::{OpenError, OpenOptions, Opened, Shared, SqliteStore, sweep};
+use super::{OpenError, OpenOptions, Opened, Shared, SqliteStore, room, sweep};
 use rusqlite::Connection;
 use smoother_core::Timestamp;
 use smoother_core::config::Durability;
@@ -32,6 +32,7 @@ impl SqliteStore {
         let path = options.dir.join("smoother.db");
         let schema = inspect(&path, options.check_for)?;
         let conn = prepare(&path, schema, options.max_bytes).map_err(|error| sqlite(&path, &error))?;
+        room::make(&path);
         let found = Found::read(&conn).map_err(|error| sqlite(&path, &error))?;
         let now = clock.now().max(found.newest);
         let files =

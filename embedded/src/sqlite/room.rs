@@ -1,0 +1,44 @@
+//! Room for the write-ahead log, made before it is needed.
+//!
+//! A commit that makes the log's file longer also waits for the file system's own journal, because the file's size
+//! has changed. So the file is given its usual size in advance. SQLite reads a log up to the first frame whose
+//! checksum is wrong, and zeros are no frame; it begins the log anew at its start after a checkpoint.
+
+use super::checkpoint::PAGES;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// A page of the log, with its header and some room for what is written while a checkpoint runs.
+const BYTES: u64 = PAGES * 5 * 1024;
+const PIECE: usize = 1 << 20;
+
+/// Makes the log of `database` long enough. It must be open in this process, with nobody writing. A disk without
+/// that much room is no error: the log then grows as it goes.
+pub(super) fn make(database: &Path) {
+    let mut log = database.as_os_str().to_owned();
+    log.push("-wal");
+    if let Err(error) = extend(Path::new(&log)) {
+        tracing::debug!(%error, "no room was made for the log in advance");
+    }
+}
+
+fn extend(log: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().append(true).open(log)?;
+    let before = file.metadata()?.len();
+    fill(&mut file, before).inspect_err(|_| {
+        // What was there stays; the zeros behind it only take room that others may need.
+        if let Err(error) = file.set_len(before) {
+            tracing::warn!(%error, "the log could not be made short again");
+        }
+    })
+}
+
+fn fill(file: &mut File, mut bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; PIECE];
+    while bytes < BYTES {
+        file.write_all(&zeros)?;
+        bytes += PIECE as u64;
+    }
+    file.sync_all()
+}
