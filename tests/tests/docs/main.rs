@@ -1,5 +1,7 @@
 //! The documents say what is true: the configuration table is that of the code, the map names what is there.
 
+#![allow(clippy::unwrap_used)]
+
 use smoother_core::config::KEYS;
 use std::fs;
 use std::path::{Path, PathBuf};
