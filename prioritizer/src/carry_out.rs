@@ -8,6 +8,9 @@ use smoother_core::scheduler::{Command, Event, Gone};
 use smoother_core::{Change, LaneId, RequestId, Timestamp};
 use std::sync::Arc;
 
+/// How long a store that failed is left alone.
+const FAILED_STORE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// What a command's outcome tells the scheduler; empty where all went as it decided.
 pub(crate) type Feedback = BoxFuture<'static, Vec<Event>>;
 
@@ -118,6 +121,8 @@ impl Hands {
                 Ok(_) => Vec::new(),
                 Err(ChangeError::Store(error)) => {
                     tracing::error!(lane = %hands.lane, request = %id, %error, "an end could not be recorded");
+                    // Due as it is, it would be tried again at once, and again.
+                    tokio::time::sleep(FAILED_STORE_PAUSE).await;
                     resync::reread(&hands, id).await
                 }
                 Err(_) => resync::reread(&hands, id).await,

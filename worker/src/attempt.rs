@@ -66,8 +66,8 @@ pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, b
     let mut answer = Collected::new(row.id, around.live, around.clock);
     let ended = tokio::select! {
         biased;
-        said = answer.collect(around.model, call, lane) => Ended::Said(said),
         () = around.aborted => Ended::Aborted,
+        said = answer.collect(around.model, call, lane) => Ended::Said(said),
         () = tokio::time::sleep(lane.call_timeout.min(until_deadline).into()) => Ended::TimedOut,
     };
     let usage = answer.usage;

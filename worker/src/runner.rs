@@ -4,20 +4,22 @@ use crate::attempt::{self, Around, Attempt};
 use crate::conclude::{Conclusion, conclude};
 use crate::meters::Meters;
 use crate::opening::{Opening, OpeningPace};
-use bytes::Bytes;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{
-    ChangeError, Clock, Ended, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, QueueError, Released,
-    Store, StoreError, Update,
+    ChangeError, Clock, EndReport, Ended, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, QueueError,
+    Released, Store, StoreError, Update,
 };
 use smoother_core::scheduler::{Again, Event};
-use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Request, RequestId};
+use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Request, RequestId, Settlement};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// How long a full store is left alone before a call's end is offered again.
+const FULL_STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a worker needs of the world.
 pub struct WorkerPorts {
@@ -113,11 +115,7 @@ impl Worker {
             at: self.ports.clock.now(),
         };
         match self.ports.store.change(released.request, claim).await {
-            // Only now is the body sure to be readable: its own write was begun before the claim's.
-            Ok(row) => {
-                let body = self.ports.payloads.fetch(row.id, PayloadKind::Body).await;
-                self.call(lane, row, body).await;
-            }
+            Ok(row) => self.call(lane, row).await,
             // Cancelled, expired, claimed by another, or too late: not ours.
             Err(ChangeError::Refused(why)) => {
                 tracing::debug!(request = %released.request, call = %released.call, %why, "claim refused");
@@ -128,7 +126,7 @@ impl Worker {
         }
     }
 
-    async fn call(&self, lane: &LaneSide, row: Request, body: Result<Option<Bytes>, StoreError>) {
+    async fn call(&self, lane: &LaneSide, row: Request) {
         let at = row.started_at.unwrap_or_else(|| self.ports.clock.now());
         self.tell_lane(
             &row.lane,
@@ -142,7 +140,8 @@ impl Worker {
         // Held to the end of this function: as long as it is, the end is this runner's to tell.
         let mut aborted = self.ports.live.aborted(row.id);
         self.ports.live.publish(row.id, Update::Call(row.call));
-        let attempt = match body {
+        // Readable for certain only now: the body's own write was begun before the claim's.
+        let attempt = match self.ports.payloads.fetch(row.id, PayloadKind::Body).await {
             Ok(Some(body)) => {
                 let around = Around {
                     model: self.ports.model.as_ref(),
@@ -152,8 +151,10 @@ impl Worker {
                 };
                 attempt::make(around, &row, &lane.config, body).await
             }
-            Ok(None) => unreadable("its body is not in the store"),
-            Err(error) => unreadable(&error.to_string()),
+            Ok(None) => unreadable(ModelErrorKind::Validation, "its body is not in the store"),
+            Err(error @ StoreError::Damaged(_)) => unreadable(ModelErrorKind::Validation, &error.to_string()),
+            // Nothing was sent, and the next look may well succeed.
+            Err(error) => unreadable(ModelErrorKind::Connect, &error.to_string()),
         };
         let random = self.ports.entropy.below(u64::MAX);
         let conclusion = conclude(&row, &lane.config, attempt, self.ports.clock.now(), random);
@@ -164,31 +165,14 @@ impl Worker {
     }
 
     async fn settle(&self, row: &Request, conclusion: Conclusion) {
-        let Conclusion {
-            settlement,
-            change,
-            again,
-            result,
+        let (again, result) = (conclusion.again, conclusion.result.clone());
+        let Settlement {
+            call,
+            charged,
+            throttle,
+            at,
             ..
-        } = conclusion;
-        let kept = match &result {
-            None => None,
-            Some(bytes) => match self
-                .ports
-                .payloads
-                .keep(row.id, PayloadKind::Result, bytes.clone())
-                .await
-            {
-                Ok(kept) => Some(kept),
-                Err(error) => return self.not_settled(row.id, &error),
-            },
-        };
-        let (call, charged, throttle, at) = (
-            settlement.call,
-            settlement.charged,
-            settlement.throttle,
-            settlement.at,
-        );
+        } = conclusion.settlement;
         let event = |again| Event::Ended {
             request: row.id,
             call,
@@ -197,16 +181,17 @@ impl Worker {
             again,
             at,
         };
-        let ended = self.ports.store.end(row.id, settlement, change, kept);
-        let in_order = self.ports.store.commits_in_order();
-        if in_order {
+        // An answer ends the request whatever else happens, so its lane may go on at once. Whoever waits again
+        // is told of only when its row says so: the lane would release it, and be refused.
+        let at_once = self.ports.store.commits_in_order() && again == Again::No;
+        if at_once {
             self.tell_lane(&row.lane, event(again)).await;
         }
-        let report = match ended.await {
+        let report = match self.store_end(row.id, &conclusion).await {
             Ok(report) => report,
             Err(error) => return self.not_settled(row.id, &error),
         };
-        if !in_order {
+        if !at_once {
             let again = if report.request.is_ok() { again } else { Again::No };
             self.tell_lane(&row.lane, event(again)).await;
         }
@@ -219,6 +204,34 @@ impl Worker {
             // Cancelled or expired while the call ended: the outbox tells of that.
             Err(why) => tracing::debug!(request = %row.id, %call, %why, "the call's outcome came too late"),
         }
+    }
+
+    /// Stores a call's end. A full disk is waited out: the call is paid for, its answer is here, and nobody else
+    /// can say how it ended.
+    async fn store_end(&self, id: RequestId, conclusion: &Conclusion) -> Result<EndReport, StoreError> {
+        loop {
+            match self.try_to_store(id, conclusion).await {
+                Err(error @ StoreError::Full(_)) => {
+                    tracing::error!(request = %id, %error, "a call's end waits for room in the store");
+                    tokio::time::sleep(FULL_STORE_PAUSE).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn try_to_store(&self, id: RequestId, conclusion: &Conclusion) -> Result<EndReport, StoreError> {
+        let kept = match conclusion.result.clone() {
+            None => None,
+            Some(bytes) => Some(self.ports.payloads.keep(id, PayloadKind::Result, bytes).await?),
+        };
+        let Conclusion {
+            settlement, change, ..
+        } = conclusion;
+        self.ports
+            .store
+            .end(id, settlement.clone(), change.clone(), kept)
+            .await
     }
 
     fn not_settled(&self, id: RequestId, error: &StoreError) {
@@ -235,9 +248,9 @@ impl Worker {
     }
 }
 
-fn unreadable(why: &str) -> Attempt {
+fn unreadable(kind: ModelErrorKind, why: &str) -> Attempt {
     let error = ModelError {
-        kind: ModelErrorKind::Validation,
+        kind,
         status: 500,
         exception: "InternalServerException".to_owned(),
         message: format!("The request could not be read back: {why}"),

@@ -4,7 +4,7 @@ use super::book::Open;
 use super::{CallKey, Ledger};
 use crate::call::{Call, CallEnding};
 use crate::ports::DayCount;
-use crate::units::{Millis, Timestamp};
+use crate::units::{Millis, Timestamp, Tokens};
 
 /// Calls that were charged longer ago count in no ledger any more.
 const COUNTS_FOR: Millis = Millis::from_secs(65);
@@ -35,11 +35,10 @@ impl Ledger {
     fn retell(&mut self, call: &Call, now: Timestamp, since: Timestamp) {
         let key: CallKey = (call.request, call.number);
         let at = call.charged_at.min(now);
-        let throttled = call
-            .settlement
-            .as_ref()
-            .is_some_and(|settlement| settlement.ending == CallEnding::Throttled);
-        if self.open.contains_key(&key) || throttled {
+        let refused = call.settlement.as_ref().is_some_and(|settlement| {
+            settlement.ending == CallEnding::Throttled && settlement.charged == Tokens::ZERO
+        });
+        if self.open.contains_key(&key) || refused {
             return;
         }
         let charge = call.charge().get();

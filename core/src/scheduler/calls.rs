@@ -50,12 +50,17 @@ impl Scheduler {
         match throttle {
             Some(cause) => {
                 self.throttles[cause as usize] += u64::from(counts);
-                self.ledger.refused(self.now, key, cause);
+                // Refused inside an accepted stream, it has cost something all the same.
+                if charged > Tokens::ZERO {
+                    self.ledger.settle(self.now, key, charged);
+                } else {
+                    self.ledger.refused(self.now, key, cause);
+                }
             }
             None => self.ledger.settle(self.now, key, charged),
         }
         let Some(slot) = self.current(key) else { return };
-        self.charge_share(slot, if throttle.is_some() { Tokens::ZERO } else { charged });
+        self.charge_share(slot, charged);
         let stray = self.table.find_stray(key).is_some();
         let flow = self.table.get(slot).map(|entry| entry.flow);
         let too_large = throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot);

@@ -88,6 +88,8 @@ fn serve(conn: &Connection, asked: &Receiver<()>, gate: &Mutex<()>, fate: &Fate)
             Err(error) if is_busy(&error) => {
                 tracing::debug!("a reader holds the log; the next checkpoint does it");
             }
+            // The log is whole, and commits go on in it for as long as it has room.
+            Err(error) if is_full(&error) => tracing::error!(%error, "no room to copy the log back"),
             Err(error) => {
                 fate.stop(of_sqlite(&error));
                 return;
@@ -99,6 +101,10 @@ fn serve(conn: &Connection, asked: &Receiver<()>, gate: &Mutex<()>, fate: &Fate)
 /// Pages in the log. Busy is an answer here, not an error: the rest comes with the next checkpoint.
 pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<i64> {
     conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(1))
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {
