@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
@@ -22,6 +23,21 @@ def test_queued_jobs_outlive_a_stop(new_simulator, new_smoother):
     for number, job in enumerate(jobs):
         assert smoother.until_ended(job["id"])["status"] == "COMPLETED"
         assert len(simulator.calls_of(f"stop-{number}")) == 1, "a stop finishes what runs and starts nothing twice"
+
+
+def test_a_lane_is_not_taken_away_from_those_who_wait_in_it(new_simulator, new_smoother, tmp_path):
+    simulator = new_simulator()
+    smoother = new_smoother(simulator.url, lanes=NARROW)
+    for number in range(3):
+        smoother.submit(f"Job {number}. [[sim out=2 latency_ms=2000]]")
+    smoother.kill()
+    config = tmp_path / "without.toml"
+    text = (smoother.folder / "smoother.toml").read_text()
+    config.write_text(text.replace("[lanes.narrow]", "[lanes.other]"))
+    command = [binaries.smoother(), "serve", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=clean_env())
+    assert done.returncode == 1
+    assert "3 request(s)" in done.stderr and "lane narrow" in done.stderr and "data_dir" in done.stderr
 
 
 def test_jobs_outlive_a_crash(new_simulator, new_smoother):

@@ -47,7 +47,7 @@ use failure::Fate;
 use files::PayloadFiles;
 use readers::Readers;
 use smoother_core::ports::{Pending, StoreError};
-use smoother_core::{RequestId, Timestamp};
+use smoother_core::{LaneId, RequestId, Timestamp};
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -103,6 +103,11 @@ impl SqliteStore {
                 None => return Ok(removed),
             }
         }
+    }
+
+    /// The lanes in which requests are not over, and how many there are in each.
+    pub async fn open_lanes(&self) -> Result<Vec<(LaneId, u64)>, StoreError> {
+        self.shared.readers.read(queries::open_lanes).await
     }
 
     /// Commits since the store was opened.

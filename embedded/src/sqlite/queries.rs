@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use smoother_core::lifecycle::State;
 use smoother_core::ports::{ListFilter, ListPage, OutboxEntry, PayloadKind, PayloadRef, StoreError};
-use smoother_core::{Call, Request, RequestId};
+use smoother_core::{Call, LaneId, Request, RequestId};
 
 /// Rows that one page of a listing looks at before it is given out short, with a cursor to go on.
 const LOOKED_AT: usize = 20_000;
@@ -175,6 +175,16 @@ fn one<T>(
         .optional()
         .map_err(|error| of_sqlite(&error))?
         .transpose()
+}
+
+/// The lanes in which requests are open, and how many.
+pub(super) fn open_lanes(conn: &Connection) -> Result<Vec<(LaneId, u64)>, StoreError> {
+    let sql = "SELECT lane, count(*) FROM requests INDEXED BY requests_open WHERE open = 1 GROUP BY lane";
+    all(conn, sql, [], |row: &Row<'_>| {
+        let name: String = get(row, 0)?;
+        let lane = LaneId::new(&name).map_err(|error| StoreError::Damaged(error.to_string()))?;
+        Ok((lane, get::<i64>(row, 1)?.unsigned_abs()))
+    })
 }
 
 /// Every row of a query.

@@ -14,7 +14,7 @@ use smoother_embedded::{
 };
 use smoother_ingest::{Ingest, IngestPorts};
 use smoother_prioritizer::{Desk, Lane, LanePorts, Questions};
-use smoother_results::{Probes, Readiness, Results, ResultsConfig, ResultsPorts};
+use smoother_results::{Probes, Readiness, Results, ResultsConfig, ResultsPorts, no_such_door};
 use smoother_worker::{OpeningPace, Worker, WorkerPorts};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -59,6 +59,7 @@ impl House {
             SqliteStore::open(&options, clock.clone()).context("the data directory cannot be used")?;
         clock.raise(opened.newest);
         let store = opened.store;
+        nobody_left_behind(&store, &config).await?;
         let hub = Arc::new(Hub::new());
         let (channels, events) = LaneChannels::new(config.lanes.keys().cloned());
         let (desk, questions) = Desk::open(config.lanes.keys().cloned());
@@ -188,7 +189,10 @@ impl House {
             readiness,
             metrics: Arc::new(move || metrics.render()),
         };
-        self.ingest.router().merge(self.results.router(probes))
+        self.ingest
+            .router()
+            .merge(self.results.router(probes))
+            .fallback(no_such_door)
     }
 
     /// Admits nothing more, releases nothing more, and lets running calls finish. Returns how many could not.
@@ -211,6 +215,19 @@ impl House {
         self.chores.wait().await;
         self.store.close().await.context("the store could not be closed")
     }
+}
+
+/// Requests that wait in a lane which the configuration no longer names would wait for ever.
+async fn nobody_left_behind(store: &SqliteStore, config: &Config) -> anyhow::Result<()> {
+    for (lane, count) in store.open_lanes().await? {
+        anyhow::ensure!(
+            config.lanes.contains_key(&lane),
+            "{count} request(s) in {} are not over and belong to lane {lane}, which is not configured; configure \
+             [lanes.{lane}] again until they are, or choose another data_dir",
+            config.server.data_dir
+        );
+    }
+    Ok(())
 }
 
 async fn purge(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, retention: Millis, stop: CancellationToken) {
