@@ -26,9 +26,15 @@ def the(language: str, holding: str) -> str:
 
 
 def test_the_first_call_answers(smoother):
-    command = the("sh", "curl -s").replace(SHOWN, smoother.url)
+    command = the("sh", "/converse").replace(SHOWN, smoother.url)
     done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, timeout=60)
     assert json.loads(done.stdout)["output"]["message"]["content"][0]["text"], done.stderr
+
+
+def test_the_job_shown_is_taken(smoother):
+    command = the("sh", "/v1/jobs").replace(SHOWN, smoother.url)
+    done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, timeout=60)
+    assert smoother.until_ended(json.loads(done.stdout)["id"])["status"] == "COMPLETED", done.stderr
 
 
 def test_boto3_needs_only_another_endpoint(smoother):

@@ -50,7 +50,10 @@ impl Display for Banner<'_> {
             f,
             "    -d '{{\"messages\":[{{\"role\":\"user\",\"content\":[{{\"text\":\"Say hello.\"}}]}}]}}'"
         )?;
-        writeln!(f, "With boto3 only the endpoint changes:")?;
+        writeln!(
+            f,
+            "With boto3 only the endpoint changes (it wants some credentials; any will do here):"
+        )?;
         writeln!(
             f,
             "  boto3.client(\"bedrock-runtime\", region_name=\"{region}\", endpoint_url=\"{url}\")"

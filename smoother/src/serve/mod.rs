@@ -29,7 +29,10 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs the server on a runtime of its own.
 pub fn main(args: &ServeArgs) -> Exit {
-    log_to_stderr();
+    if let Err(mistake) = log_to_stderr() {
+        complain(Err(anyhow::Error::msg(mistake)));
+        return Exit::Refused;
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(Err(anyhow::Error::new(error).context("the server cannot start"))),
@@ -57,14 +60,38 @@ pub(crate) fn complain(outcome: anyhow::Result<()>) -> Exit {
     }
 }
 
-fn log_to_stderr() {
-    use tracing_subscriber::{EnvFilter, fmt};
-    let filter = EnvFilter::try_from_env("SMOOTHER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    fmt()
+/// Logs what this project's own code says. Dependencies are heard from `warn` on and no lower, whatever is asked
+/// for: on their finer levels they would write requests and credentials out.
+fn log_to_stderr() -> Result<(), String> {
+    const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+    let level = std::env::var("SMOOTHER_LOG").unwrap_or_else(|_| "info".to_owned());
+    if !LEVELS.contains(&level.as_str()) {
+        return Err(format!(
+            "SMOOTHER_LOG={level:?}: allowed are {}",
+            LEVELS.join(", ")
+        ));
+    }
+    let own = [
+        "smoother",
+        "core",
+        "ingest",
+        "prioritizer",
+        "worker",
+        "results",
+        "bedrock",
+        "embedded",
+    ];
+    let own = own.map(|name| match name {
+        "smoother" => format!("smoother={level}"),
+        part => format!("smoother_{part}={level}"),
+    });
+    let filter = tracing_subscriber::EnvFilter::new(format!("warn,{}", own.join(",")));
+    tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();
+    Ok(())
 }
 
 /// Serves until SIGTERM or SIGINT, then drains. An error is a reason not to start, or to have stopped.

@@ -17,7 +17,7 @@ pub(crate) enum NoConfig {
     #[error("{path}: {cause}; give another file with --config or SMOOTHER_CONFIG")]
     Unreadable { path: PathBuf, cause: std::io::Error },
     /// It can, and this is wrong with it.
-    #[error("{0}")]
+    #[error(transparent)]
     Mistaken(#[from] ConfigErrors),
 }
 
