@@ -82,8 +82,14 @@ impl Line {
                 stored = outcome(&mut self.stored) => self.stored(stored).await?,
                 update = self.presence.next() => self.update(update)?,
                 () = &mut draining, if !self.running => {
-                    // The request stays queued; the next process waits for the caller.
                     self.presence.over();
+                    // Queued, it is the next process's, who waits for the caller's next attempt. Where none can
+                    // come it would be called for nobody.
+                    if !self.presence.may_come_back()
+                        && let Err(error) = ingest.cancel(self.request.id).await
+                    {
+                        tracing::warn!(request = %self.request.id, %error, "a request sent away could not be cancelled");
+                    }
                     return Err(Refusal::Stopping);
                 }
                 () = &mut limit => Some(Word::Limit),

@@ -64,6 +64,11 @@ impl Presence {
         self.first
     }
 
+    /// Whether the caller may send the call again and join it, or wants it finished without it.
+    pub(crate) fn may_come_back(&self) -> bool {
+        self.grace != Some(Millis::ZERO)
+    }
+
     /// The request is being stored, or is stored: from now on, going away has consequences.
     pub(crate) const fn begin(&mut self) {
         self.stage = Stage::During;

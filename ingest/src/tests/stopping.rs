@@ -23,8 +23,17 @@ fn job() -> Request<Body> {
 #[tokio::test(start_paused = true)]
 async fn stopping_admits_nothing_sends_the_waiting_away_and_lets_the_running_finish() {
     let bed = Bed::new();
-    let waiting = call(&bed, good());
+    let headers = [
+        ("amz-sdk-invocation-id", "a"),
+        ("amz-sdk-request", "attempt=1; max=3"),
+    ];
+    let waiting = call(
+        &bed,
+        post(&format!("/model/{MODEL}/converse"), &headers, converse()),
+    );
     let left = bed.arrived().await.id;
+    let without_return = call(&bed, good());
+    let gone = bed.arrived().await.id;
     let running = call(&bed, good());
     let id = bed.arrived().await.id;
     bed.start(id);
@@ -52,6 +61,15 @@ async fn stopping_admits_nothing_sends_the_waiting_away_and_lets_the_running_fin
         bed.store.row(left).unwrap().state,
         State::Queued,
         "it is the next process's"
+    );
+    without_return
+        .await
+        .unwrap()
+        .exception(503, "ServiceUnavailableException");
+    assert_eq!(
+        bed.store.row(gone).unwrap().state,
+        State::Cancelled,
+        "nobody can join it any more"
     );
 }
 
