@@ -1,5 +1,7 @@
 //! A request: one model call that a producer wants. The public API calls it a job.
 
+mod fresh;
+
 use crate::cost::{Estimate, Usage};
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, Rev, TenantId};
 use crate::lifecycle::State;
@@ -9,6 +11,8 @@ use crate::units::{Millis, Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+
+pub use fresh::Fresh;
 
 /// The band a request waits in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

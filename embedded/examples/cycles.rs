@@ -6,7 +6,11 @@ use smoother_core::call::{CallEnding, Settlement};
 use smoother_core::config::Durability;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{Clock, Entropy, NewRequest, PayloadKind, PayloadRef, Payloads, Store};
-use smoother_core::{CallNo, Millis, Request, RequestId, Tokens};
+use smoother_core::request::Fresh;
+use smoother_core::{
+    CallNo, Door, Estimate, IdError, LaneId, Millis, ModelId, Operation, Request, RequestId, TenantId,
+    Timestamp, Tokens,
+};
 use smoother_embedded::{OpenOptions, OsEntropy, SqliteStore, SystemClock};
 use std::error::Error;
 use std::io::Write;
@@ -77,7 +81,7 @@ async fn cycles(
 async fn cycle(store: &SqliteStore, clock: &SystemClock) -> Result<(), Failure> {
     let now = clock.now();
     let call = CallNo::new(1);
-    let request = request(RequestId::fresh(now, OsEntropy.bytes()), now.as_millis())?;
+    let request = request(RequestId::fresh(now, OsEntropy.bytes()), now)?;
     let id = request.id;
     let body = PayloadRef::Inline(vec![b'x'; 600].into());
     let inserted = store.insert(NewRequest { request, body });
@@ -129,15 +133,21 @@ async fn cycle(store: &SqliteStore, clock: &SystemClock) -> Result<(), Failure> 
     Ok(())
 }
 
-fn request(id: RequestId, arrived_at: u64) -> Result<Request, serde_json::Error> {
-    serde_json::from_value(serde_json::json!({
-        "id": id.to_string(), "tenant": "default", "lane": "sonnet",
-        "model": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        "operation": "converse", "priority": "normal", "door": "sync", "state": "QUEUED", "rev": 1,
-        "arrived_at": arrived_at, "deadline": null, "latest_start": null, "body_hash": "ab".repeat(32),
-        "body_bytes": 600, "estimate": {"input": 150, "max_output": 256, "expected_output": 60},
-        "on_disconnect": "cancel", "on_indeterminate": "retry", "tries": 0, "call": 0, "calls_made": 0,
-        "reserved": 0, "start_by": null, "not_before": null, "released_at": null, "started_at": null,
-        "first_output_at": null, "ended_at": null, "outcome": null
+fn request(id: RequestId, arrived_at: Timestamp) -> Result<Request, IdError> {
+    Ok(Request::fresh(Fresh {
+        id,
+        tenant: TenantId::default(),
+        lane: LaneId::new("sonnet")?,
+        model: ModelId::new("us.anthropic.claude-sonnet-4-5-20250929-v1:0")?,
+        operation: Operation::Converse,
+        door: Door::Sync,
+        arrived_at,
+        body_hash: [0xab; 32],
+        body_bytes: 600,
+        estimate: Estimate {
+            input: Tokens::new(150),
+            max_output: Tokens::new(256),
+            expected_output: Tokens::new(60),
+        },
     }))
 }

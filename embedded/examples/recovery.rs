@@ -3,7 +3,11 @@
 //! `cargo run --release -p smoother-embedded --example recovery -- [requests] [dir]`; the directory must be new.
 
 use smoother_core::ports::{Clock, Entropy, NewRequest, PayloadRef, Store};
-use smoother_core::{LaneId, Request, RequestId, Timestamp};
+use smoother_core::request::Fresh;
+use smoother_core::{
+    Door, Estimate, IdError, LaneId, ModelId, Operation, Priority, Request, RequestId, TenantId, Timestamp,
+    Tokens,
+};
 use smoother_embedded::{OpenOptions, OsEntropy, SqliteStore, SystemClock};
 use std::error::Error;
 use std::io::Write;
@@ -26,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for chunk in 0..requests.div_ceil(1_000) {
         let count = (requests - chunk * 1_000).min(1_000);
         let inserts: Result<Vec<_>, _> = (0..count).map(|_| Ok(store.insert(job(&clock)?))).collect();
-        for insert in inserts.map_err(|error: serde_json::Error| error)? {
+        for insert in inserts.map_err(|error: IdError| error)? {
             insert.await?;
         }
     }
@@ -48,19 +52,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn job(clock: &SystemClock) -> Result<NewRequest, serde_json::Error> {
+fn job(clock: &SystemClock) -> Result<NewRequest, IdError> {
     let now = clock.now();
-    let id = RequestId::fresh(now, OsEntropy.bytes());
-    let request: Request = serde_json::from_value(serde_json::json!({
-        "id": id.to_string(), "tenant": "default", "lane": "sonnet",
-        "model": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-        "operation": "converse", "priority": "batch", "door": "job", "state": "QUEUED", "rev": 1,
-        "arrived_at": now.as_millis(), "deadline": null, "latest_start": null, "body_hash": "ab".repeat(32),
-        "body_bytes": 600, "estimate": {"input": 150, "max_output": 256, "expected_output": 60},
-        "on_disconnect": "finish", "on_indeterminate": "retry", "tries": 0, "call": 0, "calls_made": 0,
-        "reserved": 0, "start_by": null, "not_before": null, "released_at": null, "started_at": null,
-        "first_output_at": null, "ended_at": null, "outcome": null
-    }))?;
+    let request = Request {
+        priority: Priority::Batch,
+        ..Request::fresh(Fresh {
+            id: RequestId::fresh(now, OsEntropy.bytes()),
+            tenant: TenantId::default(),
+            lane: LaneId::new("sonnet")?,
+            model: ModelId::new("us.anthropic.claude-sonnet-4-5-20250929-v1:0")?,
+            operation: Operation::Converse,
+            door: Door::Job,
+            arrived_at: now,
+            body_hash: [0xab; 32],
+            body_bytes: 600,
+            estimate: Estimate {
+                input: Tokens::new(150),
+                max_output: Tokens::new(256),
+                expected_output: Tokens::new(60),
+            },
+        })
+    };
     let body = PayloadRef::Inline(vec![b'x'; 600].into());
     Ok(NewRequest { request, body })
 }

@@ -9,10 +9,8 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use smoother_core::config::LaneConfig;
 use smoother_core::ledger::fits;
-use smoother_core::{
-    CallNo, Door, Estimate, OnDisconnect, Operation, Request, RequestId, Rev, State, Tokens,
-};
-use std::collections::BTreeMap;
+use smoother_core::request::Fresh;
+use smoother_core::{Door, Estimate, Operation, Request, RequestId};
 use std::sync::Arc;
 
 /// A row that may be stored, with what goes with it.
@@ -50,42 +48,29 @@ impl Ingest {
             .key
             .id(&from.tenant, 0)
             .unwrap_or_else(|| RequestId::fresh(now, self.ports.entropy.bytes()));
-        let request = Request {
+        let fresh = Fresh {
             id,
             lane: lane.id.clone(),
             model: model.clone(),
             operation: from.operation,
-            priority,
             door: from.door,
-            state: State::Queued,
-            rev: Rev::FIRST,
             arrived_at: now,
-            deadline: from.timeout.map(|span| now + span),
-            latest_start: from.max_wait.map(|span| now + span),
             body_hash: hash(from.operation, &from.model, &from.body),
             body_bytes: from.body.len() as u64,
             estimate,
-            headers: from.headers,
-            on_disconnect: match from.door {
-                Door::Sync => from.on_disconnect,
-                Door::Job => OnDisconnect::Finish,
-            },
-            on_indeterminate: from.on_indeterminate,
             tenant: from.tenant,
-            tries: 0,
-            call: CallNo::NONE,
-            calls_made: 0,
-            reserved: Tokens::ZERO,
-            start_by: None,
-            not_before: None,
-            released_at: None,
-            started_at: None,
-            first_output_at: None,
-            ended_at: None,
-            throttles: BTreeMap::new(),
-            last_error: None,
-            outcome: None,
         };
+        let mut request = Request {
+            priority,
+            deadline: from.timeout.map(|span| now + span),
+            latest_start: from.max_wait.map(|span| now + span),
+            headers: from.headers,
+            on_indeterminate: from.on_indeterminate,
+            ..Request::fresh(fresh)
+        };
+        if from.door == Door::Sync {
+            request.on_disconnect = from.on_disconnect;
+        }
         Ok(Prepared {
             request,
             body: from.body,

@@ -8,10 +8,10 @@ use super::*;
 use crate::cost::Estimate;
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, Rev, TenantId};
 use crate::model::{ModelErrorKind, ModelHead, Operation};
-use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Priority, Request};
+use crate::request::{Door, Failure, Fresh, OnIndeterminate, Outcome, Request};
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, Timestamp, Tokens};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const START_BY: Timestamp = Timestamp::from_millis(1_020_000);
@@ -19,38 +19,29 @@ const START_BY: Timestamp = Timestamp::from_millis(1_020_000);
 /// A request in a state, as a life that led there would have left it.
 fn request(state: State) -> Request {
     let called = !matches!(state, State::Received | State::Queued);
-    Request {
+    let fresh = Fresh {
         id: RequestId::fresh(NOW, [1; 10]),
         tenant: TenantId::default(),
         lane: LaneId::new("sonnet").unwrap(),
         model: ModelId::new("m").unwrap(),
         operation: Operation::Converse,
-        priority: Priority::Normal,
         door: Door::Sync,
-        state,
-        rev: Rev::new(5),
         arrived_at: NOW,
-        deadline: None,
-        latest_start: None,
         body_hash: [0; 32],
         body_bytes: 2,
         estimate: Estimate::default(),
-        headers: Vec::new(),
-        on_disconnect: OnDisconnect::Cancel,
-        on_indeterminate: OnIndeterminate::Retry,
+    };
+    Request {
+        state,
+        rev: Rev::new(5),
         tries: 1,
         call: if called { CallNo::new(3) } else { CallNo::new(2) },
         calls_made: if state == State::Running { 3 } else { 2 },
         reserved: if called { Tokens::new(100) } else { Tokens::ZERO },
         start_by: (state == State::Released).then_some(START_BY),
-        not_before: None,
         released_at: called.then_some(NOW),
-        started_at: None,
-        first_output_at: None,
         ended_at: state.is_terminal().then_some(NOW),
-        throttles: BTreeMap::new(),
-        last_error: None,
-        outcome: None,
+        ..Request::fresh(fresh)
     }
 }
 

@@ -2,10 +2,12 @@
 
 use super::*;
 use bytes::Bytes;
-use smoother_core::CallNo;
-use smoother_core::lifecycle::State;
 use smoother_core::model::ModelHead;
 use smoother_core::ports::Ended;
+use smoother_core::request::Fresh;
+use smoother_core::{
+    CallNo, Door, Estimate, LaneId, ModelId, Operation, Request, State, TenantId, Timestamp,
+};
 use std::task::{Context, Poll, Waker};
 
 fn id(n: u8) -> RequestId {
@@ -21,17 +23,24 @@ fn call(n: u32) -> Update {
 }
 
 fn ended() -> Update {
-    let row = serde_json::json!({
-        "id": "00000000-0000-0000-0000-000000000000", "tenant": "t", "lane": "l", "model": "m",
-        "operation": "converse", "priority": "normal", "door": "sync", "state": "COMPLETED", "rev": 4,
-        "arrived_at": 0, "deadline": null, "latest_start": null, "body_hash": "00".repeat(32),
-        "body_bytes": 0, "estimate": {"input": 0, "max_output": 0, "expected_output": 0},
-        "on_disconnect": "cancel", "on_indeterminate": "retry", "tries": 0, "call": 1, "calls_made": 1,
-        "reserved": 0, "start_by": null, "not_before": null, "released_at": null, "started_at": null,
-        "first_output_at": null, "ended_at": 1, "outcome": null
+    let fresh = Request::fresh(Fresh {
+        id: id(0),
+        tenant: TenantId::default(),
+        lane: LaneId::new("l").unwrap(),
+        model: ModelId::new("m").unwrap(),
+        operation: Operation::Converse,
+        door: Door::Sync,
+        arrived_at: Timestamp::EPOCH,
+        body_hash: [0; 32],
+        body_bytes: 0,
+        estimate: Estimate::default(),
     });
+    let request = Request {
+        state: State::Completed,
+        ..fresh
+    };
     Update::Ended(Arc::new(Ended {
-        request: serde_json::from_value(row).unwrap(),
+        request,
         result: None,
     }))
 }

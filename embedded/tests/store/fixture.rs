@@ -2,17 +2,16 @@
 
 use smoother_core::call::{CallEnding, Settlement};
 use smoother_core::config::Durability;
-use smoother_core::lifecycle::{Change, State};
+use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
     BoxFuture, ChangeError, Clock, EndReport, Inserted, NewRequest, PayloadRef, Store, StoreError,
 };
-use smoother_core::request::{OnDisconnect, OnIndeterminate};
+use smoother_core::request::Fresh;
 use smoother_core::{
-    CallNo, Door, Estimate, LaneId, ModelHead, ModelId, Operation, Outcome, Priority, Request, RequestId,
-    Rev, TenantId, Timestamp, Tokens,
+    CallNo, Door, Estimate, LaneId, ModelHead, ModelId, Operation, Outcome, Request, RequestId, TenantId,
+    Timestamp, Tokens,
 };
 use smoother_embedded::{OpenError, OpenOptions, Opened, SqliteStore};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -159,19 +158,14 @@ pub fn id(n: u64) -> RequestId {
 
 /// Request `n`, which arrived `n` ms after the beginning.
 pub fn request(n: u64) -> Request {
-    Request {
+    Request::fresh(Fresh {
         id: id(n),
         tenant: tenant("acme"),
         lane: lane("sonnet"),
         model: ModelId::new("us.anthropic.claude-sonnet-4-5-20250929-v1:0").unwrap(),
         operation: Operation::Converse,
-        priority: Priority::Normal,
         door: Door::Sync,
-        state: State::Queued,
-        rev: Rev::FIRST,
         arrived_at: at(n),
-        deadline: None,
-        latest_start: None,
         body_hash: [1; 32],
         body_bytes: 4,
         estimate: Estimate {
@@ -179,23 +173,7 @@ pub fn request(n: u64) -> Request {
             max_output: Tokens::new(100),
             expected_output: Tokens::new(50),
         },
-        headers: Vec::new(),
-        on_disconnect: OnDisconnect::Cancel,
-        on_indeterminate: OnIndeterminate::Retry,
-        tries: 0,
-        call: CallNo::NONE,
-        calls_made: 0,
-        reserved: Tokens::ZERO,
-        start_by: None,
-        not_before: None,
-        released_at: None,
-        started_at: None,
-        first_output_at: None,
-        ended_at: None,
-        throttles: BTreeMap::new(),
-        last_error: None,
-        outcome: None,
-    }
+    })
 }
 
 pub fn new(request: &Request) -> NewRequest {

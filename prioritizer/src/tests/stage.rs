@@ -4,10 +4,10 @@ use crate::{Desk, Lane, LanePorts};
 use bytes::Bytes;
 use smoother_core::config::Config;
 use smoother_core::ports::{Clock, Inserted, LaneQueue, NewRequest, PayloadRef, Released, Store};
+use smoother_core::request::Fresh;
 use smoother_core::scheduler::{Event, Waiting};
 use smoother_core::{
-    CallNo, Door, Estimate, Millis, ModelId, Operation, Priority, Request, RequestId, Rev, State, TenantId,
-    Timestamp, Tokens,
+    Door, Estimate, Millis, ModelId, Operation, Request, RequestId, TenantId, Timestamp, Tokens,
 };
 use smoother_embedded::{DispatchChannel, LaneChannels, OpenOptions, SqliteStore, SystemClock};
 use std::path::Path;
@@ -75,19 +75,14 @@ impl Stage {
         let now = self.clock.now();
         let mut random = [0; 10];
         random[..8].copy_from_slice(&self.numbers.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        let mut request = Request {
+        let mut request = Request::fresh(Fresh {
             id: RequestId::fresh(now, random),
             tenant: TenantId::default(),
             lane: self.config.lanes.keys().next().unwrap().clone(),
             model: ModelId::new("m").unwrap(),
             operation: Operation::Converse,
-            priority: Priority::Normal,
             door: Door::Job,
-            state: State::Queued,
-            rev: Rev::FIRST,
             arrived_at: now,
-            deadline: None,
-            latest_start: None,
             body_hash: [1; 32],
             body_bytes: 2,
             estimate: Estimate {
@@ -95,23 +90,7 @@ impl Stage {
                 max_output: Tokens::new(400),
                 expected_output: Tokens::new(50),
             },
-            headers: Vec::new(),
-            on_disconnect: Default::default(),
-            on_indeterminate: Default::default(),
-            tries: 0,
-            call: CallNo::NONE,
-            calls_made: 0,
-            reserved: Tokens::ZERO,
-            start_by: None,
-            not_before: None,
-            released_at: None,
-            started_at: None,
-            first_output_at: None,
-            ended_at: None,
-            throttles: Default::default(),
-            last_error: None,
-            outcome: None,
-        };
+        });
         change(&mut request);
         let body = PayloadRef::Inline(Bytes::from_static(b"{}"));
         let inserted = self

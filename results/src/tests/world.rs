@@ -10,11 +10,11 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use smoother_core::config::{LaneConfig, Pacing};
 use smoother_core::ports::Clock;
+use smoother_core::request::Fresh;
 use smoother_core::scheduler::{LaneView, LimitView, WaitingView};
 use smoother_core::{
-    CallNo, Door, Estimate, LaneId, Millis, ModelHead, ModelId, OnDisconnect, OnIndeterminate, Operation,
-    Outcome, Priority, Request, RequestId, RequestsPerMinute, Rev, State, TenantId, Timestamp, Tokens,
-    TokensPerMinute, Usage,
+    CallNo, Door, Estimate, LaneId, Millis, ModelHead, ModelId, Operation, Outcome, Request, RequestId,
+    RequestsPerMinute, Rev, State, TenantId, Timestamp, Tokens, TokensPerMinute, Usage,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -164,40 +164,19 @@ pub fn view() -> LaneView {
 /// The `n`th job, QUEUED ten seconds before [`NOW`].
 pub fn job(n: u8) -> Request {
     let arrived_at = NOW.before(Millis::from_secs(10));
-    Request {
+    Request::fresh(Fresh {
         // The last byte is the only one whose bits a UUIDv7 keeps all of.
         id: RequestId::fresh(arrived_at, [0, 0, 0, 0, 0, 0, 0, 0, 0, n]),
         tenant: TenantId::default(),
         lane: LaneId::new("sonnet").unwrap(),
         model: ModelId::new(MODEL).unwrap(),
         operation: Operation::Converse,
-        priority: Priority::Normal,
         door: Door::Job,
-        state: State::Queued,
-        rev: Rev::FIRST,
         arrived_at,
-        deadline: None,
-        latest_start: None,
         body_hash: [0; 32],
         body_bytes: 10,
         estimate: Estimate::default(),
-        headers: Vec::new(),
-        on_disconnect: OnDisconnect::Finish,
-        on_indeterminate: OnIndeterminate::Retry,
-        tries: 0,
-        call: CallNo::NONE,
-        calls_made: 0,
-        reserved: Tokens::ZERO,
-        start_by: None,
-        not_before: None,
-        released_at: None,
-        started_at: None,
-        first_output_at: None,
-        ended_at: None,
-        throttles: std::collections::BTreeMap::new(),
-        last_error: None,
-        outcome: None,
-    }
+    })
 }
 
 /// The job, answered: 4 s in the queue, 2 s running, 1 s to the first output.

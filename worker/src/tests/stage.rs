@@ -8,10 +8,11 @@ use smoother_core::ports::{
     BoxFuture, Clock, Ended, Entropy, Inserted, Model, NewRequest, PayloadKind, Payloads, Reader, Released,
     Store, Update,
 };
+use smoother_core::request::Fresh;
 use smoother_core::scheduler::Event;
 use smoother_core::{
-    CallNo, Change, Door, Estimate, LaneId, Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent,
-    ModelHead, ModelStream, Operation, Priority, Request, RequestId, Rev, State, TenantId, Tokens,
+    Change, Door, Estimate, LaneId, Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead,
+    ModelStream, Operation, Request, RequestId, TenantId, Tokens,
 };
 use smoother_embedded::{Hub, LaneChannels, OpenOptions, SqliteStore, SystemClock};
 use std::collections::VecDeque;
@@ -164,19 +165,14 @@ impl Stage {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let mut random = [0; 10];
         random[..8].copy_from_slice(&number.to_be_bytes());
-        let mut request = Request {
+        let mut request = Request::fresh(Fresh {
             id: RequestId::fresh(now, random),
             tenant: TenantId::default(),
             lane: self.lane.id.clone(),
             model: self.lane.models[0].clone(),
             operation,
-            priority: Priority::Normal,
             door: Door::Sync,
-            state: State::Queued,
-            rev: Rev::FIRST,
             arrived_at: now,
-            deadline: None,
-            latest_start: None,
             body_hash: [1; 32],
             body_bytes: 2,
             estimate: Estimate {
@@ -184,23 +180,7 @@ impl Stage {
                 max_output: Tokens::new(1_000),
                 expected_output: Tokens::new(100),
             },
-            headers: Vec::new(),
-            on_disconnect: Default::default(),
-            on_indeterminate: Default::default(),
-            tries: 0,
-            call: CallNo::NONE,
-            calls_made: 0,
-            reserved: Tokens::ZERO,
-            start_by: None,
-            not_before: None,
-            released_at: None,
-            started_at: None,
-            first_output_at: None,
-            ended_at: None,
-            throttles: Default::default(),
-            last_error: None,
-            outcome: None,
-        };
+        });
         change(&mut request);
         let body = self
             .store
