@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::fault::FaultRule;
+use crate::object::Object;
 use crate::server::{RunningSim, SimConfig};
 use crate::settings::{LimiterKind, Oversize, Settings, SettingsError};
 
@@ -126,7 +127,8 @@ impl SimArgs {
             path: path.clone(),
             source,
         })?;
-        serde_json::from_slice(&text).map_err(|error| ArgsError::File {
+        let read = serde_json::from_slice::<Object<Settings>>(&text);
+        read.map(|object| object.0).map_err(|error| ArgsError::File {
             path,
             source: error.into(),
         })

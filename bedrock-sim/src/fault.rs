@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Micros;
 use crate::error::{ErrorKind, Failure};
 use crate::hash::mix;
+use crate::object;
 use crate::quota::Refusal;
 use crate::settings::SettingsError;
 
@@ -171,6 +172,7 @@ pub struct FaultPlan {
     /// Decides which calls are struck.
     pub seed: u64,
     /// The shares add up; each call is struck by one at most.
+    #[serde(deserialize_with = "object::list")]
     pub rules: Vec<FaultRule>,
 }
 

@@ -32,6 +32,7 @@ mod error;
 pub mod fault;
 mod hash;
 mod mark;
+mod object;
 pub mod quota;
 mod request;
 mod server;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::FaultPlan;
+use crate::object::{self, Object};
 use crate::quota::cost::default_burndown;
 
 /// How a limit per minute is counted. Bedrock does not publish how it does.
@@ -118,10 +119,13 @@ pub struct ModelSettings {
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Limits of each model.
+    #[serde(deserialize_with = "object::one")]
     pub quota: QuotaSettings,
     /// How fast models generate.
+    #[serde(deserialize_with = "object::one")]
     pub latency: Latency,
     /// Faults that strike calls at random.
+    #[serde(deserialize_with = "object::one")]
     pub faults: FaultPlan,
     /// Share (0 to 1) of the limits per minute that another client takes.
     pub external_load: f64,
@@ -132,6 +136,7 @@ pub struct Settings {
     /// The longest input a model takes; none means any.
     pub max_input_tokens: Option<u64>,
     /// What is special to single models.
+    #[serde(deserialize_with = "object::map")]
     pub models: BTreeMap<String, ModelSettings>,
     /// Whether only the `models` exist; otherwise any id does.
     pub only_known_models: bool,
@@ -210,7 +215,7 @@ impl Settings {
     pub fn patched(&self, patch: &serde_json::Value) -> Result<Self, SettingsError> {
         let mut merged = serde_json::to_value(self)?;
         merge(&mut merged, patch);
-        let settings: Self = serde_json::from_value(merged)?;
+        let Object(settings) = serde_json::from_value::<Object<Self>>(merged)?;
         settings.check()?;
         Ok(settings)
     }
@@ -310,6 +315,10 @@ mod tests {
     fn unknown_keys_and_values_out_of_range_are_refused_by_name() {
         let refused = |patch| Settings::default().patched(&patch).unwrap_err().to_string();
         assert!(refused(json!({"quota": {"tpm": 1}})).contains("tpm"));
+        for array in [json!([]), json!({"quota": []}), json!({"models": {"a": []}})] {
+            assert!(refused(array).contains("expected an object"));
+        }
+        assert!(refused(json!({"faults": {"rules": [["503", 0.5]]}})).contains("expected an object"));
         assert!(refused(json!({"external_load": 1.5})).contains("external_load is 1.5"));
         assert!(refused(json!({"latency": {"tokens_per_event": 0}})).contains("tokens_per_event"));
         assert!(refused(json!({"faults": {"rules": [{"fault": "503", "share": 2.0}]}})).contains("share"));

@@ -9,28 +9,29 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use serde_json::value::RawValue;
 
 use super::prose::{Any, IntoProse, Prose};
+use crate::object::{AnyObject, Object};
 
 /// Everything that any of the wires may say and the simulator understands.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Body<'a> {
     #[serde(borrow)]
-    pub(super) messages: Option<Vec<Message<'a>>>,
+    pub(super) messages: Option<Vec<Object<Message<'a>>>>,
     pub(super) system: Option<Content>,
     #[serde(rename = "inferenceConfig")]
-    pub(super) inference_config: Option<InferenceConfig>,
+    pub(super) inference_config: Option<Object<InferenceConfig>>,
     #[serde(rename = "toolConfig", borrow)]
-    pub(super) tool_config: Option<ToolConfig<'a>>,
+    pub(super) tool_config: Option<Object<ToolConfig<'a>>>,
     pub(super) anthropic_version: Option<IgnoredAny>,
     pub(super) max_tokens: Option<u64>,
     #[serde(borrow)]
     pub(super) tools: Option<&'a RawValue>,
     #[serde(borrow)]
-    pub(super) tool_choice: Option<AnthropicChoice<'a>>,
+    pub(super) tool_choice: Option<Object<AnthropicChoice<'a>>>,
     #[serde(rename = "inputText")]
     pub(super) input_text: Option<Any>,
     #[serde(rename = "textGenerationConfig")]
-    pub(super) text_generation_config: Option<TextGenerationConfig>,
+    pub(super) text_generation_config: Option<Object<TextGenerationConfig>>,
     pub(super) prompt: Option<Any>,
     pub(super) max_gen_len: Option<u64>,
 }
@@ -55,15 +56,15 @@ pub(super) struct ToolConfig<'a> {
     #[serde(borrow)]
     pub(super) tools: Option<&'a RawValue>,
     #[serde(rename = "toolChoice", borrow)]
-    pub(super) choice: Option<ConverseChoice<'a>>,
+    pub(super) choice: Option<Object<ConverseChoice<'a>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ConverseChoice<'a> {
-    pub(super) any: Option<IgnoredAny>,
+    pub(super) any: Option<AnyObject>,
     #[serde(borrow)]
-    pub(super) tool: Option<NamedTool<'a>>,
+    pub(super) tool: Option<Object<NamedTool<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 use super::Wire;
 use super::body::{Body, Message};
 use crate::error::SimError;
+use crate::object::Object;
 
 const STARTS_WITH_USER: &str = "A conversation must start with a user message. Try again with a conversation that \
      starts with a user message.";
@@ -17,7 +18,7 @@ pub(super) fn shape(wire: Wire, body: &Body<'_>) -> Result<(), SimError> {
     }
 }
 
-fn conversation(messages: &[Message<'_>]) -> Result<(), SimError> {
+fn conversation(messages: &[Object<Message<'_>>]) -> Result<(), SimError> {
     for (index, message) in messages.iter().enumerate() {
         if !is_role(&message.role) {
             let found = &message.role;
@@ -43,7 +44,7 @@ fn conversation(messages: &[Message<'_>]) -> Result<(), SimError> {
     starts_with_user(messages)
 }
 
-fn anthropic(messages: &[Message<'_>]) -> Result<(), SimError> {
+fn anthropic(messages: &[Object<Message<'_>>]) -> Result<(), SimError> {
     if messages.is_empty() {
         return Err(SimError::validation("messages: at least one message is required"));
     }
@@ -72,7 +73,7 @@ fn is_role(role: &str) -> bool {
     role == "user" || role == "assistant"
 }
 
-fn starts_with_user(messages: &[Message<'_>]) -> Result<(), SimError> {
+fn starts_with_user(messages: &[Object<Message<'_>>]) -> Result<(), SimError> {
     match messages.first() {
         Some(first) if first.role == "user" => Ok(()),
         _ => Err(SimError::validation(STARTS_WITH_USER)),

@@ -13,6 +13,7 @@ use super::{Operation, Wire};
 use crate::error::SimError;
 use crate::hash::mix;
 use crate::mark::Mark;
+use crate::object::{Object, is_list_of_objects};
 use crate::quota::cost::Usage;
 use crate::settings::Settings;
 
@@ -122,11 +123,17 @@ fn natural_length(hash: u64) -> u64 {
 }
 
 fn parse(bytes: &[u8]) -> Result<Body<'_>, SimError> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        SimError::validation(format!(
-            "Malformed input request: {error}, please reformat your input and try again."
-        ))
-    })
+    let body: Object<Body<'_>> = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    if let Some(tools) = tools_json(&body) {
+        is_list_of_objects(tools).map_err(|error| malformed(&error))?;
+    }
+    Ok(body.0)
+}
+
+fn malformed(problem: &impl std::fmt::Display) -> SimError {
+    SimError::validation(format!(
+        "Malformed input request: {problem}, please reformat your input and try again."
+    ))
 }
 
 fn wire(name: &str, body: &Body<'_>) -> Wire {
@@ -174,7 +181,7 @@ fn wanted_tool(body: &Body<'_>) -> Option<Wanted> {
                 name: Some(tool.name.clone().into_owned()),
             });
         }
-        return choice.any.map(|_| Wanted { name: None });
+        return choice.any.as_ref().map(|_| Wanted { name: None });
     }
     let choice = body.tool_choice.as_ref()?;
     match choice.kind.as_ref() {
@@ -200,7 +207,7 @@ fn prose(wire: Wire, body: Body<'_>) -> Prose {
         Wire::Converse | Wire::Anthropic | Wire::Nova => {
             let mut whole = body.system.map(|system| system.prose).unwrap_or_default();
             for message in body.messages.into_iter().flatten() {
-                whole.append(message.content.prose);
+                whole.append(message.0.content.prose);
             }
             whole
         }
@@ -230,22 +237,19 @@ pub(crate) fn count_tokens(
     #[serde(rename_all = "camelCase")]
     enum Input<'a> {
         Converse(#[serde(borrow)] &'a RawValue),
-        InvokeModel(Invoke),
+        InvokeModel(Object<Invoke>),
     }
     #[derive(Deserialize)]
     struct Invoke {
         body: String,
     }
-    let malformed = |problem: String| SimError::validation(format!("Malformed input request: {problem}"));
-    let request: Request<'_> = serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
-    let plan = match request.input {
+    let request: Object<Request<'_>> = serde_json::from_slice(bytes).map_err(|error| malformed(&error))?;
+    let plan = match request.0.input {
         Input::Converse(body) => {
             Plan::read(Operation::Converse, model, name, body.get().as_bytes(), settings)?
         }
         Input::InvokeModel(invoke) => {
-            let body = BASE64
-                .decode(invoke.body)
-                .map_err(|error| malformed(error.to_string()))?;
+            let body = BASE64.decode(&invoke.body).map_err(|error| malformed(&error))?;
             Plan::read(Operation::Invoke, model, name, &body, settings)?
         }
     };

@@ -208,3 +208,47 @@ fn ids_are_read_encoded_plain_and_as_arns() {
         assert_eq!(read(path), None, "{path}");
     }
 }
+
+#[test]
+fn an_array_is_not_taken_for_an_object() {
+    let hi = json!([{"text": "hi"}]);
+    let bodies = [
+        json!([[{"role": "user", "content": hi}]]),
+        json!({"messages": [["user", hi]]}),
+        json!({"messages": [{"role": "user", "content": [["hi"]]}]}),
+        json!({"messages": [{"role": "user", "content": hi}], "inferenceConfig": [5]}),
+        json!({"messages": [{"role": "user", "content": hi}], "toolConfig": [[]]}),
+        json!({"messages": [{"role": "user", "content": hi}], "toolConfig": {"tools": [[]]}}),
+        json!({"messages": [{"role": "user", "content": hi}], "toolConfig": {"tools": {}}}),
+        json!({"messages": [{"role": "user", "content": hi}], "toolConfig": {"tools": [], "toolChoice": [[]]}}),
+        json!({"messages": [{"role": "user", "content": hi}],
+            "toolConfig": {"tools": [], "toolChoice": {"tool": ["a"]}}}),
+    ];
+    for body in bodies {
+        let refused = converse(&body).unwrap_err();
+        assert!(
+            refused.starts_with("Malformed input request"),
+            "{body}: {refused}"
+        );
+    }
+    let titan = json!({"inputText": "hi", "textGenerationConfig": [13]});
+    let choice = json!({"messages": [{"role": "user", "content": "hi"}], "tool_choice": ["any", "a"]});
+    for (model, body) in [("amazon.titan-text-lite-v1", titan), (CLAUDE, choice)] {
+        let refused = read(Operation::Invoke, model, &body).unwrap_err();
+        assert!(
+            refused.starts_with("Malformed input request"),
+            "{body}: {refused}"
+        );
+    }
+    for request in [
+        json!([{"converse": user(json!("hi"))}]),
+        json!({"input": {"invokeModel": ["e30="]}}),
+    ] {
+        let bytes = request.to_string();
+        let refused = count_tokens(CLAUDE, CLAUDE, bytes.as_bytes(), &Settings::default()).unwrap_err();
+        assert!(
+            refused.message.starts_with("Malformed input request"),
+            "{request}"
+        );
+    }
+}

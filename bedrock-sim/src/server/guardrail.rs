@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::SimError;
+use crate::object::Object;
 
 /// Whether a path is ApplyGuardrail's.
 pub(super) fn is_apply(path: &str) -> bool {
@@ -25,17 +26,17 @@ pub(super) fn apply(body: &Bytes) -> Result<String, SimError> {
     #[derive(Deserialize)]
     struct Request {
         source: String,
-        content: Vec<Block>,
+        content: Vec<Object<Block>>,
     }
     #[derive(Deserialize)]
     struct Block {
-        text: Option<Text>,
+        text: Option<Object<Text>>,
     }
     #[derive(Deserialize)]
     struct Text {
         text: String,
     }
-    let request: Request = serde_json::from_slice(body)
+    let request: Object<Request> = serde_json::from_slice(body)
         .map_err(|error| SimError::validation(format!("Malformed input request: {error}")))?;
     if request.source != "INPUT" && request.source != "OUTPUT" {
         return Err(SimError::validation(format!(

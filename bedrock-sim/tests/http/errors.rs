@@ -149,3 +149,27 @@ async fn marks_ask_for_any_error() {
     );
     sim.stop().await;
 }
+
+#[tokio::test]
+async fn an_array_where_an_object_is_wanted_is_refused_by_every_operation() {
+    let sim = start(json!({})).await;
+    let user = json!(["user", [{"text": "hi"}]]);
+    let whole = json!([[["user", [{"text": "hi"}]]]]);
+    for operation in [
+        "converse",
+        "converse-stream",
+        "invoke",
+        "invoke-with-response-stream",
+    ] {
+        for body in [&whole, &json!({ "messages": [user] })] {
+            let answer = post(&sim, &path(operation), body).await;
+            is(&answer, 400, "ValidationException", "Malformed input request");
+        }
+    }
+    let count = post(&sim, &path("count-tokens"), &json!([{"converse": prompt("hi")}])).await;
+    is(&count, 400, "ValidationException", "Malformed input request");
+    let guardrail = post(&sim, "/guardrail/g/version/1/apply", &json!(["INPUT", []])).await;
+    is(&guardrail, 400, "ValidationException", "Malformed input request");
+    assert_eq!(sim.stats().total.accepted, 0);
+    sim.stop().await;
+}
