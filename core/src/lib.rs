@@ -4,10 +4,12 @@
 //! arguments, and what is to be done goes out as values. The same code therefore decides on one machine, on
 //! AWS, in the simulation tests and in the planner.
 
+pub mod breaker;
 pub mod call;
 pub mod config;
 pub mod cost;
 pub mod estimate;
+pub mod fallback;
 pub mod ids;
 pub mod ledger;
 pub mod lifecycle;
@@ -22,6 +24,7 @@ pub mod verdict;
 
 pub use call::{Call, CallEnding, Settlement};
 pub use cost::{Estimate, Usage};
+pub use fallback::{Hop, HopCause, Hopped};
 pub use ids::{CallNo, IdError, LaneId, ModelId, RequestId, Rev, TenantId};
 pub use lifecycle::{Change, Refused, State};
 pub use model::{ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead, ModelStream, Operation};

@@ -3,6 +3,7 @@
 mod fresh;
 
 use crate::cost::{Estimate, Usage};
+use crate::fallback::{Hop, Hopped};
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, Rev, TenantId};
 use crate::lifecycle::State;
 use crate::model::{ModelErrorKind, ModelHead, Operation};
@@ -87,6 +88,9 @@ pub enum OnDisconnect {
     /// It is cancelled after the grace (the default on the wire).
     #[default]
     Cancel,
+    /// It is cancelled at once: its caller has no way to come back to it.
+    #[serde(rename = "cancel_at_once")]
+    CancelAtOnce,
     /// It runs to its end.
     Finish,
 }
@@ -202,8 +206,30 @@ pub struct Request {
     /// The last error a call met.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<ModelErrorKind>,
+    /// Where it goes on when its lane cannot serve it, next first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<Hop>,
+    /// The lanes it has left for another, first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hops: Vec<Hopped>,
+    /// The model that is called for it, where that is not the one its caller named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called_model: Option<ModelId>,
+    /// Its answer is the text that ends its chain, not a model's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
+    /// It failed by no fault of its own and waits for an operator: a dead letter.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dead: bool,
+    /// How often an operator has sent it on its way again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub redriven: u32,
     /// How it ended.
     pub outcome: Option<Outcome>,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Request {
@@ -211,6 +237,11 @@ impl Request {
     pub fn due(&self) -> Timestamp {
         self.deadline
             .unwrap_or(self.arrived_at + self.priority.soft_deadline())
+    }
+
+    /// The model that is called for it in the lane it waits in.
+    pub fn model_to_call(&self) -> &ModelId {
+        self.called_model.as_ref().unwrap_or(&self.model)
     }
 
     /// Time from arrival to the start of its last call.

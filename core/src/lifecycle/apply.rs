@@ -1,8 +1,9 @@
 //! The transition function: the only place where a request's row changes.
 
 use super::{Change, Refused, State};
+use crate::fallback::{Hop, HopCause, Hopped};
 use crate::ids::CallNo;
-use crate::request::{Failure, OnIndeterminate, Outcome, Request};
+use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Request};
 use crate::units::Timestamp;
 
 /// The request after `change`, one `rev` on, or why that cannot be.
@@ -65,23 +66,32 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
                 *next.throttles.entry(*cause).or_insert(0) += 1;
             }
         }
-        Change::Divert { call, lane, error } => {
-            running(request, change, *call)?;
-            requeue(&mut next);
-            next.lane = lane.clone();
-            next.last_error = *error;
+        Change::Divert { call, cause, at } => {
+            leaving(request, change, *call)?;
+            divert(&mut next, change, *cause, *at)?;
+        }
+        Change::Degrade {
+            call,
+            cause,
+            answer,
+            at,
+        } => {
+            leaving(request, change, *call)?;
+            degrade(&mut next, change, *cause, *at)?;
+            end(&mut next, State::Completed, *at, Some(answer.clone()));
         }
         Change::Lose { call, at } => {
             running(request, change, *call)?;
             match request.on_indeterminate {
+                // Whoever it was made for is gone for good.
+                _ if request.on_disconnect == OnDisconnect::CancelAtOnce => {
+                    end(&mut next, State::Cancelled, *at, None);
+                }
                 OnIndeterminate::Retry => requeue(&mut next),
                 OnIndeterminate::Fail => {
-                    end(
-                        &mut next,
-                        State::Failed,
-                        *at,
-                        Some(Outcome::Failure(indeterminate())),
-                    );
+                    let failure = indeterminate();
+                    next.dead = is_dead(request, &failure);
+                    end(&mut next, State::Failed, *at, Some(Outcome::Failure(failure)));
                 }
             }
         }
@@ -105,6 +115,7 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
                 )?,
             }
             next.last_error = failure.kind.or(request.last_error);
+            next.dead = is_dead(request, failure);
             end(
                 &mut next,
                 State::Failed,
@@ -116,9 +127,28 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
             open(request, change)?;
             end(&mut next, State::Cancelled, *at, None);
         }
+        Change::Abandon { at } => {
+            open(request, change)?;
+            if request.on_disconnect == OnDisconnect::Finish {
+                return Err(Refused::Kept);
+            }
+            end(&mut next, State::Cancelled, *at, None);
+        }
+        Change::Join { door, on_disconnect } => {
+            open(request, change)?;
+            join(&mut next, *door, *on_disconnect);
+        }
         Change::Expire { at } => {
             open(request, change)?;
             end(&mut next, State::Expired, *at, None);
+        }
+        Change::Redrive => {
+            dead(request, change)?;
+            redrive(&mut next);
+        }
+        Change::Dismiss => {
+            dead(request, change)?;
+            next.dead = false;
         }
     }
     next.rev = request.rev.next();
@@ -159,11 +189,100 @@ fn running(request: &Request, change: &Change, call: CallNo) -> Result<(), Refus
     same_call(call, request.call)
 }
 
+/// The end of a call, or leaving the line without one.
+fn leaving(request: &Request, change: &Change, call: Option<CallNo>) -> Result<(), Refused> {
+    match call {
+        Some(call) => running(request, change, call),
+        None => allow(request, change, &[State::Queued]),
+    }
+}
+
+fn hop(next: &mut Request, cause: HopCause, at: Timestamp) -> Hop {
+    next.hops.push(Hopped {
+        from: next.lane.clone(),
+        model: next.model_to_call().clone(),
+        cause,
+        at,
+    });
+    if let HopCause::Error(kind) = cause {
+        next.last_error = Some(kind);
+    }
+    next.fallback.remove(0)
+}
+
+fn divert(next: &mut Request, change: &Change, cause: HopCause, at: Timestamp) -> Result<(), Refused> {
+    if !matches!(next.fallback.first(), Some(Hop::Lane { .. })) {
+        return Err(Refused::NoHop {
+            change: change.as_str(),
+        });
+    }
+    if let Hop::Lane {
+        lane,
+        model,
+        estimate,
+    } = hop(next, cause, at)
+    {
+        next.lane = lane;
+        next.called_model = Some(model).filter(|model| *model != next.model);
+        next.estimate = estimate;
+    }
+    requeue(next);
+    Ok(())
+}
+
+fn degrade(next: &mut Request, change: &Change, cause: HopCause, at: Timestamp) -> Result<(), Refused> {
+    if !matches!(next.fallback.first(), Some(Hop::Answer { .. })) {
+        return Err(Refused::NoHop {
+            change: change.as_str(),
+        });
+    }
+    hop(next, cause, at);
+    next.degraded = true;
+    Ok(())
+}
+
+/// A job that failed by no fault of its own: an operator may want it made again.
+fn is_dead(request: &Request, failure: &Failure) -> bool {
+    request.door == Door::Job && failure.status != 400
+}
+
+fn dead(request: &Request, change: &Change) -> Result<(), Refused> {
+    allow(request, change, &[State::Failed])?;
+    if request.dead {
+        Ok(())
+    } else {
+        Err(Refused::NotDead {
+            change: change.as_str(),
+        })
+    }
+}
+
+fn redrive(next: &mut Request) {
+    requeue(next);
+    next.dead = false;
+    next.redriven = next.redriven.saturating_add(1);
+    next.tries = 0;
+    next.deadline = None;
+    next.latest_start = None;
+    next.ended_at = None;
+    next.outcome = None;
+}
+
 fn requeue(next: &mut Request) {
     next.state = State::Queued;
     next.start_by = None;
     next.not_before = None;
     next.reserved = crate::units::Tokens::ZERO;
+}
+
+/// What has once been promised to somebody who does not wait stays promised.
+fn join(next: &mut Request, door: Door, on_disconnect: OnDisconnect) {
+    if door == Door::Job {
+        next.door = Door::Job;
+        next.on_disconnect = OnDisconnect::Finish;
+    } else if next.on_disconnect != OnDisconnect::Finish {
+        next.on_disconnect = on_disconnect;
+    }
 }
 
 fn end(next: &mut Request, state: State, at: Timestamp, outcome: Option<Outcome>) {

@@ -1,9 +1,10 @@
 //! What can happen to a request.
 
 use super::State;
-use crate::ids::{CallNo, LaneId};
+use crate::fallback::HopCause;
+use crate::ids::CallNo;
 use crate::model::ModelErrorKind;
-use crate::request::{Failure, Outcome};
+use crate::request::{Door, Failure, OnDisconnect, Outcome};
 use crate::throttle::ThrottleCause;
 use crate::units::{Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
@@ -52,16 +53,29 @@ pub enum Change {
         /// Whether a try is spent.
         spends_try: bool,
     },
-    /// RUNNING → QUEUED in another lane (fallback); tries and deadline carry over.
+    /// → QUEUED in the lane that its chain names next (fallback); tries and deadline carry over. From RUNNING when a
+    /// call is named, else from QUEUED.
     Divert {
-        /// The call that ended.
-        call: CallNo,
-        /// The lane to wait in now.
-        lane: LaneId,
-        /// What the call met.
-        error: Option<ModelErrorKind>,
+        /// The call that ended, if one did.
+        call: Option<CallNo>,
+        /// Why it leaves its lane.
+        cause: HopCause,
+        /// Now.
+        at: Timestamp,
     },
-    /// RUNNING → QUEUED or FAILED by the request's policy: the runner is gone and its call INDETERMINATE.
+    /// → COMPLETED with the text that ends its chain. From RUNNING when a call is named, else from QUEUED.
+    Degrade {
+        /// The call that ended, if one did.
+        call: Option<CallNo>,
+        /// Why it leaves its lane.
+        cause: HopCause,
+        /// The degraded answer.
+        answer: Outcome,
+        /// Now.
+        at: Timestamp,
+    },
+    /// RUNNING → QUEUED, FAILED or CANCELLED by the request's policies: the runner is gone and its call
+    /// INDETERMINATE.
     Lose {
         /// The call that nobody can vouch for.
         call: CallNo,
@@ -93,11 +107,30 @@ pub enum Change {
         /// Now.
         at: Timestamp,
     },
+    /// → CANCELLED as [`Change::Cancel`], because its last caller has gone and stayed away; refused where the
+    /// request is to be finished all the same.
+    Abandon {
+        /// Now.
+        at: Timestamp,
+    },
+    /// Another caller came to it by its key; the state stays. A job that joins makes it a job: its owner reads it
+    /// later, so it runs to its end whoever goes away. Otherwise the last caller's policy holds.
+    Join {
+        /// How the one who joins waits.
+        door: Door,
+        /// The policy of the one who joins.
+        on_disconnect: OnDisconnect,
+    },
     /// → EXPIRED from any state before a terminal one.
     Expire {
         /// Now.
         at: Timestamp,
     },
+    /// FAILED → QUEUED, by an operator's hand and from a dead letter only: its tries begin anew, its deadlines are
+    /// gone, its calls are numbered on.
+    Redrive,
+    /// A dead letter is none any more; it stays FAILED.
+    Dismiss,
 }
 
 impl Change {
@@ -114,7 +147,12 @@ impl Change {
             Self::Complete { .. } => "complete",
             Self::Fail { .. } => "fail",
             Self::Cancel { .. } => "cancel",
+            Self::Abandon { .. } => "abandon",
+            Self::Join { .. } => "join",
             Self::Expire { .. } => "expire",
+            Self::Degrade { .. } => "degrade",
+            Self::Redrive => "redrive",
+            Self::Dismiss => "dismiss",
         }
     }
 }
@@ -145,6 +183,21 @@ pub enum Refused {
         start_by: Timestamp,
         /// When the claim came.
         at: Timestamp,
+    },
+    /// The request is to be finished even if nobody waits for it.
+    #[error("the request is to be finished whether or not somebody waits for it")]
+    Kept,
+    /// Its chain of fallbacks does not go on so.
+    #[error("nothing to {change} to: the request's chain of fallbacks has no such step next")]
+    NoHop {
+        /// The change's word.
+        change: &'static str,
+    },
+    /// It failed, but is no dead letter (or no longer one).
+    #[error("cannot {change} a request that is no dead letter")]
+    NotDead {
+        /// The change's word.
+        change: &'static str,
     },
     /// A lapse came while the release may still be claimed.
     #[error("the release may be claimed until {start_by}, it is {at}")]

@@ -3,7 +3,7 @@
 //! ```text
 //! RECEIVED → QUEUED → RELEASED → RUNNING → COMPLETED
 //!               ▲________│__________│ └───▶ FAILED
-//!            start_by     retry, snooze, fallback; a lost claim: QUEUED or FAILED by policy
+//!            start_by     retry, snooze, fallback; a lost claim: QUEUED, FAILED or CANCELLED by policy
 //! CANCELLED and EXPIRED from any state before a terminal one
 //! ```
 //!
@@ -13,10 +13,12 @@
 
 mod apply;
 mod change;
+mod restart;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use apply::apply;
 pub use change::{Change, Refused};
+pub use restart::after_restart;
 pub use state::State;

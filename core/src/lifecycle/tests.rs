@@ -1,11 +1,14 @@
 //! The lifecycle's own tests: the drawn transitions and no others.
 #![allow(clippy::unwrap_used)]
 
+mod callers;
 mod facts;
+mod fallbacks;
 mod life;
 
 use super::*;
 use crate::cost::Estimate;
+use crate::fallback::{Hop, HopCause};
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, Rev, TenantId};
 use crate::model::{ModelErrorKind, ModelHead, Operation};
 use crate::request::{Door, Failure, Fresh, OnIndeterminate, Outcome, Request};
@@ -41,7 +44,19 @@ fn request(state: State) -> Request {
         start_by: (state == State::Released).then_some(START_BY),
         released_at: called.then_some(NOW),
         ended_at: state.is_terminal().then_some(NOW),
+        fallback: vec![haiku()],
         ..Request::fresh(fresh)
+    }
+}
+
+fn haiku() -> Hop {
+    Hop::Lane {
+        lane: LaneId::new("haiku").unwrap(),
+        model: ModelId::new("h").unwrap(),
+        estimate: Estimate {
+            input: Tokens::new(7),
+            ..Estimate::default()
+        },
     }
 }
 
@@ -75,7 +90,7 @@ fn requeue(call: CallNo, throttle: Option<ThrottleCause>) -> Change {
 
 /// Every change there is, told of call `call` (a release gives out the one after the request's last) at `at`.
 fn changes(request: &Request, call: CallNo, at: Timestamp) -> Vec<Change> {
-    let (next, error) = (request.call.next(), Some(ModelErrorKind::NotFound));
+    let next = request.call.next();
     let all = vec![
         Change::Queue,
         Change::Release {
@@ -89,9 +104,9 @@ fn changes(request: &Request, call: CallNo, at: Timestamp) -> Vec<Change> {
         requeue(call, None),
         requeue(call, Some(ThrottleCause::Tokens)),
         Change::Divert {
-            call,
-            lane: LaneId::new("haiku").unwrap(),
-            error,
+            call: Some(call),
+            cause: HopCause::Error(ModelErrorKind::NotFound),
+            at,
         },
         Change::Lose { call, at },
         Change::Complete {

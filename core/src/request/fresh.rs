@@ -72,6 +72,12 @@ impl Request {
             ended_at: None,
             throttles: BTreeMap::new(),
             last_error: None,
+            fallback: Vec::new(),
+            hops: Vec::new(),
+            called_model: None,
+            degraded: false,
+            dead: false,
+            redriven: 0,
             outcome: None,
         }
     }

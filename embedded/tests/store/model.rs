@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use smoother_core::call::CallEnding;
 use smoother_core::lifecycle::{Change, apply};
 use smoother_core::ports::{ChangeError, Outbox, PayloadRef, Store};
-use smoother_core::{Call, CallNo, Request, RequestId};
+use smoother_core::{Call, CallNo, HopCause, Request, RequestId};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ fn change() -> impl Strategy<Value = Change> {
         4 => call.clone().prop_map(claim),
         1 => call.clone().prop_map(requeue),
         1 => call.clone().prop_map(|call| Change::Lapse { call: CallNo::new(call), at: at(30_000) }),
-        1 => call.prop_map(|call| Change::Divert { call: CallNo::new(call), lane: lane("nova"), error: None }),
+        1 => call.prop_map(|call| Change::Divert { call: Some(CallNo::new(call)), cause: HopCause::BreakerOpen, at: at(300) }),
         1 => Just(Change::Cancel { at: at(400) }),
         1 => Just(Change::Expire { at: at(400) }),
     ]
@@ -54,7 +54,7 @@ struct Model {
 impl Model {
     fn insert(&mut self, n: u64) -> bool {
         self.rows
-            .insert(id(n), request(n))
+            .insert(id(n), falling_back(n))
             .map(|known| self.rows.insert(id(n), known))
             .is_none()
     }
@@ -107,7 +107,7 @@ async fn run(steps: Vec<Step>) {
         match step {
             Step::Insert(n) => {
                 let fresh = model.insert(n);
-                let pending = f.store.insert(new(&request(n)));
+                let pending = f.store.insert(new(&falling_back(n)));
                 answers.push(tokio::spawn(async move {
                     let outcome = pending.await.unwrap();
                     assert_eq!(matches!(outcome, smoother_core::ports::Inserted::Fresh), fresh);

@@ -5,7 +5,7 @@ use smoother_core::call::CallEnding;
 use smoother_core::lifecycle::{Change, State};
 use smoother_core::ports::{DayCount, Outbox, Store};
 use smoother_core::request::OnIndeterminate;
-use smoother_core::{CallNo, Timestamp, Tokens};
+use smoother_core::{CallNo, HopCause, ModelErrorKind, Timestamp, Tokens};
 
 #[tokio::test]
 async fn waiting_requests_come_back_in_order_of_arrival() {
@@ -120,13 +120,13 @@ async fn only_calls_charged_lately_come_back() {
 #[tokio::test]
 async fn a_request_diverted_to_another_lane_waits_there() {
     let f = Fixture::new();
-    f.insert(&request(1)).await.unwrap();
+    f.insert(&falling_back(1)).await.unwrap();
     f.release(id(1), 1).await.unwrap();
     f.claim(id(1), 1).await.unwrap();
     let divert = Change::Divert {
-        call: CallNo::new(1),
-        lane: lane("nova"),
-        error: None,
+        call: Some(CallNo::new(1)),
+        cause: HopCause::Error(ModelErrorKind::AccessDenied),
+        at: at(0),
     };
     let settled = settlement(1, CallEnding::Failed, 0);
     f.store.end(id(1), settled, Some(divert), None).await.unwrap();

@@ -38,25 +38,6 @@ fn a_lost_call_follows_the_policy() {
 }
 
 #[test]
-fn another_lane_takes_over_tries_and_deadline() {
-    let before = Request {
-        deadline: Some(START_BY),
-        ..request(State::Running)
-    };
-    let lane = LaneId::new("haiku").unwrap();
-    let change = Change::Divert {
-        call: before.call,
-        lane: lane.clone(),
-        error: None,
-    };
-    let after = apply(&before, &change).unwrap();
-    assert_eq!(
-        (after.lane, after.tries, after.deadline),
-        (lane, before.tries, before.deadline)
-    );
-}
-
-#[test]
 fn an_end_keeps_what_it_was_told() {
     let before = request(State::Running);
     let complete = Change::Complete {

@@ -101,9 +101,15 @@ impl Urgency {
     /// Of a change, by what comes of it.
     pub const fn of_change(change: &Change) -> Self {
         match change {
-            Change::Claim { .. } | Change::Cancel { .. } | Change::Complete { .. } | Change::Fail { .. } => {
-                Self::Now
-            }
+            Change::Claim { .. }
+            | Change::Cancel { .. }
+            | Change::Abandon { .. }
+            | Change::Join { .. }
+            | Change::Complete { .. }
+            | Change::Degrade { .. }
+            | Change::Redrive
+            | Change::Dismiss
+            | Change::Fail { .. } => Self::Now,
             Change::Queue
             | Change::Release { .. }
             | Change::Lapse { .. }

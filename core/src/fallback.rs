@@ -1,0 +1,56 @@
+//! Where a request goes on when its lane cannot serve it.
+//!
+//! The chain is worked out once, when the request is accepted, and stored with it: another lane of the same model,
+//! another Region, another model, last a text that says that there is no answer. Each hop but the last waits in its
+//! lane as any other request and spends that lane's quota.
+
+use crate::cost::Estimate;
+use crate::ids::{LaneId, ModelId};
+use crate::model::ModelErrorKind;
+use crate::units::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One step of the chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hop {
+    /// Wait in this lane and call this model.
+    Lane {
+        /// Whose quota pays.
+        lane: LaneId,
+        /// The model to call there.
+        model: ModelId,
+        /// What it is expected to cost there.
+        estimate: Estimate,
+    },
+    /// Answer with this text: a degraded answer, no call.
+    Answer {
+        /// The configured text.
+        text: String,
+    },
+}
+
+/// Why a request left a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HopCause {
+    /// A call met this, and no other call in the lane would help or is allowed.
+    Error(ModelErrorKind),
+    /// The lane's circuit breaker was open.
+    BreakerOpen,
+    /// The lane's tokens of the day were used up.
+    Parked,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hopped {
+    /// The lane it left.
+    pub from: LaneId,
+    /// The model that would have served it there.
+    pub model: ModelId,
+    /// Why.
+    pub cause: HopCause,
+    /// When.
+    pub at: Timestamp,
+}
