@@ -78,16 +78,25 @@ impl Scheduler {
         }
     }
 
+    /// Has the row of a release looked at in this very step: its alarm goes off now.
+    pub(super) fn unclaimed(&mut self, key: CallKey) {
+        if let Some(slot) = self.released_as(key) {
+            self.set_alarm(slot, self.now);
+        }
+    }
+
     pub(super) fn lapsed(&mut self, key: CallKey) {
-        let Some(slot) = self.current(key) else { return };
-        if self
-            .table
-            .get(slot)
-            .is_some_and(|entry| entry.standing == Standing::Released)
-        {
+        if let Some(slot) = self.released_as(key) {
             self.take_back(slot);
             self.come_back(slot, Timestamp::EPOCH);
         }
+    }
+
+    /// The slot of a request that was let go as this call and not heard of since.
+    fn released_as(&self, key: CallKey) -> Option<u32> {
+        let slot = self.current(key)?;
+        let entry = self.table.get(slot)?;
+        (entry.standing == Standing::Released).then_some(slot)
     }
 
     /// Frees the reservation of a release that was never claimed.

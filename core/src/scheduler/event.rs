@@ -122,6 +122,14 @@ pub enum Event {
         /// When it was over.
         at: Timestamp,
     },
+    /// A worker came too late to claim this release. Its row is checked at once instead of some seconds after
+    /// `start_by`; only the row says whether the reservation may be freed.
+    Unclaimed {
+        /// Which request.
+        request: RequestId,
+        /// The call that it was released as.
+        call: CallNo,
+    },
     /// After [`Command::Check`]: the row is still RELEASED as this call; its reservation is freed and the
     /// request waits again.
     Lapsed {
@@ -170,6 +178,7 @@ pub enum Command {
         failure: Failure,
     },
     /// A release was not claimed in time: read the row and answer [`Event::Lapsed`] or [`Event::Started`].
+    /// While the row may still be claimed there is nothing to answer; it is asked for again.
     Check {
         /// Which.
         request: RequestId,

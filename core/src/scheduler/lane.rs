@@ -114,6 +114,7 @@ impl Scheduler {
                 };
                 self.ended((request, call), charged, throttle, again, out);
             }
+            Event::Unclaimed { request, call } => self.unclaimed((request, call)),
             Event::Lapsed { request, call } => self.lapsed((request, call)),
             Event::Refilled {
                 priority,

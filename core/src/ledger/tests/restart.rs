@@ -49,6 +49,19 @@ fn the_last_minute_and_open_calls_are_charged_again() {
 }
 
 #[test]
+fn a_throttle_that_cost_something_is_charged_again_and_one_that_did_not_is_not() {
+    let mut ledger = ledger(&lane(60_000, Some(60), Pacing::Window));
+    let calls = [
+        call(1, 100_000, 9_000, Some((CallEnding::Throttled, 9_000))),
+        call(2, 101_000, 5_000, Some((CallEnding::Throttled, 0))),
+    ];
+    ledger.restore(at(103_000), &calls, None);
+    assert_eq!(ledger.tokens_view(at(103_000)).used, 9_000);
+    assert_eq!(ledger.requests_view(at(103_000)).unwrap().used, 1);
+    assert_eq!(ledger.under_way(), 0);
+}
+
+#[test]
 fn buckets_go_on_from_the_worst_that_can_have_been() {
     let mut fresh = ledger(&lane(600_000, None, Pacing::Auto));
     fresh.restore(at(100_000), &[], None);

@@ -59,6 +59,7 @@ fn event() -> impl Strategy<Value = Event> {
                 at: at(0),
             }
         ),
+        1 => (request(), call()).prop_map(|(request, call)| Event::Unclaimed { request, call }),
         1 => (request(), call()).prop_map(|(request, call)| Event::Lapsed { request, call }),
         4 => Just(Event::Tick),
     ]

@@ -71,6 +71,10 @@ fn events_of_unknown_requests_change_nothing() {
             request: id(7),
             why: Gone::Cancelled,
         },
+        Event::Unclaimed {
+            request: id(7),
+            call: CallNo::new(1),
+        },
         Event::Lapsed {
             request: id(7),
             call: CallNo::new(1),
@@ -213,49 +217,6 @@ fn a_cancelled_call_keeps_its_charge_until_its_end() {
     assert_eq!(released(&commands), [(id(1), 2)]);
     let view = scheduler.view(at(3));
     assert_eq!((view.running, view.released, view.tokens.used), (0, 1, 4_100));
-}
-
-#[test]
-fn a_release_not_heard_of_is_checked_until_answered() {
-    let mut scheduler = idle();
-    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
-    let check = Command::Check {
-        request: id(1),
-        call: CallNo::new(1),
-    };
-    assert_eq!(
-        scheduler.step(at(24_999), Event::Tick),
-        [Command::WakeAt(at(25_000))]
-    );
-    for now in [25_000, 30_000] {
-        let commands = scheduler.step(at(now), Event::Tick);
-        assert_eq!(commands, [check.clone(), Command::WakeAt(at(now + 5_000))]);
-        // Its reservation is not freed before the row has been read.
-        assert_eq!(scheduler.view(at(now)).tokens.used, 9_800);
-    }
-    let lapsed = Event::Lapsed {
-        request: id(1),
-        call: CallNo::new(1),
-    };
-    assert_eq!(
-        released(&scheduler.step(at(30_001), lapsed.clone())),
-        [(id(1), 2)]
-    );
-    // The same answer again is about a call that is no longer the current one.
-    assert_eq!(released(&scheduler.step(at(30_002), lapsed)), []);
-    assert_eq!(scheduler.view(at(30_002)).released, 1);
-}
-
-#[test]
-fn a_call_whose_end_is_never_told_is_written_off() {
-    let mut scheduler = busy();
-    let long_after = 600_000 + 60_000;
-    assert_eq!(scheduler.view(at(long_after - 1)).running, 1);
-    scheduler.step(at(long_after), Event::Tick);
-    assert_eq!(scheduler.view(at(long_after)).running, 0);
-    // Told after all, it ends as it should.
-    scheduler.step(at(long_after + 1), ended(id(1), 1, 10, long_after));
-    assert!(!scheduler.knows(id(1)));
 }
 
 #[test]

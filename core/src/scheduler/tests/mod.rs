@@ -9,6 +9,7 @@
 )]
 
 mod bursts;
+mod calls;
 mod chaos;
 mod failing;
 mod forecasts;

@@ -1,0 +1,105 @@
+//! What becomes of a call: claimed too late, refused inside its stream, never heard of.
+
+use super::lifecycle::{busy, idle};
+use super::world::{at, id, waiting};
+use super::{Again, ended, released, started, throttled};
+use crate::ids::CallNo;
+use crate::request::Priority::Normal;
+use crate::scheduler::{Command, Event};
+use crate::throttle::ThrottleCause;
+use crate::units::Tokens;
+
+#[test]
+fn a_release_not_heard_of_is_checked_until_answered() {
+    let mut scheduler = idle();
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
+    let check = Command::Check {
+        request: id(1),
+        call: CallNo::new(1),
+    };
+    assert_eq!(
+        scheduler.step(at(24_999), Event::Tick),
+        [Command::WakeAt(at(25_000))]
+    );
+    for now in [25_000, 30_000] {
+        let commands = scheduler.step(at(now), Event::Tick);
+        assert_eq!(commands, [check.clone(), Command::WakeAt(at(now + 5_000))]);
+        // Its reservation is not freed before the row has been read.
+        assert_eq!(scheduler.view(at(now)).tokens.used, 9_800);
+    }
+    let lapsed = Event::Lapsed {
+        request: id(1),
+        call: CallNo::new(1),
+    };
+    assert_eq!(
+        released(&scheduler.step(at(30_001), lapsed.clone())),
+        [(id(1), 2)]
+    );
+    // The same answer again is about a call that is no longer the current one.
+    assert_eq!(released(&scheduler.step(at(30_002), lapsed)), []);
+    assert_eq!(scheduler.view(at(30_002)).released, 1);
+}
+
+#[test]
+fn a_release_that_was_claimed_too_late_is_checked_at_once() {
+    let mut scheduler = idle();
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
+    let unclaimed = |call| Event::Unclaimed {
+        request: id(1),
+        call: CallNo::new(call),
+    };
+    let check = Command::Check {
+        request: id(1),
+        call: CallNo::new(1),
+    };
+    // Told of another call, it waits for its time.
+    let commands = scheduler.step(at(20_001), unclaimed(2));
+    assert_eq!(commands, [Command::WakeAt(at(25_000))]);
+    let commands = scheduler.step(at(20_001), unclaimed(1));
+    assert_eq!(commands, [check, Command::WakeAt(at(25_001))]);
+    // Only the row frees the reservation: it may have been claimed by another worker all the same.
+    assert_eq!(scheduler.view(at(20_001)).tokens.used, 9_800);
+    scheduler.step(at(20_002), started(id(1), 1, 20_000));
+    let commands = scheduler.step(at(20_003), unclaimed(1));
+    assert!(
+        !commands.iter().any(|c| matches!(c, Command::Check { .. })),
+        "a call that runs is not in doubt: {commands:?}"
+    );
+}
+
+#[test]
+fn a_throttle_inside_an_accepted_stream_keeps_its_charge() {
+    let mut scheduler = idle();
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 5_000)));
+    scheduler.step(at(0), started(id(1), 1, 0));
+    scheduler.step(
+        at(1_000),
+        Event::Ended {
+            request: id(1),
+            call: CallNo::new(1),
+            charged: Tokens::new(3_000),
+            throttle: Some(ThrottleCause::Tokens),
+            again: Again::NotBefore(at(9_000)),
+            at: at(1_000),
+        },
+    );
+    let view = scheduler.view(at(1_000));
+    assert_eq!((view.running, view.throttles["tokens"]), (0, 1));
+    assert_eq!(view.tokens.used, 3_000);
+    // A refusal at the door cost nothing.
+    let mut scheduler = busy();
+    scheduler.step(at(1_000), throttled(id(1), 1, ThrottleCause::Tokens, at(9_000)));
+    assert_eq!(scheduler.view(at(1_000)).tokens.used, 0);
+}
+
+#[test]
+fn a_call_whose_end_is_never_told_is_written_off() {
+    let mut scheduler = busy();
+    let long_after = 600_000 + 60_000;
+    assert_eq!(scheduler.view(at(long_after - 1)).running, 1);
+    scheduler.step(at(long_after), Event::Tick);
+    assert_eq!(scheduler.view(at(long_after)).running, 0);
+    // Told after all, it ends as it should.
+    scheduler.step(at(long_after + 1), ended(id(1), 1, 10, long_after));
+    assert!(!scheduler.knows(id(1)));
+}
