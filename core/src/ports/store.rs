@@ -146,8 +146,8 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<ListPage, StoreError>>;
 
-    /// What a lane needs after a restart: RELEASED rows are back in QUEUED, RUNNING ones lost by their policy,
-    /// before this answers. `charged_since` bounds the calls.
+    /// What a lane needs after a restart: every row is as [`crate::lifecycle::after_restart`] has it, open calls
+    /// are settled as indeterminate, before this answers. `charged_since` bounds the calls.
     fn recover(
         &self,
         lane: &LaneId,

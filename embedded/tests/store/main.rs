@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod basics;
+mod callers;
 mod commits;
 mod damage;
 mod fixture;

@@ -8,9 +8,9 @@ use crate::sqlite::rows::{self, signed};
 use rusqlite::OptionalExtension;
 use rusqlite::types::Value;
 use smoother_core::call::{CallEnding, Settlement};
-use smoother_core::lifecycle::{Change, State};
+use smoother_core::lifecycle::after_restart;
 use smoother_core::ports::{ChangeError, DayCount, Recovered, StoreError};
-use smoother_core::{Call, LaneId, Millis, Request, Timestamp, Tokens};
+use smoother_core::{Call, LaneId, Request, Timestamp, Tokens};
 
 impl Writer {
     pub(super) fn recover(&mut self, lane: &LaneId, since: Timestamp, reply: Reply<Recovered>) {
@@ -69,21 +69,10 @@ impl Writer {
         Ok(calls)
     }
 
-    /// The request as it waits now, or `None` if it has failed by its policy.
+    /// The request as it waits now, or `None` if it has ended by its policy.
     fn requeued(&mut self, request: Request) -> Result<Option<Request>, StoreError> {
-        let now = self.clock.now();
-        let change = match request.state {
-            State::Received => Change::Queue,
-            // Who was to claim it is gone, so its time is taken to be up.
-            State::Released => Change::Lapse {
-                call: request.call,
-                at: now.max(request.start_by.unwrap_or(Timestamp::EPOCH) + Millis::new(1)),
-            },
-            State::Running => Change::Lose {
-                call: request.call,
-                at: now,
-            },
-            _ => return Ok(Some(request)),
+        let Some(change) = after_restart(&request, self.clock.now()) else {
+            return Ok(Some(request));
         };
         match self.change_row(request.id, &change) {
             Ok(request) => Ok((!request.state.is_terminal()).then_some(request)),
