@@ -33,6 +33,8 @@ pub struct CallRecord {
     pub operation: String,
     /// The model's id as it came, percent-decoded.
     pub model: String,
+    /// The Region that it was signed for, or the default one.
+    pub region: String,
     /// The mark `id`.
     pub id: Option<String>,
     /// The mark `prio`.

@@ -55,6 +55,9 @@ pub struct SimArgs {
     /// A model that exists; with none given any id does. May be repeated
     #[arg(long = "model", value_name = "ID")]
     pub models: Vec<String>,
+    /// The Region of calls whose signature names none [default: us-east-1]
+    #[arg(long, value_name = "REGION")]
+    pub default_region: Option<String>,
     /// Milliseconds until the first token [default: 0]
     #[arg(long, value_name = "MS")]
     pub base_ms: Option<f64>,
@@ -157,6 +160,7 @@ impl SimArgs {
         set(&mut settings.latency.per_token_ms, self.per_token_ms);
         set(&mut settings.latency.tokens_per_event, self.tokens_per_event);
         set(&mut settings.external_load, self.external_load);
+        set(&mut settings.default_region, self.default_region);
         set(&mut settings.faults.seed, self.fault_seed);
         settings.faults.rules.extend(self.faults);
         settings.only_known_models |= !self.models.is_empty();

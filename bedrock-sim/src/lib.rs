@@ -32,8 +32,10 @@ mod error;
 pub mod fault;
 mod hash;
 mod mark;
+mod models;
 mod object;
 pub mod quota;
+mod region;
 mod request;
 mod server;
 mod settings;
@@ -45,6 +47,7 @@ pub use self::clock::Micros;
 pub use self::error::{ErrorKind, Failure, SimError};
 pub use self::server::{RunningSim, Sim, SimConfig, StartError};
 pub use self::settings::{
-    Latency, LimiterKind, ModelSettings, Oversize, QuotaSettings, Settings, SettingsError,
+    Latency, LimiterKind, Limits, ModelSettings, Oversize, QuotaSettings, RegionSettings, Settings,
+    SettingsError,
 };
 pub use self::stats::{BusyReport, Counts, End, ModelReport, StatsReport, Throttled, Utilisation};

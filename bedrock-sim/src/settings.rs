@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::fault::FaultPlan;
 use crate::object::{self, Object};
 use crate::quota::cost::default_burndown;
+use crate::region;
 
 /// How a limit per minute is counted. Bedrock does not publish how it does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -114,6 +115,52 @@ pub struct ModelSettings {
     pub max_output_tokens: Option<u64>,
 }
 
+impl ModelSettings {
+    fn limits(&self) -> Limits {
+        Limits {
+            tokens_per_minute: self.tokens_per_minute,
+            requests_per_minute: self.requests_per_minute,
+            tokens_per_day: self.tokens_per_day,
+            max_concurrency: self.max_concurrency,
+        }
+    }
+}
+
+/// Limits that replace those for all, each where it is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Tokens per minute.
+    pub tokens_per_minute: Option<u64>,
+    /// Requests per minute.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens per day.
+    pub tokens_per_day: Option<u64>,
+    /// Calls at once.
+    pub max_concurrency: Option<u32>,
+}
+
+impl Limits {
+    fn overlay(self, quota: &mut QuotaSettings) {
+        quota.tokens_per_minute = self.tokens_per_minute.or(quota.tokens_per_minute);
+        quota.requests_per_minute = self.requests_per_minute.or(quota.requests_per_minute);
+        quota.tokens_per_day = self.tokens_per_day.or(quota.tokens_per_day);
+        quota.max_concurrency = self.max_concurrency.or(quota.max_concurrency);
+    }
+}
+
+/// What differs in one Region.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegionSettings {
+    /// Limits there of each model.
+    #[serde(deserialize_with = "object::one")]
+    pub quota: Limits,
+    /// Limits there of single models.
+    #[serde(deserialize_with = "object::map")]
+    pub models: BTreeMap<String, Limits>,
+}
+
 /// All settings of a running simulator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -140,6 +187,11 @@ pub struct Settings {
     pub models: BTreeMap<String, ModelSettings>,
     /// Whether only the `models` exist; otherwise any id does.
     pub only_known_models: bool,
+    /// The Region of calls whose signature names none: unsigned ones, and those with a bearer token.
+    pub default_region: String,
+    /// What is special to single Regions. Every model has a quota of its own in every Region, named here or not.
+    #[serde(deserialize_with = "object::map")]
+    pub regions: BTreeMap<String, RegionSettings>,
 }
 
 impl Default for Settings {
@@ -154,6 +206,8 @@ impl Default for Settings {
             max_input_tokens: None,
             models: BTreeMap::new(),
             only_known_models: false,
+            default_region: "us-east-1".to_owned(),
+            regions: BTreeMap::new(),
         }
     }
 }
@@ -182,14 +236,18 @@ impl Settings {
         !self.only_known_models || self.models.contains_key(model)
     }
 
-    /// The limits of one model.
-    pub fn quota_of(&self, model: &str) -> QuotaSettings {
+    /// The limits of one model in one Region: the Region's for this model, else the Region's, else the model's,
+    /// else those for all.
+    pub fn quota_of(&self, region: &str, model: &str) -> QuotaSettings {
         let mut quota = self.quota.clone();
         if let Some(own) = self.models.get(model) {
-            quota.tokens_per_minute = own.tokens_per_minute.or(quota.tokens_per_minute);
-            quota.requests_per_minute = own.requests_per_minute.or(quota.requests_per_minute);
-            quota.tokens_per_day = own.tokens_per_day.or(quota.tokens_per_day);
-            quota.max_concurrency = own.max_concurrency.or(quota.max_concurrency);
+            own.limits().overlay(&mut quota);
+        }
+        if let Some(region) = self.regions.get(region) {
+            region.quota.overlay(&mut quota);
+            if let Some(own) = region.models.get(model) {
+                own.overlay(&mut quota);
+            }
         }
         quota
     }
@@ -267,6 +325,16 @@ impl Settings {
                 });
             }
         }
+        let regions = self.regions.keys().chain([&self.default_region]);
+        for region in regions {
+            if !region::is_name(region) {
+                return Err(SettingsError::Range {
+                    name: "a Region's name",
+                    found: format!("{region:?}"),
+                    allowed: "small letters, digits and hyphens, as in us-east-1",
+                });
+            }
+        }
         self.faults.check()
     }
 }
@@ -319,25 +387,40 @@ mod tests {
             assert!(refused(array).contains("expected an object"));
         }
         assert!(refused(json!({"faults": {"rules": [["503", 0.5]]}})).contains("expected an object"));
+        assert!(refused(json!({"default_region": "US East"})).contains("\"US East\""));
+        assert!(refused(json!({"regions": {"eu-west-1": {"models": {"a": {"burn": 1}}}}})).contains("burn"));
         assert!(refused(json!({"external_load": 1.5})).contains("external_load is 1.5"));
         assert!(refused(json!({"latency": {"tokens_per_event": 0}})).contains("tokens_per_event"));
         assert!(refused(json!({"faults": {"rules": [{"fault": "503", "share": 2.0}]}})).contains("share"));
     }
 
     #[test]
-    fn a_models_own_settings_come_before_those_for_all() {
+    fn a_models_and_a_regions_own_settings_come_before_those_for_all() {
         let settings = Settings::default()
             .patched(
                 &json!({"quota": {"tokens_per_minute": 10, "requests_per_minute": 5},
                 "models": {"a": {"tokens_per_minute": 20, "output_burndown": 2}}}),
             )
             .unwrap();
-        let quota = settings.quota_of("a");
+        let quota = settings.quota_of("us-east-1", "a");
         assert_eq!(
             (quota.tokens_per_minute, quota.requests_per_minute),
             (Some(20), Some(5))
         );
         assert_eq!(settings.burndown_of("a"), 2);
+        let settings = settings
+            .patched(
+                &json!({"regions": {"eu-west-1": {"quota": {"tokens_per_minute": 30, "max_concurrency": 7},
+                "models": {"a": {"max_concurrency": 8}}}}}),
+            )
+            .unwrap();
+        let quota = |region: &str, model: &str| {
+            let quota = settings.quota_of(region, model);
+            (quota.tokens_per_minute, quota.max_concurrency)
+        };
+        assert_eq!(quota("eu-west-1", "a"), (Some(30), Some(8)));
+        assert_eq!(quota("eu-west-1", "b"), (Some(30), Some(7)));
+        assert_eq!(quota("us-east-1", "a"), (Some(20), None));
         assert!(settings.knows("a") && settings.knows("b"));
         let settings = settings.patched(&json!({"only_known_models": true})).unwrap();
         assert!(settings.knows("a") && !settings.knows("b"));

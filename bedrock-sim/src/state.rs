@@ -1,18 +1,19 @@
 //! All that changes while calls run, behind one lock held for a few microseconds at a time: quotas,
 //! statistics, call log, settings. One call enters by [`State::open`] and leaves by [`State::close`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::calls::{CallLog, CallRecord, Outcome, RecordNumber};
 use crate::clock::Micros;
 use crate::error::{Failure, SimError};
 use crate::fault::Fault;
+use crate::models::Models;
 use crate::quota::cost::Usage;
 use crate::quota::{Admission, Quota};
 use crate::request::{Plan, quota_name};
 use crate::settings::Settings;
-use crate::stats::{End, ModelReport, Stats, StatsReport, Tally, Utilisation};
+use crate::stats::{End, Stats, StatsReport};
 
 /// Ids of marks whose faults are counted (`times`); beyond this many counting starts afresh.
 const MAX_COUNTED_IDS: usize = 100_000;
@@ -20,18 +21,12 @@ const MAX_COUNTED_IDS: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct State {
     settings: Arc<Settings>,
-    models: HashMap<String, Model>,
+    models: Models,
     stats: Stats,
     log: CallLog,
     /// Calls that reached the fault plan: its counter.
     arrivals: u64,
     struck: HashMap<String, u32>,
-}
-
-#[derive(Debug)]
-struct Model {
-    quota: Quota,
-    tally: Tally,
 }
 
 /// Who calls, for the log.
@@ -40,6 +35,7 @@ pub(crate) struct Caller {
     pub(crate) request_id: String,
     pub(crate) operation: &'static str,
     pub(crate) model: String,
+    pub(crate) region: String,
     pub(crate) invocation_id: Option<String>,
     pub(crate) sdk_request: Option<String>,
     pub(crate) arrival: Micros,
@@ -49,6 +45,7 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) struct OpenCall {
     model: String,
+    place: usize,
     priority: Option<String>,
     admission: Admission,
     record: Option<RecordNumber>,
@@ -61,7 +58,7 @@ impl State {
     pub(crate) fn new(settings: Settings, call_log: usize) -> Self {
         Self {
             settings: Arc::new(settings),
-            models: HashMap::new(),
+            models: Models::default(),
             stats: Stats::default(),
             log: CallLog::new(call_log),
             arrivals: 0,
@@ -75,11 +72,7 @@ impl State {
 
     /// Replaces the settings; calls in flight and what quotas have counted stay.
     pub(crate) fn configure(&mut self, now: Micros, settings: Settings) {
-        for (name, model) in &mut self.models {
-            model
-                .quota
-                .reconfigure(now, &settings.quota_of(name), settings.external_load);
-        }
+        self.models.configure(now, &settings);
         self.settings = Arc::new(settings);
     }
 
@@ -103,30 +96,34 @@ impl State {
         let priority = plan.mark.priority.as_deref();
         let fault = self.fault(now, plan);
         let settings = Arc::clone(&self.settings);
-        let model = self.models.entry(name.to_owned()).or_insert_with(|| Model {
-            quota: Quota::new(now, &settings.quota_of(name), settings.external_load),
-            tally: Tally::default(),
+        let model = self.models.of(name);
+        let place = model.place(&caller.region, || {
+            Quota::new(
+                now,
+                &settings.quota_of(&caller.region, name),
+                settings.external_load,
+            )
         });
         if let Some(fault) = fault {
             let fault = fault.to_string();
             self.stats.count(priority, |counts| counts.strike(&fault));
-            model.tally.counts.strike(&fault);
+            model.count(place, |tally| tally.counts.strike(&fault));
         }
         if let Some(Fault::Refuse(failure)) = fault {
             self.stats.count(priority, |counts| counts.calls += 1);
-            model.tally.counts.calls += 1;
+            model.count(place, |tally| tally.counts.calls += 1);
             return Err(self.refuse(caller, plan, fault, failure));
         }
         let reservation = plan.usage.reservation(plan.max_tokens);
-        let admission = match model.quota.admit(now, reservation) {
+        let admission = match model.quota(place).admit(now, reservation) {
             Ok(admission) => admission,
             Err(refusal) => {
-                model.tally.counts.throttle(refusal);
+                model.count(place, |tally| tally.counts.throttle(refusal));
                 self.stats.count(priority, |counts| counts.throttle(refusal));
                 return Err(self.refuse(caller, plan, fault, Failure::Refused(refusal)));
             }
         };
-        model.tally.accept(now, reservation);
+        model.count(place, |tally| tally.accept(now, reservation));
         self.stats.accept(now, priority, reservation);
         let record = self.log.add(|| CallRecord {
             reserved: reservation,
@@ -135,6 +132,7 @@ impl State {
         });
         Ok(OpenCall {
             model: name.to_owned(),
+            place,
             priority: plan.mark.priority.clone(),
             admission,
             record,
@@ -153,10 +151,9 @@ impl State {
         error: Option<&SimError>,
     ) {
         let charged = usage.settlement(call.burndown);
-        if let Some(model) = self.models.get_mut(&call.model) {
-            model.quota.settle(now, call.admission, charged);
-            model.tally.settle(now, end, usage, charged);
-        }
+        let model = self.models.of(&call.model);
+        model.quota(call.place).settle(now, call.admission, charged);
+        model.count(call.place, |tally| tally.settle(now, end, usage, charged));
         self.stats
             .settle(now, call.priority.as_deref(), end, usage, charged);
         self.log.change(call.record, |record| {
@@ -216,45 +213,25 @@ impl State {
     pub(crate) fn reset(&mut self) {
         self.stats.reset();
         self.log.clear();
-        self.models.values_mut().for_each(|model| model.tally.reset());
+        self.models.reset();
     }
 
     pub(crate) fn report(&self, now: Micros) -> StatsReport {
         let total = &self.stats.total;
-        let mut limits = (None, None);
-        let mut models = BTreeMap::new();
-        for (name, model) in &self.models {
-            let quota = self.settings.quota_of(name);
-            let (tokens, requests) = (quota.tokens_per_minute, quota.requests_per_minute);
-            limits.0 = add(limits.0, tokens);
-            limits.1 = add(limits.1, requests);
-            let Tally { counts, busy } = &model.tally;
-            let utilisation = Utilisation::of(counts, busy, tokens, requests);
-            models.insert(
-                name.clone(),
-                ModelReport {
-                    counts: counts.clone(),
-                    busy: busy.report(),
-                    utilisation,
-                },
-            );
-        }
+        let seen = self.models.report(&self.settings);
         let by_priority = self.stats.by_priority.iter();
         StatsReport {
             uptime_ms: now.millis(),
             total: total.counts.clone(),
             busy: total.busy.report(),
-            utilisation: Utilisation::of(&total.counts, &total.busy, limits.0, limits.1),
+            utilisation: seen.limits.utilisation(total),
             by_priority: by_priority
                 .map(|(name, tally)| (name.clone(), tally.counts.clone()))
                 .collect(),
-            models,
+            models: seen.models,
+            regions: seen.regions,
         }
     }
-}
-
-fn add(total: Option<u64>, limit: Option<u64>) -> Option<u64> {
-    limit.map_or(total, |limit| Some(total.unwrap_or(0).saturating_add(limit)))
 }
 
 fn describe(error: &SimError) -> String {
@@ -266,6 +243,7 @@ fn record(caller: &Caller, plan: Option<&Plan>) -> CallRecord {
         request_id: caller.request_id.clone(),
         operation: caller.operation.to_owned(),
         model: caller.model.clone(),
+        region: caller.region.clone(),
         id: plan.and_then(|plan| plan.mark.id.clone()),
         priority: plan.and_then(|plan| plan.mark.priority.clone()),
         invocation_id: caller.invocation_id.clone(),

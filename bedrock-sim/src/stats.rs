@@ -313,11 +313,13 @@ pub struct StatsReport {
     pub utilisation: Utilisation,
     /// By the mark `prio`; calls without one are under `none`.
     pub by_priority: BTreeMap<String, Counts>,
-    /// By the name of the quota: the model's id without an ARN around it.
+    /// By the model's id without an ARN around it, in all Regions together.
     pub models: BTreeMap<String, ModelReport>,
+    /// By Region, and there by model: one quota each.
+    pub regions: BTreeMap<String, BTreeMap<String, ModelReport>>,
 }
 
-/// One model.
+/// One model, everywhere or in one Region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelReport {
     /// Its calls.

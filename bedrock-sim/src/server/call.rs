@@ -15,6 +15,7 @@ use crate::error::SimError;
 use crate::fault::Fault;
 use crate::mark::Mark;
 use crate::quota::cost::Usage;
+use crate::region;
 use crate::request::{Operation, Plan, count_tokens, quota_name};
 use crate::settings::Latency;
 use crate::state::Caller;
@@ -36,8 +37,9 @@ pub(super) async fn answer(
     body: Result<Bytes, SimError>,
 ) -> Result<Response<Reply>, Cut> {
     let nonce = shared.ids.next();
-    let caller = caller(&shared, nonce, operation, model, headers);
     let settings = shared.state().settings();
+    let region = region::signed_for(headers).unwrap_or(&settings.default_region);
+    let caller = caller(&shared, nonce, operation, (model, region), headers);
     let name = quota_name(&caller.model);
     if operation == Operation::CountTokens {
         let counted = body.and_then(|body| count_tokens(&caller.model, name, &body, &settings));
@@ -77,7 +79,13 @@ pub(super) async fn answer(
     admitted.generate(plan, settings.latency.tokens_per_event).await
 }
 
-fn caller(shared: &Shared, nonce: u64, operation: Operation, model: String, headers: &HeaderMap) -> Caller {
+fn caller(
+    shared: &Shared,
+    nonce: u64,
+    operation: Operation,
+    (model, region): (String, &str),
+    headers: &HeaderMap,
+) -> Caller {
     let header = |name: &str| {
         headers
             .get(name)
@@ -88,6 +96,7 @@ fn caller(shared: &Shared, nonce: u64, operation: Operation, model: String, head
         request_id: RequestIds::uuid(nonce),
         operation: operation.name(),
         model,
+        region: region.to_owned(),
         invocation_id: header("amz-sdk-invocation-id"),
         sdk_request: header("amz-sdk-request"),
         arrival: shared.clock.now(),

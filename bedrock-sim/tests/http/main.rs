@@ -7,4 +7,5 @@ mod client;
 mod errors;
 mod faults;
 mod quotas;
+mod regions;
 mod wire;
