@@ -7,7 +7,7 @@ use http::StatusCode;
 use crate::quota::Refusal;
 
 /// The exceptions of bedrock-runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorKind {
     /// 429, quota.
     Throttling,
@@ -81,10 +81,12 @@ impl ErrorKind {
 }
 
 /// A failure without a message of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Failure {
     /// A limit refused the call.
     Refused(Refusal),
+    /// Too many connections, answered as a throttle (429) and not as a lack of capacity (503).
+    Connections,
     /// Anything else.
     Kind(ErrorKind),
 }
@@ -107,6 +109,10 @@ impl Failure {
             ),
             Self::Refused(Refusal::Concurrency) => (
                 ErrorKind::ServiceUnavailable,
+                "Too many connections, please wait before trying again.",
+            ),
+            Self::Connections => (
+                ErrorKind::Throttling,
                 "Too many connections, please wait before trying again.",
             ),
             Self::Kind(kind) => (kind, usual_message(kind)),

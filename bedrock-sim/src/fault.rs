@@ -13,7 +13,7 @@ use crate::quota::Refusal;
 use crate::settings::SettingsError;
 
 /// What happens to one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Refused before admission with this error; charges nothing.
     Refuse(Failure),
@@ -29,16 +29,35 @@ pub enum Fault {
     Hang,
     /// The answer stops in its middle; the connection stays open.
     HangAfter,
+    /// The answer cannot be read. A call that does not stream gets every kind as [`Garble::Body`].
+    Garble(Garble),
+}
+
+/// What is wrong with an answer that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Garble {
+    /// A frame in the middle whose checksum is wrong by one bit; the stream goes on.
+    Crc,
+    /// The stream ends, properly for HTTP, within the prelude of a frame.
+    Prelude,
+    /// An event of a type that no client knows, in the middle; the stream goes on and is complete.
+    Event,
+    /// A frame in the middle whose payload is half a JSON document; the stream goes on.
+    Payload,
+    /// A whole body that is half a JSON document, of the length that its head declares. A stream gets
+    /// [`Self::Payload`].
+    Body,
 }
 
 /// Names, as marks, flags and `/control` spell them.
-const NAMES: [(&str, Fault); 21] = [
+const NAMES: [(&str, Fault); 27] = [
     ("throttle", Fault::Refuse(Failure::Refused(Refusal::Tokens))),
     (
         "throttle-requests",
         Fault::Refuse(Failure::Refused(Refusal::Requests)),
     ),
     ("throttle-day", Fault::Refuse(Failure::Refused(Refusal::Day))),
+    ("throttle-connections", Fault::Refuse(Failure::Connections)),
     (
         "not-ready",
         Fault::Refuse(Failure::Kind(ErrorKind::ModelNotReady)),
@@ -69,6 +88,11 @@ const NAMES: [(&str, Fault); 21] = [
     ("cut-after", Fault::CutAfter),
     ("hang", Fault::Hang),
     ("hang-after", Fault::HangAfter),
+    ("bad-crc", Fault::Garble(Garble::Crc)),
+    ("bad-prelude", Fault::Garble(Garble::Prelude)),
+    ("bad-event", Fault::Garble(Garble::Event)),
+    ("bad-payload", Fault::Garble(Garble::Payload)),
+    ("bad-body", Fault::Garble(Garble::Body)),
 ];
 
 impl fmt::Display for Fault {

@@ -59,6 +59,30 @@ impl Frames {
         self.frame(":event-type", "chunk", "event", payload);
     }
 
+    /// An event whose type no client knows.
+    pub(crate) fn unknown_event(&mut self) {
+        let mut payload = b"{\"note\":\"an event of a later API\"".to_vec();
+        self.pad(&mut payload);
+        self.frame(":event-type", "noveltyEvent", "event", payload);
+    }
+
+    /// A well-framed event of `kind` whose payload breaks off.
+    pub(crate) fn half_payload(&mut self, kind: &'static str, payload: &[u8]) {
+        self.frame(":event-type", kind, "event", payload.to_vec());
+    }
+
+    /// The beginning of a frame: half of its prelude of twelve bytes.
+    pub(crate) fn half_prelude(&mut self) {
+        self.buffer.extend_from_slice(&[0, 0, 0, 0x7b, 0, 0]);
+    }
+
+    /// Makes the checksum at the end of what was written last wrong.
+    pub(crate) fn spoil_crc(&mut self) {
+        if let Some(last) = self.buffer.last_mut() {
+            *last ^= 1;
+        }
+    }
+
     /// An exception; nothing follows it.
     pub(crate) fn exception(&mut self, error: &SimError) {
         self.frame(

@@ -79,6 +79,18 @@ impl Answer {
         }
     }
 
+    /// An event that would bring tokens, if its payload did not break off.
+    pub(crate) fn half_delta(&self, frames: &mut Frames) {
+        match self.wire {
+            Wire::Converse => {
+                frames.half_payload("contentBlockDelta", br#"{"contentBlockIndex":0,"delta":{"te"#);
+            }
+            Wire::Anthropic | Wire::Nova | Wire::Titan | Wire::Llama => {
+                frames.half_payload("chunk", br#"{"bytes":"eyJ0eXBl"#);
+            }
+        }
+    }
+
     /// The events after the last token.
     pub(crate) fn end(&self, frames: &mut Frames, timing: Timing) {
         match self.wire {

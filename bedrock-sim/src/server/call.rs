@@ -204,6 +204,11 @@ impl Admitted {
                 self.ticket.close(End::Cut, usage.output, None);
                 Ok(reply::tear(response, &body, Tear::Cut(reply::flush_pause())))
             }
+            Some(Fault::Garble(_)) => {
+                self.ticket.close(End::Failed, usage.output, None);
+                *response.body_mut() = reply::whole(body.slice(..body.len() / 2));
+                Ok(response)
+            }
             Some(Fault::HangAfter) => Ok(reply::tear(response, &body, Tear::Hang { _ticket: self.ticket })),
             _ => {
                 self.ticket.close(End::Answered, usage.output, None);

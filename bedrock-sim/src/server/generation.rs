@@ -15,7 +15,7 @@ use crate::answer::frames::Frames;
 use crate::answer::{Answer, Timing};
 use crate::clock::Micros;
 use crate::error::SimError;
-use crate::fault::Fault;
+use crate::fault::{Fault, Garble};
 use crate::stats::End;
 
 /// Frames that are due together leave in pieces of about this many bytes.
@@ -27,6 +27,7 @@ enum Break {
     Cut,
     Hang,
     Raise(SimError),
+    Garble(Garble),
 }
 
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub(super) struct Generation {
     tokens_per_event: u64,
     /// The break and the tokens before it.
     broken: Option<(u64, Break)>,
+    /// How the call ends if nobody leaves before.
+    end: End,
     stage: Stage,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -78,6 +81,7 @@ impl Generation {
             Some(Fault::CutAfter) => Some((middle.max(1), Break::Cut)),
             Some(Fault::HangAfter) => Some((middle, Break::Hang)),
             Some(Fault::Raise(failure)) => Some((middle, Break::Raise(failure.error()))),
+            Some(Fault::Garble(garble)) => Some((middle, Break::Garble(garble))),
             Some(Fault::Refuse(_) | Fault::Fail(_) | Fault::Hang) | None => None,
         };
         ticket.sent(0);
@@ -89,6 +93,7 @@ impl Generation {
             arrival: manner.arrival,
             tokens_per_event: u64::from(manner.tokens_per_event),
             broken,
+            end: End::Answered,
             stage: Stage::Start,
             timer: None,
         }
@@ -185,7 +190,7 @@ impl Generation {
             whole: since_arrival(now),
         };
         self.answer.end(&mut self.frames, timing);
-        self.ticket.close(End::Answered, self.answer.usage.output, None);
+        self.ticket.close(self.end, self.answer.usage.output, None);
         self.stage = Stage::Ended;
     }
 
@@ -196,12 +201,34 @@ impl Generation {
                 self.stage = Stage::Cutting(flush_pause());
             }
             Break::Hang => self.stage = Stage::Hanging,
+            Break::Garble(garble) => self.garble(written, garble),
             Break::Raise(error) => {
                 self.frames.exception(&error);
                 self.ticket.close(End::Failed, written, Some(&error));
                 self.stage = Stage::Ended;
             }
         }
+    }
+
+    /// Writes what no client can read; the stream goes on after it, where it can.
+    fn garble(&mut self, written: u64, garble: Garble) {
+        match garble {
+            Garble::Event => {
+                self.frames.unknown_event();
+                return;
+            }
+            Garble::Crc => {
+                self.answer.delta(&mut self.frames, written, written);
+                self.frames.spoil_crc();
+            }
+            Garble::Payload | Garble::Body => self.answer.half_delta(&mut self.frames),
+            Garble::Prelude => {
+                self.frames.half_prelude();
+                self.ticket.close(End::Failed, written, None);
+                self.stage = Stage::Ended;
+            }
+        }
+        self.end = End::Failed;
     }
 
     fn wait_for_next(&mut self, written: u64, cx: &mut Context<'_>) -> Poll<()> {

@@ -97,7 +97,7 @@ pub(super) fn flush_pause() -> Pin<Box<Sleep>> {
 
 /// A JSON response.
 pub(super) fn json(status: StatusCode, request_id: Option<&str>, body: impl Into<Bytes>) -> Response<Reply> {
-    let mut response = Response::new(Reply::Whole(Full::new(body.into())));
+    let mut response = Response::new(whole(body.into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);
@@ -123,6 +123,11 @@ pub(super) fn stream(request_id: &str, generation: Generation) -> Response<Reply
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     *response.body_mut() = Reply::Stream(Box::new(generation));
     response
+}
+
+/// A body in one piece.
+pub(super) fn whole(body: Bytes) -> Reply {
+    Reply::Whole(Full::new(body))
 }
 
 /// Replaces a whole body by its first half: the rest never comes.

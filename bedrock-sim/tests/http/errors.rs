@@ -126,6 +126,7 @@ async fn marks_ask_for_any_error() {
     let cases = [
         ("throttle", 429, "ThrottlingException"),
         ("throttle-day", 429, "ThrottlingException"),
+        ("throttle-connections", 429, "ThrottlingException"),
         ("not-ready", 429, "ModelNotReadyException"),
         ("500", 500, "InternalServerException"),
         ("503", 503, "ServiceUnavailableException"),

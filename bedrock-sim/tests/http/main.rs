@@ -6,6 +6,7 @@ mod admin;
 mod client;
 mod errors;
 mod faults;
+mod garbled;
 mod quotas;
 mod regions;
 mod wire;
