@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::submission::Submission;
 use crate::submit::Known;
 use smoother_core::ports::Inserted;
-use smoother_core::{Millis, Request};
+use smoother_core::{Door, Millis, OnDisconnect, Request};
 use std::sync::Arc;
 
 /// How a synchronous call stands once it is in.
@@ -22,14 +22,6 @@ pub(crate) enum Entry {
     Open(Box<Line>),
     /// It had ended before this attempt came.
     Over(Box<Request>),
-}
-
-/// What a caller brings besides its submission.
-#[derive(Debug, Clone, Copy)]
-struct Manner {
-    may_come_back: bool,
-    /// How long it may be kept waiting for the first word.
-    limit: Millis,
 }
 
 /// A request with a limit of the caller's own expires by itself; this much later the caller is answered all the
@@ -43,21 +35,17 @@ impl Ingest {
             .timeout
             .map_or(self.config.server.sync_timeout, |own| own + SLACK);
         let mut prepared = self.prepare(submission)?;
-        let manner = Manner {
-            may_come_back: prepared.key.may_come_back(),
-            limit,
-        };
         if !prepared.key.may_be_known() && self.ports.store.commits_in_order() {
-            let presence = Presence::new(self, &prepared.request, manner.may_come_back);
+            let presence = Presence::new(self, &prepared.request);
             if presence.is_first() {
-                return self.enter_at_once(prepared, presence, manner).await;
+                return self.enter_at_once(prepared, presence, limit).await;
             }
         }
         match self.known(&prepared).await? {
-            Known::Row(row) => self.join(*row, manner).await,
+            Known::Row(row) => self.join(*row, prepared.request.on_disconnect, limit).await,
             Known::Not(id) => {
                 prepared.request.id = id;
-                self.enter_after_commit(prepared, manner).await
+                self.enter_after_commit(prepared, limit).await
             }
         }
     }
@@ -66,43 +54,48 @@ impl Ingest {
         self: &Arc<Self>,
         prepared: Prepared,
         mut presence: Presence,
-        manner: Manner,
+        limit: Millis,
     ) -> Result<Entry, Refusal> {
         let stored = self.begin_insert(&prepared).await?;
         presence.begin();
         self.arrive(&prepared.request, prepared.burndown).await?;
-        let line = Line::new(self, prepared.request, presence, Some(stored), manner.limit);
+        let line = Line::new(self, prepared.request, presence, Some(stored), limit);
         Ok(Entry::Open(Box::new(line)))
     }
 
     async fn enter_after_commit(
         self: &Arc<Self>,
         prepared: Prepared,
-        manner: Manner,
+        limit: Millis,
     ) -> Result<Entry, Refusal> {
-        let mut presence = Presence::new(self, &prepared.request, manner.may_come_back);
+        let mut presence = Presence::new(self, &prepared.request);
         let inserted = self.begin_insert(&prepared).await?;
         match inserted.await? {
             Inserted::Fresh => {}
             Inserted::Same(row) => {
                 drop(presence);
-                return self.join(*row, manner).await;
+                return self.join(*row, prepared.request.on_disconnect, limit).await;
             }
             Inserted::Conflict => return Err(Refusal::Conflict(prepared.request.id)),
         }
         presence.begin();
         self.arrive(&prepared.request, prepared.burndown).await?;
         self.meters.accepted(&prepared.request);
-        let line = Line::new(self, prepared.request, presence, None, manner.limit);
+        let line = Line::new(self, prepared.request, presence, None, limit);
         Ok(Entry::Open(Box::new(line)))
     }
 
-    async fn join(self: &Arc<Self>, row: Request, manner: Manner) -> Result<Entry, Refusal> {
-        let row = self.joined(row).request;
+    async fn join(
+        self: &Arc<Self>,
+        row: Request,
+        on_disconnect: OnDisconnect,
+        limit: Millis,
+    ) -> Result<Entry, Refusal> {
+        let row = self.join_as(row, Door::Sync, on_disconnect).await?;
         if row.state.is_terminal() {
             return Ok(Entry::Over(Box::new(row)));
         }
-        let mut presence = Presence::new(self, &row, manner.may_come_back);
+        let mut presence = Presence::new(self, &row);
         presence.begin();
         // It may have ended before the reader was there; then its end will not be told again.
         let row = self.ports.store.get(row.id).await?.unwrap_or(row);
@@ -110,7 +103,7 @@ impl Ingest {
             presence.over();
             return Ok(Entry::Over(Box::new(row)));
         }
-        let line = Line::new(self, row, presence, None, manner.limit);
+        let line = Line::new(self, row, presence, None, limit);
         Ok(Entry::Open(Box::new(line)))
     }
 }

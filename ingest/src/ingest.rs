@@ -1,15 +1,15 @@
 //! The stage itself: what it is built of, how it learns, how it stops.
 
+use crate::callers::Callers;
 use crate::learned::Learned;
 use crate::meters::Meters;
 use crate::route::Routes;
 use smoother_core::config::Config;
 use smoother_core::estimate::ErrorStats;
 use smoother_core::ports::{Clock, Entropy, LaneQueue, LaneViews, Live, Payloads, Store};
-use smoother_core::{Request, RequestId, Usage};
-use std::collections::HashSet;
+use smoother_core::{Request, Usage};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,8 +43,8 @@ pub struct Ingest {
     pub(crate) draining: CancellationToken,
     /// Those who wait for gone callers.
     pub(crate) tasks: TaskTracker,
-    /// Synchronous requests that entered here and are not known to have ended.
-    present: Mutex<HashSet<RequestId>>,
+    /// Who waits for which request.
+    pub(crate) callers: Callers,
 }
 
 impl fmt::Debug for Ingest {
@@ -68,7 +68,7 @@ impl Ingest {
             meters,
             draining: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            present: Mutex::default(),
+            callers: Callers::default(),
         })
     }
 
@@ -94,19 +94,5 @@ impl Ingest {
         self.draining.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-    }
-
-    /// Notes a request as present; `false` where it already was.
-    pub(crate) fn enter(&self, id: RequestId) -> bool {
-        self.present().insert(id)
-    }
-
-    /// Forgets a request that has ended or that nobody waits for.
-    pub(crate) fn leave(&self, id: RequestId) {
-        self.present().remove(&id);
-    }
-
-    fn present(&self) -> MutexGuard<'_, HashSet<RequestId>> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

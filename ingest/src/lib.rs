@@ -12,11 +12,13 @@
 //! end is durable.
 
 mod body;
+mod callers;
 mod cancel;
 mod enter;
 mod http;
 mod ingest;
 mod job;
+mod join;
 mod key;
 mod learned;
 mod line;

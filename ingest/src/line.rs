@@ -85,10 +85,8 @@ impl Line {
                     self.presence.over();
                     // Queued, it is the next process's, who waits for the caller's next attempt. Where none can
                     // come it would be called for nobody.
-                    if !self.presence.may_come_back()
-                        && let Err(error) = ingest.cancel(self.request.id).await
-                    {
-                        tracing::warn!(request = %self.request.id, %error, "a request sent away could not be cancelled");
+                    if self.presence.is_the_only_use() {
+                        ingest.abandon(self.request.id).await;
                     }
                     return Err(Refusal::Stopping);
                 }
@@ -107,7 +105,8 @@ impl Line {
                 Ok(None)
             }
             Ok(Inserted::Same(row)) => {
-                self.request = self.ingest.joined(*row).request;
+                self.ingest.joined(&row);
+                self.request = *row;
                 if !self.request.state.is_terminal() {
                     return Ok(None);
                 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use smoother_core::config::LaneConfig;
 use smoother_core::ledger::fits;
 use smoother_core::request::Fresh;
-use smoother_core::{Door, Estimate, Operation, Request, RequestId};
+use smoother_core::{Door, Estimate, OnDisconnect, Operation, Request, RequestId};
 use std::sync::Arc;
 
 /// A row that may be stored, with what goes with it.
@@ -69,7 +69,10 @@ impl Ingest {
             ..Request::fresh(fresh)
         };
         if from.door == Door::Sync {
-            request.on_disconnect = from.on_disconnect;
+            request.on_disconnect = match from.on_disconnect {
+                OnDisconnect::Cancel if !from.key.may_come_back() => OnDisconnect::CancelAtOnce,
+                said => said,
+            };
         }
         Ok(Prepared {
             request,

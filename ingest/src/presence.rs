@@ -1,7 +1,8 @@
 //! A caller on the line, and what follows when it goes away.
 //!
-//! An SDK that times out closes its connection and sends the call again. So a request whose last reader has gone
-//! is cancelled only after a grace in which the next attempt may join it; at once where no attempt can come.
+//! An SDK that times out closes its connection and sends the call again. So a request whose last caller has gone
+//! is cancelled only after a grace in which the next attempt may join it; at once where no attempt can come. Which
+//! of the two it is, is stored with the request, so that a process started later knows it too.
 
 use crate::ingest::Ingest;
 use smoother_core::ports::{Reader, Update};
@@ -41,20 +42,15 @@ impl fmt::Debug for Presence {
 }
 
 impl Presence {
-    /// Begins reading; what is published from now on will be seen.
-    pub(crate) fn new(ingest: &Arc<Ingest>, request: &Request, may_come_back: bool) -> Self {
-        let cancels = request.door == Door::Sync && request.on_disconnect == OnDisconnect::Cancel;
-        let grace = if may_come_back {
-            ingest.config.server.disconnect_grace
-        } else {
-            Millis::ZERO
-        };
+    /// Begins reading; what is published from now on will be seen. The request's own policy says what follows when
+    /// the caller goes away.
+    pub(crate) fn new(ingest: &Arc<Ingest>, request: &Request) -> Self {
         Self {
             ingest: Arc::clone(ingest),
             id: request.id,
-            grace: cancels.then_some(grace),
+            grace: ingest.grace(request),
             reader: Some(ingest.ports.live.subscribe(request.id)),
-            first: ingest.enter(request.id),
+            first: ingest.callers.enter(request.id),
             stage: Stage::Before,
         }
     }
@@ -64,9 +60,9 @@ impl Presence {
         self.first
     }
 
-    /// Whether the caller may send the call again and join it, or wants it finished without it.
-    pub(crate) fn may_come_back(&self) -> bool {
-        self.grace != Some(Millis::ZERO)
+    /// Whether the request is of use to nobody once this caller is gone.
+    pub(crate) fn is_the_only_use(&self) -> bool {
+        self.grace == Some(Millis::ZERO)
     }
 
     /// The request is being stored, or is stored: from now on, going away has consequences.
@@ -86,19 +82,20 @@ impl Presence {
     /// Nothing is to be done when this is dropped: the request has ended, was never stored, or is left to the
     /// next process.
     pub(crate) fn over(&mut self) {
-        self.stage = Stage::After;
-        self.ingest.leave(self.id);
+        if self.stage != Stage::After {
+            self.stage = Stage::After;
+            self.ingest.callers.leave(self.id);
+        }
     }
 }
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        // First the reader, so that whoever counts readers no longer counts this one.
         self.reader = None;
         match self.stage {
-            Stage::Before if self.first => self.ingest.leave(self.id),
+            Stage::Before => self.ingest.callers.leave(self.id),
             Stage::During => self.ingest.caller_gone(self.id, self.grace),
-            Stage::Before | Stage::After => {}
+            Stage::After => {}
         }
     }
 }
@@ -107,14 +104,31 @@ impl Ingest {
     /// Waits for the caller of a request that a former process was serving: for a synchronous request found open
     /// at the start, as if its caller had gone away just now.
     pub fn await_return(self: &Arc<Self>, request: &Request) {
-        if request.door == Door::Sync && request.on_disconnect == OnDisconnect::Cancel {
-            self.caller_gone(request.id, Some(self.config.server.disconnect_grace));
+        if let Some(grace) = self.grace(request) {
+            self.wait_for(request.id, grace);
+        }
+    }
+
+    /// How long a gone caller of this request is waited for; `None` where the request is finished without it.
+    fn grace(&self, request: &Request) -> Option<Millis> {
+        match (request.door, request.on_disconnect) {
+            (Door::Sync, OnDisconnect::Cancel) => Some(self.config.server.disconnect_grace),
+            (Door::Sync, OnDisconnect::CancelAtOnce) => Some(Millis::ZERO),
+            (Door::Sync, OnDisconnect::Finish) | (Door::Job, _) => None,
         }
     }
 
     fn caller_gone(self: &Arc<Self>, id: RequestId, grace: Option<Millis>) {
-        let (Some(grace), Ok(runtime)) = (grace, Handle::try_current()) else {
-            self.leave(id);
+        match grace {
+            Some(grace) => self.wait_for(id, grace),
+            None => self.callers.leave(id),
+        }
+    }
+
+    fn wait_for(self: &Arc<Self>, id: RequestId, grace: Millis) {
+        let departure = self.callers.depart(id);
+        // Without a runtime the process is at its end, and the next one waits.
+        let Ok(runtime) = Handle::try_current() else {
             return;
         };
         let ingest = Arc::clone(self);
@@ -125,12 +139,8 @@ impl Ingest {
                 () = ingest.draining.cancelled() => return,
                 () = tokio::time::sleep(grace.into()) => {}
             }
-            if ingest.ports.live.readers(id) > 0 {
-                return;
-            }
-            ingest.leave(id);
-            if let Err(error) = ingest.cancel(id).await {
-                tracing::warn!(request = %id, %error, "a request whose caller went away could not be cancelled");
+            if ingest.callers.stays_away(id, departure) {
+                ingest.abandon(id).await;
             }
         };
         self.tasks.spawn_on(wait, &runtime);

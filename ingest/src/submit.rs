@@ -25,7 +25,7 @@ impl Ingest {
         let mut prepared = self.prepare(submission)?;
         if prepared.key.may_be_known() {
             match self.known(&prepared).await? {
-                Known::Row(request) => return Ok(self.joined(*request)),
+                Known::Row(row) => return self.join_job(*row).await,
                 Known::Not(id) => prepared.request.id = id,
             }
         }
@@ -38,7 +38,7 @@ impl Ingest {
         match inserted.await {
             Ok(Inserted::Fresh) if at_once => {}
             Ok(Inserted::Fresh) => self.arrive(request, prepared.burndown).await?,
-            Ok(Inserted::Same(row)) => return Ok(self.joined(*row)),
+            Ok(Inserted::Same(row)) => return self.join_job(*row).await,
             Ok(Inserted::Conflict) => return Err(Refusal::Conflict(request.id)),
             Err(error) => {
                 if at_once {
@@ -106,15 +106,6 @@ impl Ingest {
         };
         if let Err(error) = self.ports.lanes.send(&request.lane, event).await {
             tracing::warn!(request = %request.id, %error, "a lane could not be told that a request was not stored");
-        }
-    }
-
-    pub(crate) fn joined(&self, request: Request) -> Accepted {
-        self.meters.joined(&request);
-        tracing::debug!(request = %request.id, state = %request.state, "joined");
-        Accepted {
-            request,
-            joined: true,
         }
     }
 }

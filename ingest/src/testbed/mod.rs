@@ -66,6 +66,14 @@ impl Bed {
         }
     }
 
+    /// The next process, on what this one has stored.
+    pub(crate) fn restarted(&self) -> Self {
+        Self {
+            ingest: Ingest::new(self.ingest.ports.clone(), self.ingest.config.clone()),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn router(&self) -> Router {
         self.ingest.router()
     }

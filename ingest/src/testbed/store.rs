@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Memory {
     rows: Mutex<HashMap<RequestId, Request>>,
     payloads: Mutex<HashMap<(RequestId, PayloadKind), Bytes>>,
+    calls: Mutex<Vec<Call>>,
     fault: Mutex<Option<Fault>>,
     out_of_order: AtomicBool,
     after_read: Mutex<Option<Box<dyn FnOnce() + Send>>>,
@@ -56,6 +57,16 @@ impl Memory {
         let mut rows = self.rows.lock().unwrap();
         let row = rows.get_mut(&id).ok_or(ChangeError::NotFound(id))?;
         *row = lifecycle::apply(row, change)?;
+        if let Change::Claim { call, at } = change {
+            self.calls.lock().unwrap().push(Call {
+                request: id,
+                number: *call,
+                lane: row.lane.clone(),
+                reserved: row.reserved,
+                charged_at: *at,
+                settlement: None,
+            });
+        }
         Ok(row.clone())
     }
 
@@ -127,8 +138,10 @@ impl Store for Memory {
         })
     }
 
-    fn calls(&self, _id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn calls(&self, id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>> {
+        let calls = self.calls.lock().unwrap();
+        let calls = calls.iter().filter(|call| call.request == id).cloned().collect();
+        Box::pin(async { Ok(calls) })
     }
 
     fn list(

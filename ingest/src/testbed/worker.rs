@@ -4,7 +4,7 @@ use bytes::Bytes;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{Clock, Ended, Live, Update};
 use smoother_core::request::Failure;
-use smoother_core::scheduler::{Event, Waiting};
+use smoother_core::scheduler::{Event, Gone, Waiting};
 use smoother_core::{Millis, Outcome, Request, RequestId, Tokens};
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ impl Bed {
         }
     }
 
-    /// Releases and claims a request; its call begins.
-    pub(crate) fn start(&self, id: RequestId) -> Request {
+    /// Releases a request.
+    pub(crate) fn release(&self, id: RequestId) -> Request {
         let at = self.clock.now();
         let call = self.store.row(id).unwrap().call.next();
         let release = Change::Release {
@@ -28,10 +28,30 @@ impl Bed {
             start_by: at + Millis::from_secs(20),
             at,
         };
-        self.store.apply(id, &release).unwrap();
+        self.store.apply(id, &release).unwrap()
+    }
+
+    /// Releases and claims a request; its call begins.
+    pub(crate) fn start(&self, id: RequestId) -> Request {
+        let (call, at) = (self.release(id).call, self.clock.now());
         let row = self.store.apply(id, &Change::Claim { call, at }).unwrap();
         self.live.publish(id, Update::Call(call));
         row
+    }
+
+    /// The next thing a lane is told is that this request's call has started, the one after it that it was
+    /// cancelled.
+    pub(crate) async fn cancelled_while_running(&self, row: &Request) {
+        let (request, call) = (row.id, row.call);
+        let at = row.started_at.unwrap();
+        assert_eq!(self.event().await, Event::Started { request, call, at });
+        self.cancelled(request).await;
+    }
+
+    /// The next thing a lane is told is that this request was cancelled.
+    pub(crate) async fn cancelled(&self, request: RequestId) {
+        let why = Gone::Cancelled;
+        assert_eq!(self.event().await, Event::Left { request, why });
     }
 
     pub(crate) fn frame(&self, id: RequestId, frame: &Bytes) {

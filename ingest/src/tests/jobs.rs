@@ -3,7 +3,6 @@
 use crate::testbed::{Bed, MODEL, SMALL_MODEL, converse, get, post, send};
 use axum::body::Body;
 use http::{Method, Request};
-use smoother_core::scheduler::{Event, Gone};
 use smoother_core::{Door, OnDisconnect, OnIndeterminate, Operation, Priority, State};
 
 fn job(text: &str) -> Request<Body> {
@@ -201,7 +200,7 @@ async fn a_job_can_be_called_off_once() {
     let bed = Bed::new();
     send(bed.router(), job(r#"{"model":"MODEL","prompt":"x"}"#)).await;
     let id = bed.arrived().await.id;
-    bed.start(id);
+    let row = bed.start(id);
     let path = format!("/v1/jobs/{id}");
     for _ in 0..2 {
         let said = send(bed.router(), get(Method::DELETE, &path)).await;
@@ -210,15 +209,9 @@ async fn a_job_can_be_called_off_once() {
             (200, &"CANCELLED".into())
         );
     }
-    assert_eq!(
-        bed.event().await,
-        Event::Left {
-            request: id,
-            why: Gone::Cancelled
-        }
-    );
+    bed.cancelled_while_running(&row).await;
     assert!(bed.live.was_aborted(id));
-    assert_eq!(bed.lanes.told(), 2, "the second time nothing is left to tell");
+    assert_eq!(bed.lanes.told(), 3, "the second time nothing is left to tell");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use super::{call, settle};
 use crate::testbed::{Bed, MODEL, converse, post, send, stream_frame};
 use axum::body::Body;
 use http::Request;
-use smoother_core::State;
+use smoother_core::{Door, OnDisconnect, State};
+use std::time::Duration;
 
 const INVOCATION: &str = "3f6b1a52-0f0f-4a53-9c55-27b4a2f3a111";
 
@@ -198,4 +199,59 @@ async fn an_end_between_the_look_and_the_reading_is_not_missed() {
         .after_read(move || elsewhere.complete_untold(id, "{\"stored\":1}"));
     let said = send(bed.router(), attempt("converse", 2, converse())).await;
     assert_eq!(said.body, "{\"stored\":1}");
+}
+
+fn job(key: &str) -> Request<Body> {
+    let body = converse();
+    post(
+        "/v1/jobs",
+        &[],
+        format!(r#"{{"model":"{MODEL}","body":{body},"idempotency_key":"{key}"}}"#),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_joins_a_callers_request_outlives_the_caller() {
+    for caller_leaves_first in [true, false] {
+        let bed = Bed::new();
+        let caller = call(&bed, keyed("both", converse()));
+        let id = bed.arrived().await.id;
+        bed.live.readers_are(id, 1).await;
+        if caller_leaves_first {
+            caller.abort();
+            bed.live.readers_are(id, 0).await;
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+        let said = send(bed.router(), job("both")).await;
+        assert_eq!(
+            (said.status.as_u16(), said.json()["id"].as_str()),
+            (202, Some(id.to_string().as_str())),
+            "one key, one id"
+        );
+        let row = bed.store.row(id).unwrap();
+        assert_eq!((row.door, row.on_disconnect), (Door::Job, OnDisconnect::Finish));
+        caller.abort();
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(bed.store.row(id).unwrap().state, State::Queued);
+        assert_eq!(bed.lanes.told(), 1);
+        // The next process owes it to the job, too.
+        let bed = bed.restarted();
+        bed.ingest.await_return(&bed.store.row(id).unwrap());
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(bed.store.row(id).unwrap().state, State::Queued);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_joins_a_job_changes_nothing_by_leaving() {
+    let bed = Bed::new();
+    send(bed.router(), job("both")).await;
+    let id = bed.arrived().await.id;
+    let caller = call(&bed, keyed("both", converse()));
+    bed.live.readers_are(id, 1).await;
+    let rev = bed.store.row(id).unwrap().rev;
+    caller.abort();
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let row = bed.store.row(id).unwrap();
+    assert_eq!((row.state, row.door, row.rev), (State::Queued, Door::Job, rev));
 }

@@ -4,8 +4,8 @@ use super::{call, settle};
 use crate::testbed::{Bed, MODEL, converse, post};
 use axum::body::Body;
 use http::Request;
-use smoother_core::scheduler::{Event, Gone};
-use smoother_core::{Millis, State};
+use smoother_core::ports::{Clock, Live};
+use smoother_core::{Change, Millis, OnDisconnect, State};
 use std::time::Duration;
 
 fn with(headers: &[(&str, &str)]) -> Request<Body> {
@@ -40,19 +40,13 @@ fn state(bed: &Bed, id: smoother_core::RequestId) -> State {
 async fn it_is_waited_for_and_then_its_request_is_cancelled() {
     let bed = Bed::new();
     let id = gone(&bed, attempt(1)).await;
-    bed.start(id);
+    let row = bed.start(id);
     seconds(29).await;
     assert_eq!(state(&bed, id), State::Running);
     seconds(2).await;
     assert_eq!(state(&bed, id), State::Cancelled);
     assert!(bed.live.was_aborted(id), "the running call is told to stop");
-    assert_eq!(
-        bed.event().await,
-        Event::Left {
-            request: id,
-            why: Gone::Cancelled
-        }
-    );
+    bed.cancelled_while_running(&row).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,13 +69,7 @@ async fn one_that_cannot_come_back_is_not_waited_for() {
     for request in [with(&[]), attempt(3)] {
         let bed = Bed::new();
         let id = gone(&bed, request).await;
-        assert_eq!(
-            bed.event().await,
-            Event::Left {
-                request: id,
-                why: Gone::Cancelled
-            }
-        );
+        bed.cancelled(id).await;
         let row = bed.store.row(id).unwrap();
         assert_eq!(row.state, State::Cancelled);
         assert!(row.ended_at.unwrap().since(row.arrived_at) < Millis::from_secs(1));
@@ -106,19 +94,13 @@ async fn a_reader_that_leaves_in_the_middle_of_a_stream_is_gone_too() {
     );
     let response = tokio::spawn(async move { tower::ServiceExt::oneshot(router, request).await.unwrap() });
     let id = bed.arrived().await.id;
-    bed.start(id);
+    let row = bed.start(id);
     bed.head(id);
     bed.frame(id, &frame);
     let response = response.await.unwrap();
     assert_eq!(state(&bed, id), State::Running);
     drop(response);
-    assert_eq!(
-        bed.event().await,
-        Event::Left {
-            request: id,
-            why: Gone::Cancelled
-        }
-    );
+    bed.cancelled_while_running(&row).await;
     assert!(bed.live.was_aborted(id));
 }
 
@@ -137,19 +119,98 @@ async fn an_end_that_was_read_leaves_nothing_to_cancel() {
 #[tokio::test(start_paused = true)]
 async fn the_caller_of_a_former_process_is_waited_for() {
     let bed = Bed::new();
-    let id = gone(
-        &bed,
-        with(&[("x-smoother-on-disconnect", "finish"), ("idempotency-key", "a")]),
-    )
-    .await;
-    let mut row = bed.store.row(id).unwrap();
-    bed.ingest.await_return(&row);
-    seconds(60).await;
-    assert_eq!(state(&bed, id), State::Queued, "it was to be finished");
-    row.on_disconnect = smoother_core::OnDisconnect::Cancel;
-    bed.ingest.await_return(&row);
+    let finished = gone(&bed, with(&[("x-smoother-on-disconnect", "finish")])).await;
+    let id = gone(&bed, attempt(1)).await;
+    bed.ingest.drain().await;
+    let bed = bed.restarted();
+    for id in [finished, id] {
+        bed.ingest.await_return(&bed.store.row(id).unwrap());
+    }
     seconds(29).await;
     assert_eq!(state(&bed, id), State::Queued);
     seconds(2).await;
     assert_eq!(state(&bed, id), State::Cancelled);
+    assert_eq!(state(&bed, finished), State::Queued, "it is to be finished");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_of_a_former_process_who_cannot_come_back_is_not_waited_for() {
+    for request in [with(&[]), attempt(3)] {
+        let bed = Bed::new();
+        let _caller = call(&bed, request);
+        let id = bed.arrived().await.id;
+        let bed = bed.restarted();
+        bed.ingest.await_return(&bed.store.row(id).unwrap());
+        bed.cancelled(id).await;
+        assert_eq!(state(&bed, id), State::Cancelled);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_attempt_of_a_call_makes_its_request_one_that_is_not_waited_for() {
+    let bed = Bed::new();
+    let first = call(&bed, attempt(1));
+    let id = bed.arrived().await.id;
+    assert_eq!(bed.store.row(id).unwrap().on_disconnect, OnDisconnect::Cancel);
+    first.abort();
+    let last = call(&bed, attempt(3));
+    bed.live.readers_are(id, 1).await;
+    settle().await;
+    assert_eq!(
+        bed.store.row(id).unwrap().on_disconnect,
+        OnDisconnect::CancelAtOnce
+    );
+    last.abort();
+    bed.cancelled(id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_merely_looks_on_keeps_nothing_alive() {
+    let bed = Bed::new();
+    let caller = call(&bed, attempt(1));
+    let id = bed.arrived().await.id;
+    let _long_poll = bed.live.subscribe(id);
+    bed.live.readers_are(id, 2).await;
+    caller.abort();
+    bed.live.readers_are(id, 1).await;
+    seconds(31).await;
+    assert_eq!(state(&bed, id), State::Cancelled);
+    assert_eq!(bed.ingest.callers.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_two_callers_has_a_grace_of_its_own() {
+    let bed = Bed::new();
+    let key = [("idempotency-key", "two")];
+    let first = call(&bed, with(&key));
+    let id = bed.arrived().await.id;
+    let second = call(&bed, with(&key));
+    bed.live.readers_are(id, 2).await;
+    first.abort();
+    seconds(20).await;
+    second.abort();
+    seconds(20).await;
+    assert_eq!(state(&bed, id), State::Queued, "the second left 20 s ago");
+    seconds(11).await;
+    assert_eq!(state(&bed, id), State::Cancelled);
+    assert_eq!(bed.ingest.callers.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_nobody_claimed_is_not_called_started() {
+    let bed = Bed::new();
+    let id = gone(&bed, attempt(1)).await;
+    let row = bed.start(id);
+    let at = bed.clock.now();
+    let again = Change::Requeue {
+        call: row.call,
+        not_before: at,
+        throttle: None,
+        error: None,
+        spends_try: true,
+    };
+    bed.store.apply(id, &again).unwrap();
+    bed.release(id);
+    bed.ingest.cancel(id).await.unwrap();
+    bed.cancelled(id).await;
 }
