@@ -2,13 +2,14 @@
 
 use crate::carry_out::{Feedback, Hands};
 use crate::desk::{Question, Questions};
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use metrics::histogram;
+use smoother_core::call::CallEnding;
 use smoother_core::config::{Config, LaneConfig};
-use smoother_core::ports::{Clock, DayCount, Dispatch, Store, StoreError};
+use smoother_core::ports::{Clock, DayCount, Dispatch, Recovered, Store, StoreError};
 use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig, Waiting};
-use smoother_core::{LaneId, Millis, Request, Timestamp, metrics as names};
+use smoother_core::{Call, LaneId, Millis, Request, Timestamp, metrics as names};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 const CHARGES_COUNT_FOR: Millis = Millis::from_secs(65);
 /// A day's counter is stored at most this often while it moves.
 const DAY_STORED_EVERY: Millis = Millis::from_secs(1);
-/// Events taken up before questions are answered and the time is looked at.
+/// Events taken up before others get their turn.
 const EVENTS_AT_ONCE: usize = 256;
+/// Outcomes, and questions, taken up in one turn.
+const TURN: usize = 64;
 
 /// What a lane needs of the world.
 pub struct LanePorts {
@@ -36,6 +39,25 @@ pub struct LanePorts {
 pub struct LoadError {
     lane: LaneId,
     cause: StoreError,
+}
+
+/// What a person who runs this reads of a start: nothing, if nothing was left over.
+fn tell_of(lane: &LaneId, recovered: &Recovered, now: Timestamp) {
+    let lost_now = |call: &&Call| {
+        let settled = call.settlement.as_ref();
+        settled.is_some_and(|end| end.ending == CallEnding::Indeterminate && end.at >= now)
+    };
+    let indeterminate = recovered.calls.iter().filter(lost_now).count();
+    let waiting = recovered.waiting.len();
+    if indeterminate > 0 {
+        tracing::warn!(
+            %lane, waiting, indeterminate,
+            "taken up from the store; the indeterminate calls were under way at the last stop, and each request's \
+             policy says what follows"
+        );
+    } else if waiting > 0 {
+        tracing::info!(%lane, waiting, "taken up from the store");
+    }
 }
 
 /// One lane, loaded and ready to run.
@@ -67,6 +89,7 @@ impl Lane {
                 lane: lane.id.clone(),
                 cause,
             })?;
+        tell_of(&lane.id, &recovered, now);
         let mut scheduler = Scheduler::new(SchedulerConfig::of(config, lane), now);
         let waiting = recovered
             .waiting
@@ -119,21 +142,39 @@ impl Lane {
                         self.step(event);
                     }
                 }
-                Some(feedback) = self.doing.next(), if !self.doing.is_empty() => {
-                    for event in feedback {
-                        self.step(event);
-                    }
-                }
+                Some(feedback) = self.doing.next(), if !self.doing.is_empty() => self.hear(feedback),
                 question = questions.recv(), if asking => match question {
                     Some(question) => self.answer(question),
                     None => asking = false,
                 },
                 () = alarm => self.step(Event::Tick),
             }
+            self.take_turns(&mut questions);
             self.keep_day(false);
         }
         self.keep_day(true);
         tracing::debug!(lane = %self.hands.lane, "the lane's task has ended");
+    }
+
+    /// What is ready beside the events, a bounded part of it: a stream of them that never pauses would otherwise
+    /// leave outcomes unheard and questions without an answer. Every step looks at the time by itself.
+    fn take_turns(&mut self, questions: &mut Questions) {
+        for _ in 0..TURN {
+            let Some(Some(feedback)) = self.doing.next().now_or_never() else {
+                break;
+            };
+            self.hear(feedback);
+        }
+        for _ in 0..TURN {
+            let Ok(question) = questions.try_recv() else { break };
+            self.answer(question);
+        }
+    }
+
+    fn hear(&mut self, feedback: Vec<Event>) {
+        for event in feedback {
+            self.step(event);
+        }
     }
 
     fn step(&mut self, event: Event) {

@@ -1,4 +1,7 @@
 //! A lane's task against the real store: it releases at once, records before it tells, and mends what it missed.
 
+mod faults;
 mod lane;
+mod mending;
 mod stage;
+mod turns;

@@ -1,15 +1,14 @@
 //! What the tests stand on: a store in a temporary directory, one lane's task, the workers' end of dispatch.
 
+use super::faults::{CountingClock, Faults};
 use crate::{Desk, Lane, LanePorts};
 use bytes::Bytes;
 use smoother_core::config::Config;
 use smoother_core::ports::{Clock, Inserted, LaneQueue, NewRequest, PayloadRef, Released, Store};
 use smoother_core::request::Fresh;
 use smoother_core::scheduler::{Event, Waiting};
-use smoother_core::{
-    Door, Estimate, Millis, ModelId, Operation, Request, RequestId, TenantId, Timestamp, Tokens,
-};
-use smoother_embedded::{DispatchChannel, LaneChannels, OpenOptions, SqliteStore, SystemClock};
+use smoother_core::{Door, Estimate, Millis, ModelId, Operation, Request, RequestId, TenantId, Tokens};
+use smoother_embedded::{DispatchChannel, LaneChannels, OpenOptions, SqliteStore};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Stage {
     pub(super) config: Config,
     pub(super) store: Arc<SqliteStore>,
-    pub(super) clock: Arc<SystemClock>,
+    pub(super) faults: Arc<Faults>,
+    pub(super) clock: Arc<CountingClock>,
     pub(super) queue: LaneChannels,
     pub(super) desk: Desk,
     pub(super) released: UnboundedReceiver<Released>,
@@ -38,15 +38,16 @@ impl Stage {
         );
         let config = Config::load(Some(("test", &text)), None).unwrap();
         let lane = config.lanes.values().next().unwrap().clone();
-        let clock = Arc::new(SystemClock::new(Timestamp::EPOCH));
+        let clock = Arc::new(CountingClock::default());
         let store = SqliteStore::open(&OpenOptions::new(dir), clock.clone())
             .unwrap()
             .store;
         let (queue, mut events) = LaneChannels::new([lane.id.clone()]);
         let (desk, mut questions) = Desk::open([lane.id.clone()]);
         let (dispatch, released) = DispatchChannel::new();
+        let faults = Arc::new(Faults::new(store.clone()));
         let ports = Arc::new(LanePorts {
-            store: store.clone(),
+            store: faults.clone(),
             dispatch: Arc::new(dispatch),
             clock: clock.clone(),
         });
@@ -60,6 +61,7 @@ impl Stage {
         Self {
             config,
             store,
+            faults,
             clock,
             queue,
             desk,
@@ -123,6 +125,18 @@ impl Stage {
             .await
             .expect("no release")
             .unwrap()
+    }
+
+    /// Waits until the lane has asked the store for a change with this word.
+    pub(super) async fn until_asked(&self, word: &str) {
+        let asking = async {
+            while self.faults.asked(word) == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), asking)
+            .await
+            .expect("the lane never asked for it");
     }
 
     /// Waits until the row of a request is as wanted.
