@@ -8,6 +8,7 @@
 //! `body` is the body of the operation in Bedrock's wire, passed on byte for byte. `prompt` stands for a Converse
 //! body with that one message. A field that is not listed is a mistake.
 
+use crate::json;
 use crate::key::Key;
 use crate::refusal::{Refusal, quoted};
 use crate::submission::Submission;
@@ -67,8 +68,7 @@ struct View<'a> {
 impl JobForm {
     /// Reads a form. The operation's body is a slice of `text`, not a copy.
     pub fn parse(text: &Bytes) -> Result<Self, Refusal> {
-        let view: View<'_> = serde_json::from_slice(text)
-            .map_err(|error| Refusal::Malformed(error.to_string().chars().take(200).collect()))?;
+        let view: View<'_> = json::object(json::text(text)?)?;
         let operation = operation(view.operation.as_deref())?;
         let body = match (view.body, &view.prompt) {
             (Some(body), None) if view.max_tokens.is_none() => text.slice_ref(body.get().as_bytes()),
@@ -203,7 +203,13 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, word) in [
-            ("{", "EOF"),
+            ("{", "ends before"),
+            (r#"["m"]"#, "the body is an array; it must be an object"),
+            (
+                r#"{"model":7,"prompt":"x"}"#,
+                "model is a number; it must be a string",
+            ),
+            (r#"{"prompt":"x"}"#, "has no model"),
             (r#"{"model":"m","prompt":"x","tenant":"acme"}"#, "tenant"),
             (r#"{"model":"m"}"#, "either body"),
             (r#"{"model":"m","prompt":"x","body":{}}"#, "not both"),

@@ -19,6 +19,7 @@ mod http;
 mod ingest;
 mod job;
 mod join;
+mod json;
 mod key;
 mod learned;
 mod line;

@@ -1,11 +1,12 @@
 //! InvokeModel bodies of Anthropic's models: Messages, and the older text completions.
 //! Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html
 
+use super::Facts;
 use super::content::{
     Content, Counted, Text, blank, check_count, check_role, empty, measure_json, measure_tools,
 };
 use super::number::at_least_one;
-use super::{Facts, parse};
+use crate::json::{self, Object};
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use serde::Deserialize;
@@ -15,9 +16,9 @@ use std::borrow::Cow;
 #[derive(Deserialize)]
 struct View<'a> {
     #[serde(borrow)]
-    messages: Option<Counted<Message<'a>>>,
+    messages: Option<Counted<Object<Message<'a>>>>,
     #[serde(borrow)]
-    system: Option<Content<'a, Block<'a>>>,
+    system: Option<Content<'a, Object<Block<'a>>>>,
     #[serde(borrow)]
     tools: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -33,7 +34,7 @@ struct Message<'a> {
     #[serde(borrow)]
     role: Cow<'a, str>,
     #[serde(borrow)]
-    content: Content<'a, Block<'a>>,
+    content: Content<'a, Object<Block<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -42,12 +43,12 @@ struct Block<'a> {
     text: Option<Text<'a>>,
     /// Of images and documents.
     #[serde(borrow)]
-    source: Option<Source<'a>>,
+    source: Option<Object<Source<'a>>>,
     #[serde(borrow, rename = "type")]
     kind: Option<Text<'a>>,
     /// Of tool results.
     #[serde(borrow)]
-    content: Option<Content<'a, Block<'a>>>,
+    content: Option<Content<'a, Object<Block<'a>>>>,
     /// Of tool uses.
     #[serde(borrow)]
     input: Option<&'a RawValue>,
@@ -64,7 +65,7 @@ struct Source<'a> {
 }
 
 pub(super) fn read(text: &str) -> Result<Facts, Refusal> {
-    let view: View<'_> = parse(text)?;
+    let view: View<'_> = json::object(text)?;
     let mut meter = Meter::default();
     if let (None, Some(prompt)) = (&view.messages, &view.prompt) {
         return read_completion(prompt, view.max_tokens_to_sample);
@@ -104,7 +105,7 @@ fn read_completion(prompt: &Text<'_>, most: Option<&RawValue>) -> Result<Facts, 
     })
 }
 
-fn read_messages(meter: &mut Meter, messages: &Counted<Message<'_>>) -> Result<(), Refusal> {
+fn read_messages(meter: &mut Meter, messages: &Counted<Object<Message<'_>>>) -> Result<(), Refusal> {
     check_count(messages)?;
     for (index, message) in messages.items.iter().enumerate() {
         check_role(&message.role, index)?;
@@ -134,7 +135,7 @@ fn read_messages(meter: &mut Meter, messages: &Counted<Message<'_>>) -> Result<(
     Ok(())
 }
 
-fn measure(content: &Content<'_, Block<'_>>, meter: &mut Meter) {
+fn measure(content: &Content<'_, Object<Block<'_>>>, meter: &mut Meter) {
     match content {
         Content::Text(text) => meter.text(text),
         Content::Blocks(blocks) => blocks.iter().for_each(|block| block.measure(meter)),

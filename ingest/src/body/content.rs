@@ -34,7 +34,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Counted<T> {
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Count<T> {
             type Value = Counted<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
+                f.write_str("an array")
             }
             fn visit_seq<S: SeqAccess<'de>>(self, mut list: S) -> Result<Counted<T>, S::Error> {
                 let mut items = Vec::new();
@@ -73,7 +73,7 @@ impl<'de: 'a, 'a, B: Deserialize<'de>> Deserialize<'de> for Content<'a, B> {
         impl<'de: 'a, 'a, B: Deserialize<'de>> Visitor<'de> for Either<'a, B> {
             type Value = Content<'a, B>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of content blocks")
+                f.write_str("a string or an array of content blocks")
             }
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
                 Ok(Content::Text(Cow::Borrowed(text)))

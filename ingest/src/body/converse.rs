@@ -1,8 +1,9 @@
 //! Bodies of Converse and ConverseStream: one format for every model.
 
+use super::Facts;
 use super::content::{Counted, Text, blank, check_count, check_role, empty, measure_json, measure_tools};
 use super::number::at_least_one;
-use super::{Facts, parse};
+use crate::json::{self, Object};
 use crate::meter::Meter;
 use crate::priority::of_tier;
 use crate::refusal::Refusal;
@@ -16,19 +17,19 @@ use std::borrow::Cow;
 #[serde(rename_all = "camelCase")]
 struct View<'a> {
     #[serde(borrow)]
-    messages: Option<Counted<Message<'a>>>,
+    messages: Option<Counted<Object<Message<'a>>>>,
     #[serde(borrow)]
-    system: Option<Vec<Block<'a>>>,
+    system: Option<Vec<Object<Block<'a>>>>,
     #[serde(borrow)]
-    inference_config: Option<InferenceConfig<'a>>,
+    inference_config: Option<Object<InferenceConfig<'a>>>,
     #[serde(borrow)]
     tool_config: Option<&'a RawValue>,
     #[serde(borrow)]
     prompt_variables: Option<&'a RawValue>,
     #[serde(borrow)]
-    request_metadata: Option<Metadata<'a>>,
+    request_metadata: Option<Object<Metadata<'a>>>,
     #[serde(borrow)]
-    service_tier: Option<Tier<'a>>,
+    service_tier: Option<Object<Tier<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -36,7 +37,7 @@ struct Message<'a> {
     #[serde(borrow)]
     role: Cow<'a, str>,
     #[serde(borrow)]
-    content: Vec<Block<'a>>,
+    content: Vec<Object<Block<'a>>>,
 }
 
 /// A content block: its text, or whatever else the model reads.
@@ -47,13 +48,13 @@ pub(super) struct Block<'a> {
     text: Option<Text<'a>>,
     image: Option<IgnoredAny>,
     #[serde(borrow)]
-    document: Option<Document<'a>>,
+    document: Option<Object<Document<'a>>>,
     video: Option<IgnoredAny>,
     audio: Option<IgnoredAny>,
     #[serde(borrow)]
     tool_use: Option<&'a RawValue>,
     #[serde(borrow)]
-    tool_result: Option<ToolResult<'a>>,
+    tool_result: Option<Object<ToolResult<'a>>>,
     /// Of tool results.
     #[serde(borrow)]
     json: Option<&'a RawValue>,
@@ -68,7 +69,7 @@ pub(super) struct Block<'a> {
 #[derive(Deserialize)]
 struct ToolResult<'a> {
     #[serde(borrow)]
-    content: Vec<Block<'a>>,
+    content: Vec<Object<Block<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -76,7 +77,7 @@ struct Document<'a> {
     #[serde(borrow)]
     format: Option<Text<'a>>,
     #[serde(borrow)]
-    source: Option<Source<'a>>,
+    source: Option<Object<Source<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +108,7 @@ struct Tier<'a> {
 }
 
 pub(super) fn read(model: &str, text: &str) -> Result<Facts, Refusal> {
-    let view: View<'_> = parse(text)?;
+    let view: View<'_> = json::object(text)?;
     let mut meter = Meter::default();
     match &view.messages {
         // A managed prompt brings its own messages.
@@ -125,7 +126,7 @@ pub(super) fn read(model: &str, text: &str) -> Result<Facts, Refusal> {
     measure_json(&mut meter, view.prompt_variables);
     let field = "inferenceConfig.maxTokens";
     let max_output = at_least_one(field, view.inference_config.as_ref().and_then(|c| c.max_tokens))?;
-    let hint = hint(view.request_metadata.as_ref(), view.service_tier.as_ref());
+    let hint = hint(view.request_metadata.as_deref(), view.service_tier.as_deref());
     Ok(Facts {
         meter,
         max_output,
@@ -135,7 +136,7 @@ pub(super) fn read(model: &str, text: &str) -> Result<Facts, Refusal> {
     })
 }
 
-fn read_messages(meter: &mut Meter, messages: &Counted<Message<'_>>) -> Result<(), Refusal> {
+fn read_messages(meter: &mut Meter, messages: &Counted<Object<Message<'_>>>) -> Result<(), Refusal> {
     check_count(messages)?;
     for (index, message) in messages.items.iter().enumerate() {
         check_role(&message.role, index)?;

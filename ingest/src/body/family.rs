@@ -1,5 +1,6 @@
 //! Whose body format an InvokeModel body has: by the model's id, else by the fields it holds.
 
+use crate::json::Object;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -45,7 +46,7 @@ impl Family {
 
     /// `None` too where the body is no JSON object: whoever reads it next says so.
     pub(super) fn of_body(text: &str) -> Option<Self> {
-        let marks: Marks = serde_json::from_str(text).ok()?;
+        let Object(marks): Object<Marks> = serde_json::from_str(text).ok()?;
         if marks.anthropic_version.is_some() {
             Some(Self::Anthropic)
         } else if marks.schema_version.is_some() || marks.inference_config.is_some() {

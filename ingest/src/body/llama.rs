@@ -1,9 +1,10 @@
 //! InvokeModel bodies of Meta Llama.
 //! Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-meta.html
 
+use super::Facts;
 use super::content::Text;
 use super::number::at_least_one;
-use super::{Facts, parse};
+use crate::json;
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use serde::Deserialize;
@@ -20,7 +21,7 @@ struct View<'a> {
 }
 
 pub(super) fn read(text: &str) -> Result<Facts, Refusal> {
-    let view: View<'_> = parse(text)?;
+    let view: View<'_> = json::object(text)?;
     let mut meter = Meter::default();
     match &view.prompt {
         Some(prompt) if !prompt.is_blank() => meter.text(&prompt.0),

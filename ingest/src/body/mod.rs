@@ -14,10 +14,10 @@ mod tests;
 mod titan;
 mod unknown;
 
+use crate::json;
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use family::Family;
-use serde::Deserialize;
 use smoother_core::{Operation, Priority};
 
 /// The most messages a body may hold.
@@ -40,8 +40,7 @@ pub(crate) struct Facts {
 
 /// Reads `body` as `operation` on `model` takes it.
 pub(crate) fn read(operation: Operation, model: &str, body: &[u8]) -> Result<Facts, Refusal> {
-    let text = std::str::from_utf8(body)
-        .map_err(|e| Refusal::Malformed(format!("the body is not UTF-8 after byte {}", e.valid_up_to())))?;
+    let text = json::text(body)?;
     if operation.is_converse() {
         return converse::read(model, text);
     }
@@ -53,15 +52,4 @@ pub(crate) fn read(operation: Operation, model: &str, body: &[u8]) -> Result<Fac
         Some(Family::Llama) => llama::read(text),
         None => unknown::read(text),
     }
-}
-
-/// Parses a view. What serde says of a value may quote it, so it goes back to its sender and nowhere else.
-fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
-    serde_json::from_str(text).map_err(|error| {
-        let mut why: String = error.to_string().chars().take(200).collect();
-        if text.trim_ascii().is_empty() {
-            "the body is empty".clone_into(&mut why);
-        }
-        Refusal::Malformed(why)
-    })
 }

@@ -1,10 +1,11 @@
 //! InvokeModel bodies of Amazon Nova: messages as in Converse, and its own inference settings.
 //! Source: docs.aws.amazon.com/nova/latest/userguide/complete-request-schema.html
 
+use super::Facts;
 use super::content::{Counted, Text, blank, check_count, check_role, empty, measure_tools};
 use super::converse::Block;
 use super::number::at_least_one;
-use super::{Facts, parse};
+use crate::json::{self, Object};
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use serde::Deserialize;
@@ -15,11 +16,11 @@ use std::borrow::Cow;
 #[serde(rename_all = "camelCase")]
 struct View<'a> {
     #[serde(borrow)]
-    messages: Option<Counted<Message<'a>>>,
+    messages: Option<Counted<Object<Message<'a>>>>,
     #[serde(borrow)]
-    system: Option<Vec<Block<'a>>>,
+    system: Option<Vec<Object<Block<'a>>>>,
     #[serde(borrow)]
-    inference_config: Option<InferenceConfig<'a>>,
+    inference_config: Option<Object<InferenceConfig<'a>>>,
     #[serde(borrow)]
     tool_config: Option<&'a RawValue>,
 }
@@ -29,7 +30,7 @@ struct Message<'a> {
     #[serde(borrow)]
     role: Cow<'a, str>,
     #[serde(borrow)]
-    content: Vec<Block<'a>>,
+    content: Vec<Object<Block<'a>>>,
 }
 
 /// Both spellings of the maximum are in use.
@@ -42,7 +43,7 @@ struct InferenceConfig<'a> {
 }
 
 pub(super) fn read(text: &str) -> Result<Facts, Refusal> {
-    let view: View<'_> = parse(text)?;
+    let view: View<'_> = json::object(text)?;
     let mut meter = Meter::default();
     let none = Counted {
         items: Vec::new(),

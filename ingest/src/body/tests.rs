@@ -53,7 +53,10 @@ fn converse_refuses_what_bedrock_would_refuse() {
             json!({"messages": [{"role": "system", "content": [{"text": "x"}]}]}),
             "messages.0.role",
         ),
-        (json!({"messages": "x"}), "invalid type"),
+        (
+            json!({"messages": "x"}),
+            "messages is a string; it must be an array",
+        ),
         (
             json!({"messages": hello(), "inferenceConfig": {"maxTokens": 0}}),
             "inferenceConfig.maxTokens is 0",
@@ -235,4 +238,76 @@ fn escapes_are_read_as_what_they_stand_for() {
         facts(r"a\u0020b").unwrap().meter.tokens()
     );
     assert_eq!(facts(r"\n\t ").unwrap_err().reason(), "invalid");
+}
+
+#[test]
+fn an_array_is_no_object_in_any_format() {
+    let message = json!(["user", [{"text": "Hello"}]]);
+    let blocks = json!([{"role": "user", "content": [["Hello"]]}]);
+    let plain = json!([{"role": "user", "content": "Hello"}]);
+    for (model, body, place) in [
+        (CLAUDE, json!([plain]), "the body"),
+        (
+            CLAUDE,
+            json!({"messages": [message], "max_tokens": 1}),
+            "messages.0",
+        ),
+        (
+            CLAUDE,
+            json!({"messages": blocks, "max_tokens": 1}),
+            "messages.0.content.0",
+        ),
+        ("us.amazon.nova-lite-v1:0", json!([hello()]), "the body"),
+        (
+            "us.amazon.nova-lite-v1:0",
+            json!({"messages": [message]}),
+            "messages.0",
+        ),
+        (
+            "us.amazon.nova-lite-v1:0",
+            json!({"messages": blocks}),
+            "messages.0.content.0",
+        ),
+        (
+            "us.amazon.nova-lite-v1:0",
+            json!({"messages": hello(), "inferenceConfig": [5]}),
+            "inferenceConfig",
+        ),
+        ("amazon.titan-text-express-v1", json!(["hi"]), "the body"),
+        (
+            "amazon.titan-text-express-v1",
+            json!({"inputText": "hi", "textGenerationConfig": [5]}),
+            "textGenerationConfig",
+        ),
+        ("amazon.titan-embed-text-v2:0", json!(["hi"]), "the body"),
+        ("meta.llama3-8b-instruct-v1:0", json!(["hi"]), "the body"),
+        ("mistral.mistral-large", json!(["hi"]), "the body"),
+        (PROFILE, json!(["bedrock-2023-05-31"]), "the body"),
+    ] {
+        let said = invoke(model, &body).unwrap_err().to_string();
+        let wanted = format!("{place} is an array; it must be an object");
+        assert!(said.contains(&wanted), "{model} {body}: {said}");
+    }
+    for (body, place) in [
+        (json!([hello()]), "the body"),
+        (json!({"messages": [message]}), "messages.0"),
+        (json!({"messages": blocks}), "messages.0.content.0"),
+        (json!({"messages": hello(), "system": [["Be brief"]]}), "system.0"),
+        (
+            json!({"messages": hello(), "inferenceConfig": [5]}),
+            "inferenceConfig",
+        ),
+        (
+            json!({"messages": hello(), "serviceTier": ["flex"]}),
+            "serviceTier",
+        ),
+        (
+            json!({"messages": hello(), "requestMetadata": ["batch"]}),
+            "requestMetadata",
+        ),
+    ] {
+        let said = converse(&body).unwrap_err().to_string();
+        let wanted = format!("{place} is an array; it must be an object");
+        assert!(said.contains(&wanted), "{body}: {said}");
+    }
 }

@@ -1,9 +1,10 @@
 //! InvokeModel bodies of Amazon Titan: text generation and embeddings.
 //! Source: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-text.html
 
+use super::Facts;
 use super::content::Text;
 use super::number::at_least_one;
-use super::{Facts, parse};
+use crate::json::{self, Object};
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ struct View<'a> {
     #[serde(borrow)]
     input_image: Option<&'a RawValue>,
     #[serde(borrow)]
-    text_generation_config: Option<GenerationConfig<'a>>,
+    text_generation_config: Option<Object<GenerationConfig<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -28,7 +29,7 @@ struct GenerationConfig<'a> {
 }
 
 pub(super) fn read(text: &str, embeds: bool) -> Result<Facts, Refusal> {
-    let view: View<'_> = parse(text)?;
+    let view: View<'_> = json::object(text)?;
     let mut meter = Meter::default();
     match &view.input_text {
         Some(text) if !text.is_blank() => meter.text(&text.0),

@@ -1,21 +1,17 @@
 //! InvokeModel bodies of models this project knows nothing of: any JSON object. How much output they allow is
 //! unknown, so the model's maximum is reserved.
 
-use super::{Facts, parse};
+use super::Facts;
+use crate::json;
 use crate::meter::Meter;
 use crate::refusal::Refusal;
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// An object with whatever it holds.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Object(HashMap<String, IgnoredAny>);
-
 pub(super) fn read(text: &str) -> Result<Facts, Refusal> {
-    let object: Object = parse(text)?;
-    if object.0.is_empty() {
+    let object: HashMap<Cow<'_, str>, IgnoredAny> = json::object(text)?;
+    if object.is_empty() {
         return Err(Refusal::invalid(
             "The body is an empty object; it must hold the model's input.",
         ));
