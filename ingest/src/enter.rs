@@ -6,13 +6,14 @@
 
 use crate::ingest::Ingest;
 use crate::line::Line;
+use crate::patience::Patience;
 use crate::prepare::Prepared;
 use crate::presence::Presence;
 use crate::refusal::Refusal;
 use crate::submission::Submission;
 use crate::submit::Known;
 use smoother_core::ports::Inserted;
-use smoother_core::{Door, Millis, OnDisconnect, Request};
+use smoother_core::{Door, OnDisconnect, Request};
 use std::sync::Arc;
 
 /// How a synchronous call stands once it is in.
@@ -24,28 +25,24 @@ pub(crate) enum Entry {
     Over(Box<Request>),
 }
 
-/// A request with a limit of the caller's own expires by itself; this much later the caller is answered all the
-/// same.
-const SLACK: Millis = Millis::from_secs(2);
-
 impl Ingest {
     /// Takes a synchronous call in.
     pub(crate) async fn call(self: &Arc<Self>, submission: Submission) -> Result<Entry, Refusal> {
-        let limit = submission
-            .timeout
-            .map_or(self.config.server.sync_timeout, |own| own + SLACK);
+        let own = submission.timeout;
         let mut prepared = self.prepare(submission)?;
+        let returns = prepared.key.may_come_back();
+        let patience = Patience::new(own, self.config.server.sync_timeout, returns);
         if !prepared.key.may_be_known() && self.ports.store.commits_in_order() {
             let presence = Presence::new(self, &prepared.request);
             if presence.is_first() {
-                return self.enter_at_once(prepared, presence, limit).await;
+                return self.enter_at_once(prepared, presence, patience).await;
             }
         }
         match self.known(&prepared).await? {
-            Known::Row(row) => self.join(*row, prepared.request.on_disconnect, limit).await,
+            Known::Row(row) => self.join(*row, prepared.request.on_disconnect, patience).await,
             Known::Not(id) => {
                 prepared.request.id = id;
-                self.enter_after_commit(prepared, limit).await
+                self.enter_after_commit(prepared, patience).await
             }
         }
     }
@@ -54,19 +51,19 @@ impl Ingest {
         self: &Arc<Self>,
         prepared: Prepared,
         mut presence: Presence,
-        limit: Millis,
+        patience: Patience,
     ) -> Result<Entry, Refusal> {
         let stored = self.begin_insert(&prepared).await?;
         presence.begin();
         self.arrive(&prepared.request, prepared.burndown).await?;
-        let line = Line::new(self, prepared.request, presence, Some(stored), limit);
+        let line = Line::new(self, prepared.request, presence, Some(stored), patience);
         Ok(Entry::Open(Box::new(line)))
     }
 
     async fn enter_after_commit(
         self: &Arc<Self>,
         prepared: Prepared,
-        limit: Millis,
+        patience: Patience,
     ) -> Result<Entry, Refusal> {
         let mut presence = Presence::new(self, &prepared.request);
         let inserted = self.begin_insert(&prepared).await?;
@@ -74,14 +71,14 @@ impl Ingest {
             Inserted::Fresh => {}
             Inserted::Same(row) => {
                 drop(presence);
-                return self.join(*row, prepared.request.on_disconnect, limit).await;
+                return self.join(*row, prepared.request.on_disconnect, patience).await;
             }
             Inserted::Conflict => return Err(Refusal::Conflict(prepared.request.id)),
         }
         presence.begin();
         self.arrive(&prepared.request, prepared.burndown).await?;
         self.meters.accepted(&prepared.request);
-        let line = Line::new(self, prepared.request, presence, None, limit);
+        let line = Line::new(self, prepared.request, presence, None, patience);
         Ok(Entry::Open(Box::new(line)))
     }
 
@@ -89,7 +86,7 @@ impl Ingest {
         self: &Arc<Self>,
         row: Request,
         on_disconnect: OnDisconnect,
-        limit: Millis,
+        patience: Patience,
     ) -> Result<Entry, Refusal> {
         let row = self.join_as(row, Door::Sync, on_disconnect).await?;
         if row.state.is_terminal() {
@@ -103,7 +100,7 @@ impl Ingest {
             presence.over();
             return Ok(Entry::Over(Box::new(row)));
         }
-        let line = Line::new(self, row, presence, None, limit);
+        let line = Line::new(self, row, presence, None, patience);
         Ok(Entry::Open(Box::new(line)))
     }
 }

@@ -25,6 +25,7 @@ mod learned;
 mod line;
 mod meter;
 mod meters;
+mod patience;
 mod prepare;
 mod presence;
 mod priority;

@@ -1,6 +1,7 @@
 //! A caller waiting on the connection for the first word of its answer.
 
 use crate::ingest::Ingest;
+use crate::patience::Patience;
 use crate::presence::Presence;
 use crate::refusal::Refusal;
 use bytes::Bytes;
@@ -32,7 +33,7 @@ pub(crate) struct Line {
     pub(crate) request: Request,
     pub(crate) presence: Presence,
     stored: Option<Stored>,
-    limit: Millis,
+    pub(crate) patience: Patience,
     pub(crate) head: Arc<ModelHead>,
     pub(crate) call: CallNo,
     pub(crate) queued_for: Millis,
@@ -54,13 +55,13 @@ impl Line {
         request: Request,
         presence: Presence,
         stored: Option<Stored>,
-        limit: Millis,
+        patience: Patience,
     ) -> Self {
         Self {
             ingest: Arc::clone(ingest),
             presence,
             stored,
-            limit,
+            patience,
             head: Arc::default(),
             call: request.call,
             queued_for: request.queued_for().unwrap_or_default(),
@@ -71,7 +72,7 @@ impl Line {
 
     /// Waits for the first frame where the operation streams, else for the end.
     pub(crate) async fn first_word(&mut self) -> Result<Word, Refusal> {
-        let limit = tokio::time::sleep(self.limit.into());
+        let limit = tokio::time::sleep(self.patience.lasts.into());
         tokio::pin!(limit);
         let ingest = Arc::clone(&self.ingest);
         let draining = ingest.draining.cancelled();

@@ -5,7 +5,7 @@ use crate::testbed::{Bed, MODEL, converse, post};
 use axum::body::Body;
 use http::Request;
 use smoother_core::ports::Clock;
-use smoother_core::{Change, Millis, State};
+use smoother_core::{Change, Millis, State, ThrottleCause};
 use std::time::Duration;
 
 fn with(headers: &[(&str, &str)]) -> Request<Body> {
@@ -27,10 +27,15 @@ async fn the_servers_limit_lets_a_retry_join() {
         bed.clock.now().since(bed.store.row(id).unwrap().arrived_at),
         Millis::from_secs(900)
     );
-    assert!(
-        said.exception(429, "ThrottlingException")
-            .contains(&id.to_string())
-    );
+    let told = said.exception(429, "ThrottlingException");
+    for word in [
+        "server.sync_timeout_ms = 900000 passed",
+        &format!("job {id} has waited 900000 ms for the quota of lane main"),
+        "A retry of the same call joins it",
+    ] {
+        assert!(told.contains(word), "{told}");
+    }
+    assert_eq!(said.header("x-smoother-queue-ms"), "900000");
     assert_eq!(said.header("retry-after"), "1");
     assert_eq!(said.header("x-smoother-job-id"), id.to_string());
     assert_eq!(
@@ -58,8 +63,53 @@ async fn a_call_under_way_is_called_unavailable_not_throttled() {
     let id = bed.arrived().await.id;
     bed.start(id);
     let said = caller.await.unwrap();
-    said.exception(503, "ServiceUnavailableException");
+    let told = said.exception(503, "ServiceUnavailableException");
+    assert!(
+        told.contains("server.sync_timeout_ms = 900000 passed while the model was answering"),
+        "{told}"
+    );
     assert_eq!(said.header("retry-after"), "1");
+    assert_eq!(said.header("x-smoother-calls"), "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_is_promised_only_to_whom_it_is_open() {
+    for (headers, word, state) in [
+        (&[][..], "It is called off", State::Cancelled),
+        (
+            &[
+                ("amz-sdk-invocation-id", "a1"),
+                ("amz-sdk-request", "attempt=3; max=3"),
+            ],
+            "It is called off",
+            State::Cancelled,
+        ),
+        (
+            &[("x-smoother-on-disconnect", "finish")],
+            "It goes on; GET /v1/jobs/",
+            State::Queued,
+        ),
+    ] {
+        let bed = Bed::new();
+        let caller = call(&bed, with(headers));
+        let id = bed.arrived().await.id;
+        let said = caller.await.unwrap();
+        let told = said.exception(429, "ThrottlingException");
+        assert!(told.contains(word) && !told.contains("joins it"), "{told}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(bed.store.row(id).unwrap().state, state);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_cannot_join_comes_back_when_it_would_have_started() {
+    // The lanes here forecast a start 60 s after the beginning.
+    for (headers, seconds) in [(&[][..], "50"), (&[("idempotency-key", "k")], "1")] {
+        let bed = Bed::with(|config| config.server.sync_timeout = Millis::from_secs(10));
+        let said = call(&bed, with(headers)).await.unwrap();
+        assert_eq!(said.header("retry-after"), seconds);
+        assert_eq!(said.header("x-smoother-queue-ms"), "10000");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -81,8 +131,17 @@ async fn the_callers_own_limits_are_the_requests() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     bed.end(waiting.id, &Change::Expire { at: bed.clock.now() }, None);
     let said = caller.await.unwrap();
-    assert!(said.exception(429, "ThrottlingException").contains("lane main"));
+    let told = said.exception(429, "ThrottlingException");
+    for word in [
+        "x-smoother-max-wait-ms = 2000 passed",
+        "waited 2000 ms",
+        "lane main",
+    ] {
+        assert!(told.contains(word), "{told}");
+    }
+    assert!(!told.contains("joins"), "it has ended: {told}");
     assert_eq!(said.header("retry-after"), "1");
+    assert_eq!(said.header("x-smoother-queue-ms"), "2000");
 }
 
 #[tokio::test(start_paused = true)]
@@ -93,10 +152,41 @@ async fn a_request_that_expires_while_it_runs_is_unavailable() {
     bed.start(id);
     tokio::time::sleep(Duration::from_secs(5)).await;
     bed.end(id, &Change::Expire { at: bed.clock.now() }, None);
-    caller
-        .await
-        .unwrap()
-        .exception(503, "ServiceUnavailableException");
+    let said = caller.await.unwrap();
+    let told = said.exception(503, "ServiceUnavailableException");
+    assert!(told.contains("x-smoother-timeout-ms = 5000 passed"), "{told}");
+    assert_eq!(said.header("x-smoother-queue-ms"), "0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_expires_while_it_waits_again_is_throttled() {
+    let bed = Bed::new();
+    let caller = call(
+        &bed,
+        with(&[
+            ("x-smoother-timeout-ms", "5000"),
+            ("x-smoother-max-wait-ms", "1000"),
+        ]),
+    );
+    let id = bed.arrived().await.id;
+    let call = bed.start(id).call;
+    let again = Change::Requeue {
+        call,
+        not_before: bed.clock.now(),
+        throttle: Some(ThrottleCause::Tokens),
+        error: None,
+        spends_try: false,
+    };
+    bed.store.apply(id, &again).unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    bed.end(id, &Change::Expire { at: bed.clock.now() }, None);
+    let said = caller.await.unwrap();
+    let told = said.exception(429, "ThrottlingException");
+    assert!(
+        told.contains("x-smoother-timeout-ms = 5000 passed") && told.contains("waited 5000 ms"),
+        "its wait until the start was kept: {told}"
+    );
+    assert_eq!(said.header("x-smoother-queue-ms"), "5000");
 }
 
 #[tokio::test(start_paused = true)]

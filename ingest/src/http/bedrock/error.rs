@@ -1,16 +1,20 @@
 //! Errors in Bedrock's shape: the status, `x-amzn-errortype`, and `{"message": …}`.
 
 use crate::line::Line;
+use crate::patience::{Expiry, waited};
 use crate::refusal::Refusal;
 use axum::body::Body;
 use axum::response::Response;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use smoother_core::ports::StoreError;
-use smoother_core::{Millis, Outcome, Request, RequestId, State};
+use smoother_core::scheduler::Forecast;
+use smoother_core::{Millis, Outcome, Request, RequestId, State, Timestamp};
 
 /// What a caller who may try again is told to wait: a retry joins the request, or finds the next process.
 const SOON: Millis = Millis::from_secs(1);
+/// The longest that a forecast is believed.
+const LATEST: Millis = Millis::from_secs(15 * 60);
 
 /// An error, not yet bound to a head or a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,21 +84,42 @@ pub(super) fn of_refusal(refusal: &Refusal, id: &RequestId) -> Response {
     Exception::new(status, name, refusal.to_string()).response(id, refusal.retry_after())
 }
 
-/// The caller's limit has passed and its request goes on.
-pub(super) fn of_limit(line: &Line) -> Response {
-    let id = line.request.id;
+/// The caller's limit has passed before its request has ended.
+pub(super) fn of_limit(line: &Line, forecast: Option<Forecast>, now: Timestamp) -> Response {
+    let (row, limit) = (&line.request, line.patience.limit);
+    let (id, lane) = (row.id, &row.lane);
+    let (next, joins) = if line.presence.is_the_only_use() {
+        ("It is called off, as no retry could join it.".to_owned(), false)
+    } else if line.patience.returns {
+        ("A retry of the same call joins it.".to_owned(), true)
+    } else {
+        (
+            format!("It goes on; GET /v1/jobs/{id}/result has its answer."),
+            false,
+        )
+    };
     let exception = if line.running {
-        let message = format!("The model is still answering job {id}. A retry of the same call joins it.");
+        let message = format!("{limit} passed while the model was answering job {id}. {next}");
         Exception::new(503, "ServiceUnavailableException", message)
     } else {
+        let waited = waited(row, now).get();
         let message = format!(
-            "Too many requests, please wait before trying again. Job {id} is still waiting for the quota of lane {}; \
-             a retry of the same call joins it.",
-            line.request.lane
+            "Too many requests, please wait before trying again. {limit} passed: job {id} has waited {waited} ms for \
+             the quota of lane {lane}. {next}"
         );
         Exception::new(429, "ThrottlingException", message)
     };
-    with_job(exception.response(&id, Some(SOON)), &line.request)
+    let mut retry_after = SOON;
+    let mut queued_for = line.queued_for;
+    if !line.running {
+        queued_for = waited(row, now);
+        // Whoever cannot join the request comes back when it would have started, not earlier.
+        if let Some(forecast) = forecast.filter(|_| !joins) {
+            retry_after = forecast.start.since(now).clamp(SOON, LATEST);
+        }
+    }
+    let response = exception.response(&id, Some(retry_after));
+    with_job(response, row, queued_for, line.call.get())
 }
 
 /// The error that a request ended with; for one that ended with an answer there is none.
@@ -112,19 +137,27 @@ pub(super) fn of_end(row: &Request) -> Exception {
             "ConflictException",
             format!("Job {id} was cancelled before it was answered."),
         ),
-        (_, State::Expired) if row.started_at.is_some() => {
-            let message = format!("The limit of job {id} passed while the model was answering.");
-            Exception::new(503, "ServiceUnavailableException", message)
-        }
-        (_, State::Expired) => {
-            let message = format!(
-                "Too many requests, please wait before trying again. The limit of job {id} passed while it waited for \
-                 the quota of lane {}.",
-                row.lane
-            );
-            Exception::new(429, "ThrottlingException", message)
-        }
+        (_, State::Expired) => expired(row, &Expiry::of(row)),
         _ => unreadable(&id),
+    }
+}
+
+fn expired(row: &Request, expiry: &Expiry) -> Exception {
+    let (id, after) = (row.id, expiry.after.get());
+    let limit = expiry
+        .limit
+        .map_or_else(|| "Its limit".to_owned(), |limit| limit.to_string());
+    if expiry.waiting {
+        let message = format!(
+            "Too many requests, please wait before trying again. {limit} passed: job {id} waited {after} ms for the \
+             quota of lane {}.",
+            row.lane
+        );
+        Exception::new(429, "ThrottlingException", message)
+    } else {
+        let message =
+            format!("{limit} passed while the model was answering job {id}, {after} ms after it came.");
+        Exception::new(503, "ServiceUnavailableException", message)
     }
 }
 
@@ -140,15 +173,16 @@ pub(super) fn unreadable(id: &RequestId) -> Exception {
 /// The whole response for a request that ended without an answer.
 pub(super) fn response_of(exception: &Exception, row: &Request) -> Response {
     let retry_after = matches!(exception.status, 429 | 503).then_some(SOON);
-    with_job(exception.response(&row.id, retry_after), row)
+    let waited_in_vain = row.state == State::Expired && Expiry::of(row).waiting;
+    let queued_for = row
+        .queued_for()
+        .filter(|_| !waited_in_vain)
+        .unwrap_or_else(|| waited(row, row.arrived_at));
+    let response = exception.response(&row.id, retry_after);
+    with_job(response, row, queued_for, row.calls_made)
 }
 
-fn with_job(mut response: Response, row: &Request) -> Response {
-    super::answer::own_headers(
-        response.headers_mut(),
-        row,
-        row.queued_for().unwrap_or_default(),
-        row.calls_made,
-    );
+fn with_job(mut response: Response, row: &Request, queued_for: Millis, calls: u32) -> Response {
+    super::answer::own_headers(response.headers_mut(), row, queued_for, calls);
     response
 }

@@ -73,6 +73,10 @@ async fn wait(ingest: &Arc<Ingest>, mut line: Line) -> Result<Response, Refusal>
         Word::Frame(first) => stream::begin(line, first),
         Word::Ended(ended) => answer::of_row(ingest, &ended.request, ended.result.clone()).await,
         Word::Over(row) => answer::of_row(ingest, &row, None).await,
-        Word::Limit => error::of_limit(&line),
+        Word::Limit => {
+            let (lane, id) = (line.request.lane.clone(), line.request.id);
+            let forecast = ingest.ports.views.forecast(&lane, id).await;
+            error::of_limit(&line, forecast, ingest.ports.clock.now())
+        }
     })
 }
