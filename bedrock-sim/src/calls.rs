@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::script::Slow;
+
 /// What became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,7 +27,7 @@ pub enum Outcome {
 }
 
 /// One call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
     /// The value of `x-amzn-requestid` in the answer.
     pub request_id: String,
@@ -53,6 +55,10 @@ pub struct CallRecord {
     pub error: Option<String>,
     /// The injected fault that struck it.
     pub fault: Option<String>,
+    /// The script's span whose fault struck it, or whose capacity refused it.
+    pub span: Option<String>,
+    /// By how much the script made it slower, if it did.
+    pub slow: Option<Slow>,
     /// The call's max_tokens, or the model's maximum.
     pub max_tokens: u64,
     /// Tokens reserved.

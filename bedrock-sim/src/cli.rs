@@ -1,9 +1,10 @@
 //! The simulator's flags, for the binary and for commands that bundle it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::fault::FaultRule;
 use crate::object::Object;
+use crate::script::{Script, ScriptError};
 use crate::server::{RunningSim, SimConfig};
 use crate::settings::{LimiterKind, Oversize, Settings, SettingsError};
 
@@ -76,6 +77,9 @@ pub struct SimArgs {
     /// Share of the limits per minute that another client takes, 0 to 1 [default: 0]
     #[arg(long, value_name = "SHARE")]
     pub external_load: Option<f64>,
+    /// TOML or JSON file that says what goes wrong when, as PUT /script takes it
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
     /// How many calls GET /calls remembers
     #[arg(long, value_name = "CALLS", default_value_t = 0)]
     pub call_log: usize,
@@ -84,7 +88,7 @@ pub struct SimArgs {
 /// Flags that make no simulator.
 #[derive(Debug, thiserror::Error)]
 pub enum ArgsError {
-    /// The settings file cannot be read.
+    /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
@@ -100,6 +104,14 @@ pub enum ArgsError {
         /// What is wrong in it.
         source: SettingsError,
     },
+    /// The script cannot be played.
+    #[error("{}: {source}", path.display())]
+    Script {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: Box<ScriptError>,
+    },
     /// A flag is out of its range.
     #[error(transparent)]
     Settings(#[from] SettingsError),
@@ -112,6 +124,7 @@ impl SimArgs {
     /// The file cannot be read or is not valid, or a value is out of its range.
     pub fn into_config(self) -> Result<SimConfig, ArgsError> {
         let mut settings = self.file()?;
+        let script = self.script.as_deref().map(script).transpose()?;
         let (port, call_log) = (self.port, self.call_log);
         self.overlay(&mut settings);
         settings.check()?;
@@ -119,6 +132,7 @@ impl SimArgs {
             port,
             call_log,
             settings,
+            script,
         })
     }
 
@@ -126,10 +140,7 @@ impl SimArgs {
         let Some(path) = self.settings.clone() else {
             return Ok(Settings::default());
         };
-        let text = std::fs::read(&path).map_err(|source| ArgsError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let text = read(&path)?;
         let read = serde_json::from_slice::<Object<Settings>>(&text);
         read.map(|object| object.0).map_err(|error| ArgsError::File {
             path,
@@ -168,6 +179,20 @@ impl SimArgs {
             settings.models.entry(model).or_default();
         }
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ArgsError> {
+    std::fs::read(path).map_err(|source| ArgsError::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn script(path: &Path) -> Result<Script, ArgsError> {
+    Script::read(&read(path)?).map_err(|source| ArgsError::Script {
+        path: path.to_owned(),
+        source: source.into(),
+    })
 }
 
 /// What a command prints first: where the simulator listens, for people or for programs.

@@ -20,7 +20,7 @@
 //! # }
 //! ```
 //!
-//! Layers, each using only those before it: [`quota`] and [`fault`] decide, with the time as an
+//! Layers, each using only those before it: [`quota`], [`fault`] and [`script`] decide, with the time as an
 //! argument; `request` reads a call into a plan; `answer` writes a plan out; `state` joins quotas,
 //! statistics and log behind one lock; `server` moves bytes and waits.
 
@@ -37,6 +37,7 @@ mod object;
 pub mod quota;
 mod region;
 mod request;
+pub mod script;
 mod server;
 mod settings;
 mod state;
@@ -45,6 +46,7 @@ mod stats;
 pub use self::calls::{CallRecord, Outcome};
 pub use self::clock::Micros;
 pub use self::error::{ErrorKind, Failure, SimError};
+pub use self::script::{Script, ScriptError, Slow, SpanCounts};
 pub use self::server::{RunningSim, Sim, SimConfig, StartError};
 pub use self::settings::{
     Latency, LimiterKind, Limits, ModelSettings, Oversize, QuotaSettings, RegionSettings, Settings,

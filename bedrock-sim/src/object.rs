@@ -50,6 +50,13 @@ pub(crate) fn one<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: 
     Object::deserialize(deserializer).map(|object| object.0)
 }
 
+/// The same, for a field that may be absent.
+pub(crate) fn some<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Option::<Object<T>>::deserialize(deserializer).map(|object| object.map(|object| object.0))
+}
+
 /// The same, for a list of objects.
 pub(crate) fn list<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,

@@ -10,8 +10,9 @@ use crate::error::{Failure, SimError};
 use crate::fault::Fault;
 use crate::models::Models;
 use crate::quota::cost::Usage;
-use crate::quota::{Admission, Quota};
+use crate::quota::{Admission, Quota, Refusal};
 use crate::request::{Plan, quota_name};
+use crate::script::{Effect, Running, Script, Slot, Slow};
 use crate::settings::Settings;
 use crate::stats::{End, Stats, StatsReport};
 
@@ -27,6 +28,7 @@ pub(crate) struct State {
     /// Calls that reached the fault plan: its counter.
     arrivals: u64,
     struck: HashMap<String, u32>,
+    script: Slot,
 }
 
 /// Who calls, for the log.
@@ -52,10 +54,13 @@ pub(crate) struct OpenCall {
     burndown: u32,
     /// What goes wrong with it later.
     pub(crate) fault: Option<Fault>,
+    /// How much slower than usual it is.
+    pub(crate) slow: Slow,
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings, call_log: usize) -> Self {
+    /// The state of a simulator that starts now.
+    pub(crate) fn new(settings: Settings, script: Option<Script>, call_log: usize) -> Self {
         Self {
             settings: Arc::new(settings),
             models: Models::default(),
@@ -63,6 +68,7 @@ impl State {
             log: CallLog::new(call_log),
             arrivals: 0,
             struck: HashMap::new(),
+            script: Slot::new(script),
         }
     }
 
@@ -74,6 +80,16 @@ impl State {
     pub(crate) fn configure(&mut self, now: Micros, settings: Settings) {
         self.models.configure(now, &settings);
         self.settings = Arc::new(settings);
+    }
+
+    /// The script in place.
+    pub(crate) fn script(&self) -> Option<&Running> {
+        self.script.running()
+    }
+
+    /// Puts a script in place of the one before, or takes that away.
+    pub(crate) fn set_script(&mut self, now: Micros, script: Option<Script>) {
+        self.script.put(now, script);
     }
 
     /// Counts a call that could not be read.
@@ -94,7 +110,8 @@ impl State {
     pub(crate) fn open(&mut self, now: Micros, caller: &Caller, plan: &Plan) -> Result<OpenCall, SimError> {
         let name = quota_name(&caller.model);
         let priority = plan.mark.priority.as_deref();
-        let fault = self.fault(now, plan);
+        let effect = self.script.meet(now, &caller.region, name);
+        let (fault, mut span) = self.fault(now, plan, &effect);
         let settings = Arc::clone(&self.settings);
         let model = self.models.of(name);
         let place = model.place(&caller.region, || {
@@ -112,15 +129,20 @@ impl State {
         if let Some(Fault::Refuse(failure)) = fault {
             self.stats.count(priority, |counts| counts.calls += 1);
             model.count(place, |tally| tally.counts.calls += 1);
-            return Err(self.refuse(caller, plan, fault, failure));
+            return Err(self.refuse(caller, plan, (fault, span), failure));
         }
         let reservation = plan.usage.reservation(plan.max_tokens);
-        let admission = match model.quota(place).admit(now, reservation) {
+        let quota = model.quota(place);
+        let capacity = effect.capacity.map(|(_, capacity)| capacity);
+        let admission = match quota.admit_within(now, reservation, capacity) {
             Ok(admission) => admission,
             Err(refusal) => {
+                if refusal == Refusal::Concurrency {
+                    span = self.script.refused(&effect, quota.in_flight());
+                }
                 model.count(place, |tally| tally.counts.throttle(refusal));
                 self.stats.count(priority, |counts| counts.throttle(refusal));
-                return Err(self.refuse(caller, plan, fault, Failure::Refused(refusal)));
+                return Err(self.refuse(caller, plan, (fault, span), Failure::Refused(refusal)));
             }
         };
         model.count(place, |tally| tally.accept(now, reservation));
@@ -128,6 +150,8 @@ impl State {
         let record = self.log.add(|| CallRecord {
             reserved: reservation,
             fault: fault.map(|fault| fault.to_string()),
+            span,
+            slow: (effect.slow != Slow::NOT).then_some(effect.slow),
             ..record(caller, Some(plan))
         });
         Ok(OpenCall {
@@ -138,6 +162,7 @@ impl State {
             record,
             burndown: settings.burndown_of(name),
             fault,
+            slow: effect.slow,
         })
     }
 
@@ -171,20 +196,28 @@ impl State {
     }
 
     /// Logs a call that charges nothing, and makes its error.
-    fn refuse(&mut self, caller: &Caller, plan: &Plan, fault: Option<Fault>, failure: Failure) -> SimError {
+    fn refuse(
+        &mut self,
+        caller: &Caller,
+        plan: &Plan,
+        (fault, span): (Option<Fault>, Option<String>),
+        failure: Failure,
+    ) -> SimError {
         let error = failure.error();
         self.log.add(|| CallRecord {
             outcome: Outcome::Refused,
             end_ms: Some(caller.arrival.millis()),
             error: Some(describe(&error)),
             fault: fault.map(|fault| fault.to_string()),
+            span,
             ..record(caller, Some(plan))
         });
         error
     }
 
-    /// The fault that strikes this call: its mark's, or the plan's.
-    fn fault(&mut self, now: Micros, plan: &Plan) -> Option<Fault> {
+    /// The fault that strikes this call: its mark's, or the script's, then with the span's name, or that of the
+    /// settings.
+    fn fault(&mut self, now: Micros, plan: &Plan, effect: &Effect) -> (Option<Fault>, Option<String>) {
         let number = self.arrivals;
         self.arrivals += 1;
         let mark = &plan.mark;
@@ -192,7 +225,13 @@ impl State {
             (Some(id), Some(times)) => self.strikes_again(id, times),
             _ => true,
         });
-        marked.or_else(|| self.settings.faults.strike(number, now))
+        if marked.is_some() {
+            return (marked, None);
+        }
+        match self.script.struck(effect) {
+            Some((fault, span)) => (Some(fault), Some(span)),
+            None => (self.settings.faults.strike(number, now), None),
+        }
     }
 
     fn strikes_again(&mut self, id: &str, times: u32) -> bool {
@@ -214,6 +253,7 @@ impl State {
         self.stats.reset();
         self.log.clear();
         self.models.reset();
+        self.script.reset();
     }
 
     pub(crate) fn report(&self, now: Micros) -> StatsReport {
@@ -228,6 +268,7 @@ impl State {
             by_priority: by_priority
                 .map(|(name, tally)| (name.clone(), tally.counts.clone()))
                 .collect(),
+            spans: self.script.report(),
             models: seen.models,
             regions: seen.regions,
         }
@@ -253,6 +294,8 @@ fn record(caller: &Caller, plan: Option<&Plan>) -> CallRecord {
         outcome: Outcome::Open,
         error: None,
         fault: None,
+        span: None,
+        slow: None,
         max_tokens: plan.map_or(0, |plan| plan.max_tokens),
         reserved: 0,
         charged: 0,

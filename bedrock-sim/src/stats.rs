@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Micros;
 use crate::quota::Refusal;
 use crate::quota::cost::Usage;
+use crate::script::SpanCounts;
 
 /// Priorities that are told apart; marks come from prompts, so their number must have an end.
 const MAX_PRIORITIES: usize = 64;
@@ -315,6 +316,8 @@ pub struct StatsReport {
     pub by_priority: BTreeMap<String, Counts>,
     /// By the model's id without an ARN around it, in all Regions together.
     pub models: BTreeMap<String, ModelReport>,
+    /// By the script's span: what it has done, in this script and in those before it.
+    pub spans: BTreeMap<String, SpanCounts>,
     /// By Region, and there by model: one quota each.
     pub regions: BTreeMap<String, BTreeMap<String, ModelReport>>,
 }

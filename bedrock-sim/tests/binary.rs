@@ -101,12 +101,29 @@ fn every_flag_reaches_the_settings() {
 }
 
 #[test]
+fn a_script_plays_from_the_start() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/slow-death.toml");
+    let (mut child, line) = start(&["--json", "--script", script]);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let found = get(line["addr"].as_str().unwrap(), "/script");
+    assert_eq!(found["active"], serde_json::json!(["dying"]));
+    assert_eq!(found["script"]["spans"][1]["name"], "dead");
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn a_wrong_flag_is_named() {
     for (flags, named) in [
         (["--external-load", "1.5"], "external_load is 1.5"),
         (["--fault", "teapot=0.1"], "teapot"),
         (["--fault", "503"], "FAULT=SHARE"),
         (["--settings", "/nonexistent.json"], "/nonexistent.json"),
+        (["--script", "/nonexistent.toml"], "/nonexistent.toml"),
+        (
+            ["--script", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")],
+            "line 1",
+        ),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_bedrock-sim"))
             .args(["--port", "0"])

@@ -106,6 +106,19 @@ impl Quota {
     /// # Errors
     /// The first limit that refuses, in the order day, requests, tokens, concurrency.
     pub fn admit(&mut self, now: Micros, tokens: u64) -> Result<Admission, Refusal> {
+        self.admit_within(now, tokens, None)
+    }
+
+    /// As [`Self::admit`], with room for no more than `capacity` calls at once, whatever the settings allow.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub fn admit_within(
+        &mut self,
+        now: Micros,
+        tokens: u64,
+        capacity: Option<u32>,
+    ) -> Result<Admission, Refusal> {
         self.spend_external(now);
         let oversize = self.oversize;
         let refuses = |limiter: &mut Option<Limiter>, amount| {
@@ -122,7 +135,8 @@ impl Quota {
         if refuses(&mut self.tokens, tokens) {
             return Err(Refusal::Tokens);
         }
-        if self.max_concurrency.is_some_and(|max| self.in_flight >= max) {
+        let most = self.max_concurrency.into_iter().chain(capacity).min();
+        if most.is_some_and(|most| self.in_flight >= most) {
             return Err(Refusal::Concurrency);
         }
         if let Some(requests) = &mut self.requests {

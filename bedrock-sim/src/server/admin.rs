@@ -1,4 +1,4 @@
-//! What is not Bedrock's: `/stats`, `/stats/reset`, `/calls`, `/control`, `/healthz`.
+//! What is not Bedrock's: `/stats`, `/stats/reset`, `/calls`, `/control`, `/script`, `/healthz`.
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::Shared;
 use super::reply::{self, Reply};
+use crate::script::Script;
 
 /// Answers a path of the simulator's own; nothing if it has none such.
 pub(super) fn answer(
@@ -38,7 +39,13 @@ pub(super) fn answer(
             ok(&*settings)
         }
         "/control" if post => control(shared, body),
-        "/healthz" | "/stats" | "/stats/reset" | "/calls" | "/control" => problem(
+        "/script" if get => script(shared),
+        "/script" if method == Method::PUT => match Script::read(body) {
+            Ok(script) => put(shared, Some(script)),
+            Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
+        },
+        "/script" if method == Method::DELETE => put(shared, None),
+        "/healthz" | "/stats" | "/stats/reset" | "/calls" | "/control" | "/script" => problem(
             StatusCode::METHOD_NOT_ALLOWED,
             &format!("{method} is not served at {path}"),
         ),
@@ -67,6 +74,25 @@ fn control(shared: &Shared, body: &Bytes) -> Response<Reply> {
         }
         Err(error) => problem(StatusCode::BAD_REQUEST, &error.to_string()),
     }
+}
+
+/// The script in place, its own time, and which of its spans cover this moment.
+fn script(shared: &Shared) -> Response<Reply> {
+    let (state, now) = (shared.state(), shared.clock.now());
+    let Some(running) = state.script() else {
+        return ok(&json!({ "script": null }));
+    };
+    ok(&json!({
+        "script": running.script(),
+        "elapsed_ms": running.elapsed_ms(now),
+        "active": running.active(now),
+    }))
+}
+
+/// Puts a script in place, or takes it away, and answers as `GET` does.
+fn put(shared: &Shared, new: Option<Script>) -> Response<Reply> {
+    shared.state().set_script(shared.clock.now(), new);
+    script(shared)
 }
 
 fn ok(value: &impl Serialize) -> Response<Reply> {

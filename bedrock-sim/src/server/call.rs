@@ -17,6 +17,7 @@ use crate::mark::Mark;
 use crate::quota::cost::Usage;
 use crate::region;
 use crate::request::{Operation, Plan, count_tokens, quota_name};
+use crate::script::Slow;
 use crate::settings::Latency;
 use crate::state::Caller;
 use crate::stats::End;
@@ -64,7 +65,7 @@ pub(super) async fn answer(
         Ok(call) => call,
         Err(error) => return Ok(reply::error(&caller.request_id, &error)),
     };
-    let pace = pace(now, &settings.latency, &plan.mark);
+    let pace = pace(now, &settings.latency, &plan.mark, call.slow);
     let (fault, at) = (call.fault, plan.mark.at);
     let ticket = Ticket::new(shared, call, plan.usage, pace);
     let admitted = Admitted {
@@ -103,9 +104,10 @@ fn caller(
     }
 }
 
-fn pace(now: Micros, latency: &Latency, mark: &Mark) -> Pace {
-    let base = Micros::from_millis_f64(mark.latency_ms.unwrap_or(latency.base_ms));
-    let step = mark.token_ms.unwrap_or(latency.per_token_ms);
+fn pace(now: Micros, latency: &Latency, mark: &Mark, slow: Slow) -> Pace {
+    let base = mark.latency_ms.unwrap_or(latency.base_ms) * slow.factor + slow.start_ms;
+    let base = Micros::from_millis_f64(base);
+    let step = mark.token_ms.unwrap_or(latency.per_token_ms) * slow.factor + slow.token_ms;
     // Nanoseconds of milliseconds are microseconds of a thousand times as many.
     let step_nanos = Micros::from_millis_f64(step * 1_000.0).0;
     Pace {
@@ -209,7 +211,13 @@ impl Admitted {
                 *response.body_mut() = reply::whole(body.slice(..body.len() / 2));
                 Ok(response)
             }
-            Some(Fault::HangAfter) => Ok(reply::tear(response, &body, Tear::Hang { _ticket: self.ticket })),
+            Some(Fault::HangAfter) => Ok(reply::tear(
+                response,
+                &body,
+                Tear::Hang {
+                    _ticket: Box::new(self.ticket),
+                },
+            )),
             _ => {
                 self.ticket.close(End::Answered, usage.output, None);
                 Ok(response)

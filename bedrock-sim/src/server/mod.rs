@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::calls::CallRecord;
 use crate::clock::Clock;
 use crate::hash;
+use crate::script::Script;
 use crate::settings::{Settings, SettingsError};
 use crate::state::State;
 use crate::stats::StatsReport;
@@ -41,6 +42,8 @@ pub struct SimConfig {
     pub call_log: usize,
     /// What may change later.
     pub settings: Settings,
+    /// What goes wrong from the start on.
+    pub script: Option<Script>,
 }
 
 /// A simulator that could not start.
@@ -76,7 +79,7 @@ impl Sim {
         let addr = listener.local_addr().map_err(listen)?;
         let shared = Arc::new(Shared {
             clock: Clock::start(),
-            state: Mutex::new(State::new(config.settings, config.call_log)),
+            state: Mutex::new(State::new(config.settings, config.script, config.call_log)),
             ids: RequestIds::new(addr),
         });
         let server = Server {
@@ -147,6 +150,11 @@ impl RunningSim {
         settings.check()?;
         self.shared.state().configure(self.shared.clock.now(), settings);
         Ok(())
+    }
+
+    /// Puts a script in place of the one before, from now on; none takes it away.
+    pub fn set_script(&self, script: Option<Script>) {
+        self.shared.state().set_script(self.shared.clock.now(), script);
     }
 
     /// Accepts no more calls, lets running ones finish for two seconds, ends the rest.

@@ -75,7 +75,7 @@ pub(super) enum Tear {
     /// The end of the connection, once the half has had time to leave.
     Cut(Pin<Box<Sleep>>),
     /// Nothing; the call stays open until the client goes away.
-    Hang { _ticket: Ticket },
+    Hang { _ticket: Box<Ticket> },
 }
 
 impl Torn {

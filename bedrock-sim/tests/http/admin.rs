@@ -130,7 +130,7 @@ async fn the_call_log_keeps_the_newest_calls() {
     let config = SimConfig {
         port: 0,
         call_log: 2,
-        settings: Settings::default(),
+        ..SimConfig::default()
     };
     let sim = Sim::start(config).await.unwrap();
     for id in ["a", "b", "c"] {

@@ -21,6 +21,7 @@ pub async fn start(settings: Value) -> RunningSim {
         port: 0,
         call_log: 1_000,
         settings,
+        script: None,
     })
     .await
     .unwrap()

@@ -9,4 +9,5 @@ mod faults;
 mod garbled;
 mod quotas;
 mod regions;
+mod scripts;
 mod wire;
