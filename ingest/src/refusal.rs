@@ -86,11 +86,14 @@ pub enum Refusal {
     /// The path names no operation.
     #[error("The requested operation does not exist: {0}")]
     UnknownOperation(String),
+    /// The path names an operation, the method does not.
+    #[error("{0}: operations are called by POST.")]
+    Method(String),
     /// No such job, or not this tenant's.
-    #[error("No job has the id {0}; it may have been deleted after its retention.")]
+    #[error("No job has the id {0}; it may have passed its retention. GET /v1/jobs lists those there are.")]
     UnknownJob(RequestId),
     /// The job id in the path is none.
-    #[error("{0}")]
+    #[error("{0}; a submission answers with the job's id.")]
     JobId(#[from] IdError),
     /// The store could not take it.
     #[error("{0}")]
@@ -123,12 +126,38 @@ impl Refusal {
             Self::CutOff => "cut-off",
             Self::MediaType { .. } => "media-type",
             Self::UnknownOperation(_) => "unknown-operation",
+            Self::Method(_) => "method-not-allowed",
             Self::UnknownJob(_) => "unknown-job",
             Self::JobId(_) => "job-id",
             Self::Store(StoreError::Full(_)) => "store-full",
             Self::Store(_) => "store",
             Self::Lane(_) => "lane",
             Self::Stopping => "stopping",
+        }
+    }
+
+    /// A few words, the same for every refusal with this [`Refusal::reason`].
+    pub const fn title(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "The body cannot be read",
+            Self::Invalid(_) => "The request is not valid",
+            Self::UnknownModel { .. } => "There is no lane for the model",
+            Self::NeverFits { .. } => "The request can never fit its lane",
+            Self::PriorityTooHigh { .. } => "The priority is above the tenant's highest",
+            Self::Conflict(_) => "The idempotency key was used for something else",
+            Self::TooLarge { .. } => "The body is too large",
+            Self::SlowBody(_) => "The body did not arrive in time",
+            Self::CutOff => "The body was cut off",
+            Self::MediaType { .. } => "The content type is not supported",
+            Self::UnknownOperation(_) => "There is no such operation",
+            Self::Method(_) => "The method is not allowed here",
+            Self::UnknownJob(_) => "There is no such job",
+            Self::JobId(_) => "The job id is not valid",
+            Self::Store(StoreError::Full(_)) => "The store is full",
+            Self::Store(StoreError::Damaged(_)) => "The store is damaged",
+            Self::Store(_) => "The store does not answer",
+            Self::Lane(_) => "The lane does not answer",
+            Self::Stopping => "The server is stopping",
         }
     }
 
@@ -143,6 +172,7 @@ impl Refusal {
             | Self::CutOff
             | Self::JobId(_) => 400,
             Self::UnknownJob(_) | Self::UnknownOperation(_) => 404,
+            Self::Method(_) => 405,
             Self::SlowBody(_) => 408,
             Self::Conflict(_) => 409,
             Self::TooLarge { .. } => 413,

@@ -1,6 +1,7 @@
 //! Who asks, and what the path and the query of a door say. Every refusal is a [`Problem`].
 
 use crate::problem::Problem;
+use crate::query::in_api_words;
 use axum::extract::{FromRequestParts, Path, Query};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -66,6 +67,6 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Ask<T> 
         Query::<T>::from_request_parts(parts, state)
             .await
             .map(|Query(ask)| Self(ask))
-            .map_err(|e| Problem::invalid(e.body_text()))
+            .map_err(|e| Problem::invalid(in_api_words(&e.body_text())))
     }
 }

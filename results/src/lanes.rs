@@ -85,7 +85,7 @@ fn config_of<'a>(app: &'a App, id: &LaneId) -> Option<&'a LaneConfig> {
     app.results.config.lanes.iter().find(|c| c.id == *id)
 }
 
-fn unknown_lane(app: &App, id: &LaneId) -> Problem {
+pub(crate) fn unknown_lane(app: &App, id: &LaneId) -> Problem {
     let known: Vec<String> = app
         .results
         .ports

@@ -120,6 +120,10 @@ impl IntoResponse for Problem {
             "detail": self.detail,
         });
         if let Value::Object(members) = &mut body {
+            members.extend(
+                self.retry_after
+                    .map(|seconds| ("retry_after".to_owned(), seconds.into())),
+            );
             members.extend(self.more);
         }
         let mut response = (self.status, body.to_string()).into_response();

@@ -48,3 +48,17 @@ pub async fn no_such_door(method: Method, uri: Uri) -> Response {
     )
     .into_response()
 }
+
+/// The answer to a method that a door does not have; for the root's fallback of methods. The router adds `allow`.
+pub async fn no_such_method(method: Method, uri: Uri) -> Response {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method-not-allowed",
+        "The method is not allowed here",
+        format!(
+            "{method} is no method of {}; the header allow names those there are.",
+            uri.path()
+        ),
+    )
+    .into_response()
+}

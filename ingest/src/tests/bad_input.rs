@@ -183,8 +183,14 @@ async fn an_unknown_operation_or_method() {
     let bed = Bed::new();
     let said = beside_a_neighbour(&bed, at("converze", &[], converse())).await;
     said.exception(404, "UnknownOperationException");
-    let said = beside_a_neighbour(&bed, get(Method::GET, &format!("/model/{MODEL}/converse"))).await;
+    let said = beside_a_neighbour(&bed, get(Method::GET, &format!("/model/{MODEL}/converze"))).await;
     said.exception(404, "UnknownOperationException");
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let said = beside_a_neighbour(&bed, get(method, &format!("/model/{MODEL}/converse"))).await;
+        let told = said.exception(405, "MethodNotAllowedException");
+        assert!(told.contains("POST"), "{told}");
+        assert_eq!(said.header("allow"), "POST");
+    }
 }
 
 #[tokio::test]

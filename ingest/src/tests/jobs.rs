@@ -232,17 +232,39 @@ async fn a_job_that_has_ended_stays_as_it_ended() {
 #[tokio::test]
 async fn an_unknown_or_malformed_id_is_said_to_be() {
     let bed = Bed::new();
-    let unknown = "/v1/jobs/0190a0e0-0000-7000-8000-000000000000";
+    // The same words as those of GET.
+    for (id, status, title, detail) in [
+        (
+            "0190a0e0-0000-7000-8000-000000000000",
+            404,
+            "There is no such job",
+            "No job has the id 0190a0e0-0000-7000-8000-000000000000; it may have passed its retention. \
+             GET /v1/jobs lists those there are.",
+        ),
+        (
+            "nonsense",
+            400,
+            "The job id is not valid",
+            "job id \"nonsense\" is not a UUID; a submission answers with the job's id.",
+        ),
+    ] {
+        let said = send(bed.router(), get(Method::DELETE, &format!("/v1/jobs/{id}"))).await;
+        assert_eq!(said.problem(status), detail);
+        assert_eq!(said.json()["title"], title);
+    }
+}
+
+#[tokio::test]
+async fn nothing_in_a_query_is_overlooked() {
+    let bed = Bed::new();
+    let body = format!(r#"{{"model":"{MODEL}","prompt":"x"}}"#);
+    let said = send(bed.router(), post("/v1/jobs?priority=batch", &[], body)).await;
     assert!(
-        send(bed.router(), get(Method::DELETE, unknown))
-            .await
-            .problem(404)
-            .contains("0190a0e0")
+        said.problem(400)
+            .contains("\"priority\" is no query parameter here")
     );
-    assert!(
-        send(bed.router(), get(Method::DELETE, "/v1/jobs/nonsense"))
-            .await
-            .problem(400)
-            .contains("nonsense")
-    );
+    let path = "/v1/jobs/0190a0e0-0000-7000-8000-000000000000?force";
+    let said = send(bed.router(), get(Method::DELETE, path)).await;
+    assert!(said.problem(400).contains("\"force\" is no query parameter"));
+    assert_eq!(bed.store.len(), 0);
 }

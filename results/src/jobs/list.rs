@@ -3,6 +3,7 @@
 use super::view::JobView;
 use crate::access::{Ask, Caller};
 use crate::cursor;
+use crate::lanes::unknown_lane;
 use crate::problem::Problem;
 use crate::router::App;
 use axum::Json;
@@ -43,12 +44,37 @@ pub async fn handle(
         Some(sealed) => Some(cursor::open(sealed, &filter).ok_or_else(bad_cursor)?),
     };
     let ports = &app.results.ports;
+    let begins = cursor.is_none();
     let page = ports.store.list(filter.clone(), cursor, limit).await?;
+    if begins && page.requests.is_empty() {
+        lane_is_known(&app, &filter).await?;
+    }
     let now = ports.clock.now();
     Ok(Json(Page {
         jobs: page.requests.iter().map(|row| JobView::of(row, now)).collect(),
         next_cursor: page.next.map(|inner| cursor::seal(&inner, &filter)),
     }))
+}
+
+/// An empty list of a lane that never was would hide a slip of the pen. One that is gone still has the jobs it
+/// served.
+async fn lane_is_known(app: &App, filter: &ListFilter) -> Result<(), Problem> {
+    let ports = &app.results.ports;
+    let Some(lane) = filter
+        .lane
+        .as_ref()
+        .filter(|lane| !ports.views.lanes().contains(lane))
+    else {
+        return Ok(());
+    };
+    let any = ListFilter {
+        states: Vec::new(),
+        ..filter.clone()
+    };
+    if ports.store.list(any, None, 1).await?.requests.is_empty() {
+        return Err(unknown_lane(app, lane));
+    }
+    Ok(())
 }
 
 fn bad_cursor() -> Problem {

@@ -1,6 +1,6 @@
 //! Listing and status.
 
-use super::world::{NOW, World, completed, job};
+use super::world::{NOW, World, completed, job, view};
 use http::StatusCode;
 use serde_json::json;
 use smoother_core::ports::{Live, StoreError, Update};
@@ -246,4 +246,59 @@ async fn a_drain_ends_long_polls_and_begins_none() {
     let (answer, ()) = tokio::join!(world.get(&path), drain);
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     assert_eq!(world.get(&path).await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn a_query_that_cannot_be_read_is_told_in_the_apis_words() {
+    let world = World::new();
+    world.rows.put(job(1));
+    let one = format!("/v1/jobs/{}", job(1).id);
+    for (path, detail) in [
+        (
+            "/v1/jobs?colour=red".to_owned(),
+            "\"colour\" is no query parameter here; known are status, lane, limit, cursor.",
+        ),
+        (
+            format!("{one}?until=done"),
+            "\"until\" is no query parameter here; known are wait_ms or rev.",
+        ),
+        (
+            format!("{one}/result?rev=1"),
+            "\"rev\" is no query parameter here; known are wait_ms.",
+        ),
+        (format!("{one}?wait_ms=soon"), "wait_ms must be a whole number."),
+        (format!("{one}?wait_ms="), "wait_ms must be a whole number."),
+        (
+            "/v1/jobs?limit=1&limit=2".to_owned(),
+            "limit is given twice; give it once.",
+        ),
+    ] {
+        let answer = world.get(&path).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(answer.json()["detail"], detail, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_a_lane_that_never_was_are_not_an_empty_list() {
+    let world = World::new();
+    world.views.views.lock().unwrap().insert(view().lane, view());
+    let mut old = job(1);
+    old.lane = LaneId::new("retired").unwrap();
+    world.rows.put(old);
+    let answer = world.get("/v1/jobs?lane=nope").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let problem = answer.json();
+    assert_eq!(problem["type"], "urn:bedrock-smoother:problem:unknown-lane");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("sonnet"),
+        "{problem}"
+    );
+    let kept = world.get("/v1/jobs?lane=retired").await;
+    assert_eq!(kept.json()["jobs"].as_array().unwrap().len(), 1);
+    let none_yet = world.get("/v1/jobs?lane=sonnet").await;
+    assert_eq!(
+        (none_yet.status, none_yet.json()["jobs"].clone()),
+        (StatusCode::OK, json!([]))
+    );
 }

@@ -14,7 +14,9 @@ use smoother_embedded::{
 };
 use smoother_ingest::{Ingest, IngestPorts};
 use smoother_prioritizer::{Desk, Lane, LanePorts, Questions};
-use smoother_results::{Probes, Readiness, Results, ResultsConfig, ResultsPorts, no_such_door};
+use smoother_results::{
+    Probes, Readiness, Results, ResultsConfig, ResultsPorts, no_such_door, no_such_method,
+};
 use smoother_worker::{OpeningPace, Worker, WorkerPorts};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -192,6 +194,7 @@ impl House {
         self.ingest
             .router()
             .merge(self.results.router(probes))
+            .method_not_allowed_fallback(no_such_method)
             .fallback(no_such_door)
     }
 

@@ -73,6 +73,7 @@ impl Exception {
 pub(super) fn of_refusal(refusal: &Refusal, id: &RequestId) -> Response {
     let (status, name) = match refusal {
         Refusal::UnknownOperation(_) => (404, "UnknownOperationException"),
+        Refusal::Method(_) => (405, "MethodNotAllowedException"),
         Refusal::SlowBody(_) => (408, "RequestTimeoutException"),
         Refusal::Conflict(_) => (409, "ConflictException"),
         Refusal::MediaType { .. } => (415, "UnsupportedMediaTypeException"),

@@ -30,10 +30,14 @@ pub(super) async fn call(State(ingest): State<Arc<Ingest>>, request: Request) ->
     }
 }
 
-/// Any other method.
+/// Any other method; the router adds `allow`.
 pub(super) async fn not_post(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    let said = format!("{} {}", request.method(), request.uri().path());
-    let refusal = Refusal::UnknownOperation(crate::refusal::quoted(&said));
+    let path = request.uri().path();
+    let said = crate::refusal::quoted(&format!("{} {path}", request.method()));
+    let refusal = match path::parse(path) {
+        Ok(_) => Refusal::Method(said),
+        Err(_) => Refusal::UnknownOperation(said),
+    };
     meters::refused(&refusal);
     error::of_refusal(&refusal, &ingest.fresh_id())
 }

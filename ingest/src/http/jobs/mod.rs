@@ -6,11 +6,11 @@ mod status;
 use super::{body, media};
 use crate::ingest::Ingest;
 use crate::job::JobForm;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, quoted};
 use crate::{meters, priority, spans, tenant};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use smoother_core::RequestId;
 use smoother_core::ports::ChangeError;
 use std::sync::Arc;
@@ -24,9 +24,25 @@ pub(super) async fn submit(State(ingest): State<Arc<Ingest>>, request: Request) 
 pub(super) async fn cancel(
     State(ingest): State<Arc<Ingest>>,
     Path(id): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    answered(call_off(&ingest, &id, &headers).await)
+    answered(match no_query(uri.query()) {
+        Ok(()) => call_off(&ingest, &id, &headers).await,
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// What stands in a query would be overlooked.
+fn no_query(query: Option<&str>) -> Result<(), Refusal> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else {
+        return Ok(());
+    };
+    let name = query.split(['=', '&']).next().unwrap_or_default();
+    Err(Refusal::invalid(format!(
+        "{:?} is no query parameter here; fields of a job go into the body or into headers.",
+        quoted(name)
+    )))
 }
 
 fn answered(result: Result<Response, Refusal>) -> Response {
@@ -41,6 +57,7 @@ async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refu
         return Err(Refusal::Stopping);
     }
     let (parts, body) = request.into_parts();
+    no_query(parts.uri.query())?;
     media::json(&parts.headers, media::Unnamed::IsRefused)?;
     let body = body::read(&parts.headers, body, ingest.config.server.max_body_bytes).await?;
     let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;

@@ -36,7 +36,7 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Response {
         .map(|span| span.get().div_ceil(1_000).max(1));
     let problem = Problem {
         kind: format!("urn:bedrock-smoother:problem:{}", refusal.reason()),
-        title: status.canonical_reason().unwrap_or("Refused"),
+        title: refusal.title(),
         status: status.as_u16(),
         detail: refusal.to_string(),
         limit: refusal.limit().map(|(name, value)| Limit { name, value }),
