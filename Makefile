@@ -10,6 +10,9 @@ STAGES := -p smoother-core -p smoother-ingest -p smoother-prioritizer -p smoothe
 # Client tests mostly wait on processes and timers: more of them at once than there are cores.
 PYTEST_WORKERS ?= 4
 DATA_DIR ?= smoother-data
+# A long run; `make test` has fifty kills under a thousand requests.
+KILLS ?= 1000
+REQUESTS ?= 1000000
 
 .PHONY: help
 help: ## List these commands
@@ -51,6 +54,13 @@ bench: ## Measure and write docs/benchmarks.md (QUICK=1: fewer seeds, shorter ru
 	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-bench
 	tests/clients/make-venv
 	$(TARGET_DIR)/release/smoother-bench run --out docs/benchmarks.md $(if $(QUICK),--quick)
+
+.PHONY: crash
+crash: ## Kill the server KILLS times under REQUESTS requests, audit all promises, write docs/crash.md (SEED=n replays)
+	@.ci/prerequisites run
+	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-tests --bins
+	$(TARGET_DIR)/release/crash run --kills $(KILLS) --requests $(REQUESTS) $(if $(SEED),--seed $(SEED)) \
+		--patience-s 1800 --named 'make crash KILLS=$(KILLS) REQUESTS=$(REQUESTS)' --out docs/crash.md
 
 .PHONY: clean-data
 clean-data: ## Remove the data directory of `make run`

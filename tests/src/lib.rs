@@ -1,1 +1,3 @@
 //! Tests over the whole house: rules of the workspace, conformance, end to end.
+
+pub mod crash;
