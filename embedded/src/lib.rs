@@ -16,7 +16,7 @@ mod sqlite;
 pub use ambient::{OsEntropy, SystemClock};
 pub use channels::{DispatchChannel, LaneChannels};
 pub use hub::Hub;
-pub use sqlite::{OpenError, OpenOptions, Opened, SqliteStore};
+pub use sqlite::{OpenError, OpenOptions, Opened, Report, SqliteStore, VerifyError, verify};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -3,7 +3,8 @@
 //! A passive checkpoint copies what it can while the writer goes on. Only when the log has grown long in spite
 //! of them is the writer held up, for the short rest, so that the log can begin anew.
 
-use super::failure::{Fate, of_sqlite};
+use super::failure::{Fate, is_full, of_sqlite, words};
+use super::readers::keep_log;
 use crate::lock;
 use rusqlite::{Connection, ErrorCode};
 use std::path::Path;
@@ -29,6 +30,7 @@ impl Checkpoints {
     /// Starts the thread. It takes the gate when no transaction may be open.
     pub fn start(database: &Path, fate: Arc<Fate>) -> rusqlite::Result<Self> {
         let conn = Connection::open(database)?;
+        keep_log(&conn)?;
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         let gate = Arc::new(Mutex::new(()));
@@ -89,7 +91,9 @@ fn serve(conn: &Connection, asked: &Receiver<()>, gate: &Mutex<()>, fate: &Fate)
                 tracing::debug!("a reader holds the log; the next checkpoint does it");
             }
             // The log is whole, and commits go on in it for as long as it has room.
-            Err(error) if is_full(&error) => tracing::error!(%error, "no room to copy the log back"),
+            Err(error) if is_full(&error) => {
+                tracing::error!(error = words(&error), "no room to copy the log back");
+            }
             Err(error) => {
                 fate.stop(of_sqlite(&error));
                 return;
@@ -101,10 +105,6 @@ fn serve(conn: &Connection, asked: &Receiver<()>, gate: &Mutex<()>, fate: &Fate)
 /// Pages in the log. Busy is an answer here, not an error: the rest comes with the next checkpoint.
 pub(super) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<i64> {
     conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get(1))
-}
-
-fn is_full(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
 fn is_busy(error: &rusqlite::Error) -> bool {

@@ -15,6 +15,19 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// "Too many open files", of this process and of the system.
+const EMFILE: i32 = 24;
+const ENFILE: i32 = 23;
+
+/// A payload was not written.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// Its file was not even opened.
+    NotBegun(StoreError),
+    /// It was being written.
+    Broken(StoreError),
+}
+
 /// The directory of payload files.
 #[derive(Debug)]
 pub(super) struct PayloadFiles {
@@ -23,6 +36,14 @@ pub(super) struct PayloadFiles {
 }
 
 impl PayloadFiles {
+    /// The files of a data directory, for reading only.
+    pub fn at(data_dir: &Path) -> Self {
+        Self {
+            root: data_dir.join("payloads"),
+            next: AtomicU64::new(0),
+        }
+    }
+
     /// Makes the directory ready and removes what was being written when the last process ended.
     /// `unique` must be larger than at any earlier start.
     pub fn open(data_dir: &Path, unique: u64) -> io::Result<Self> {
@@ -40,36 +61,41 @@ impl PayloadFiles {
     }
 
     /// Writes a payload; once this returns, the key may be stored. Blocks.
-    pub fn write(&self, id: RequestId, kind: PayloadKind, payload: &[u8]) -> Result<String, StoreError> {
+    pub fn write(&self, id: RequestId, kind: PayloadKind, payload: &[u8]) -> Result<String, Unwritten> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let sum = crc32fast::hash(payload);
         let name = format!("{id}.{}.{number:x}.{sum:08x}", word(kind));
         // The last digits of an id are random for every kind of id: they spread the files evenly.
         let shard = format!("{:02x}", id.as_bytes()[15]);
-        self.place(&shard, &name, payload)
-            .map_err(|error| of_io("a payload file", &error))?;
-        Ok(format!("{shard}/{name}"))
-    }
-
-    fn place(&self, shard: &str, name: &str, payload: &[u8]) -> io::Result<()> {
-        let tmp = self.root.join("tmp").join(name);
-        let dir = self.root.join(shard);
-        let written = (|| {
-            let mut file = File::create_new(&tmp)?;
-            file.write_all(payload)?;
-            file.sync_all()?;
-            if !dir.is_dir() {
-                make_private(&dir)?;
-                sync_dir(&self.root)?;
+        let key = format!("{shard}/{name}");
+        let tmp = self.root.join("tmp").join(&name);
+        let file = File::create_new(&tmp).map_err(|error| {
+            let why = of_io(&format!("the payload file {key}"), &error);
+            // Too many open files: the disk was not even asked.
+            if matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) {
+                Unwritten::NotBegun(why)
+            } else {
+                Unwritten::Broken(why)
             }
-            fs::rename(&tmp, dir.join(name))?;
-            sync_dir(&dir)
-        })();
-        if written.is_err() {
+        })?;
+        self.place(file, &tmp, &shard, &name, payload).map_err(|error| {
             // It may not be there; the next start removes it otherwise.
             let _ = fs::remove_file(&tmp);
+            Unwritten::Broken(of_io(&format!("the payload file {key}"), &error))
+        })?;
+        Ok(key)
+    }
+
+    fn place(&self, mut file: File, tmp: &Path, shard: &str, name: &str, payload: &[u8]) -> io::Result<()> {
+        let dir = self.root.join(shard);
+        file.write_all(payload)?;
+        file.sync_all()?;
+        if !dir.is_dir() {
+            make_private(&dir)?;
+            sync_dir(&self.root)?;
         }
-        written
+        fs::rename(tmp, dir.join(name))?;
+        sync_dir(&dir)
     }
 
     /// Reads a payload back. Blocks.

@@ -1,6 +1,8 @@
 //! Whether a database that is there may be used, found out without writing to it.
 
 use super::OpenError;
+use super::failure::{one_line, words};
+use super::log::log_path;
 use super::ownership::io;
 use super::schema::{APPLICATION_ID, newest};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -18,16 +20,39 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Refuses what is not SQLite, not a smoother's, newer than this code, or damaged. `PRAGMA quick_check` reads
 /// the whole file; it is cut short after `check_for`, having found nothing so far.
 pub(super) fn inspect(path: &Path, check_for: Duration) -> Result<u32, OpenError> {
-    if !has_database(path)? {
+    let Some((conn, found)) = identify(path)? else {
         return Ok(0);
+    };
+    quick_check(&conn, path, check_for)?;
+    Ok(found)
+}
+
+/// A connection that cannot write, and the schema; `None` where there is no database yet.
+pub(super) fn identify(path: &Path) -> Result<Option<(Connection, u32)>, OpenError> {
+    if !has_database(path)? {
+        return refuse_orphaned_log(path).map(|()| None);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).map_err(|error| sqlite(path, &error))?;
     let found = schema_of(&conn, path)?;
-    if found > 0 {
-        quick_check(&conn, path, check_for)?;
+    Ok((found > 0).then_some((conn, found)))
+}
+
+/// A log without its database: SQLite would delete it.
+fn refuse_orphaned_log(path: &Path) -> Result<(), OpenError> {
+    let log = log_path(path);
+    let empty = match std::fs::metadata(&log) {
+        Ok(log) => log.len() == 0,
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
+        Err(cause) => return Err(io(&log, cause)),
+    };
+    if empty {
+        return Ok(());
     }
-    Ok(found)
+    Err(OpenError::Damaged {
+        path: path.to_owned(),
+        cause: "it is missing or empty, and its log smoother.db-wal is not".to_owned(),
+    })
 }
 
 /// Whether there is a file with SQLite's header. An empty one was never written to.
@@ -52,6 +77,39 @@ fn has_database(path: &Path) -> Result<bool, OpenError> {
         });
     }
     Ok(true)
+}
+
+/// Refuses to begin anew where an earlier database has left something: it was lost, and what was accepted with it.
+pub(super) fn refuse_remains(path: &Path, dir: &Path) -> Result<(), OpenError> {
+    let payloads = dir.join("payloads");
+    let remains = if has_files(&payloads).map_err(|cause| io(&payloads, cause))? {
+        "payloads/ holds files of requests that it does not know"
+    } else {
+        return Ok(());
+    };
+    Err(OpenError::Damaged {
+        path: path.to_owned(),
+        cause: format!("it is missing or empty, and {remains}"),
+    })
+}
+
+/// Whether there are payload files; what was being written when a process ended does not count.
+fn has_files(payloads: &Path) -> std::io::Result<bool> {
+    let shards = match std::fs::read_dir(payloads) {
+        Ok(shards) => shards,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    for shard in shards {
+        let shard = shard?;
+        if shard.file_name() == "tmp" || !shard.file_type()?.is_dir() {
+            continue;
+        }
+        if std::fs::read_dir(shard.path())?.next().is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn schema_of(conn: &Connection, path: &Path) -> Result<u32, OpenError> {
@@ -97,7 +155,7 @@ fn quick_check(conn: &Connection, path: &Path, check_for: Duration) -> Result<()
         Ok(word) if word == "ok" => Ok(()),
         Ok(cause) => Err(OpenError::Damaged {
             path: path.to_owned(),
-            cause,
+            cause: one_line(&cause),
         }),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             tracing::info!(
@@ -112,7 +170,7 @@ fn quick_check(conn: &Connection, path: &Path, check_for: Duration) -> Result<()
 
 /// SQLite's error at opening.
 pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> OpenError {
-    let (path, cause) = (path.to_owned(), error.to_string());
+    let (path, cause) = (path.to_owned(), words(error));
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Damaged { path, cause },
         _ => OpenError::Sqlite { path, cause },

@@ -5,6 +5,7 @@
 //!   smoother.lock      held while a smoother runs on it; names its process
 //!   smoother.db        requests, bodies, results, calls, events, outbox, tenants, lanes
 //!   smoother.db-wal    what was committed since the last checkpoint
+//!   smoother.mark      how far the log was durable
 //!   payloads/          bodies and results above the inline limit, one file each
 //! ```
 //!
@@ -16,6 +17,7 @@
 //!
 //! The store fails closed. A full disk undoes the commit and tells its callers. After any other failure of a
 //! commit or a checkpoint, the fsync's above all, nothing more is written and [`Opened::fatal`] resolves.
+//! A log that lost what was committed is refused at the start (see `log`).
 //! Every row carries a version and a checksum; a row that does not read back as it was written is an error.
 
 mod bodies;
@@ -23,6 +25,7 @@ mod checkpoint;
 mod failure;
 mod files;
 mod inspect;
+mod log;
 mod open;
 mod options;
 mod outbox;
@@ -37,9 +40,11 @@ mod schema;
 mod store;
 mod sweep;
 mod tail;
+mod verify;
 mod writer;
 
 pub use options::{OpenError, OpenOptions, Opened};
+pub use verify::{Report, VerifyError, verify};
 
 use crate::lock;
 use bodies::PayloadCache;

@@ -4,14 +4,15 @@ use super::bodies::PayloadCache;
 use super::checkpoint::Checkpoints;
 use super::failure::Fate;
 use super::files::PayloadFiles;
-use super::inspect::{inspect, sqlite};
+use super::inspect::{inspect, refuse_remains, sqlite};
 use super::ownership::{Ownership, io};
-use super::readers::{Readers, keep_plans};
+use super::readers::{Readers, keep_log, keep_plans};
 use super::schema::{MIGRATIONS, migrate};
 use super::tail::OutboxTail;
 use super::writer::{Start, Writer};
-use super::{OpenError, OpenOptions, Opened, Shared, SqliteStore, room, sweep};
+use super::{OpenError, OpenOptions, Opened, Shared, SqliteStore, log, room, sweep};
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use smoother_core::Timestamp;
 use smoother_core::config::Durability;
 use smoother_core::ports::Clock;
@@ -29,9 +30,16 @@ impl SqliteStore {
     /// Whatever is wrong with an existing database is found out before anything is written to it.
     pub fn open(options: &OpenOptions, clock: Arc<dyn Clock>) -> Result<Opened, OpenError> {
         let ownership = Ownership::take(&options.dir)?;
-        let path = options.dir.join("smoother.db");
+        let path = options.database();
+        let mark_path = log::mark_path(&options.dir);
+        log::check(&path, &mark_path)?;
         let schema = inspect(&path, options.check_for)?;
-        let conn = prepare(&path, schema, options.max_bytes).map_err(|error| sqlite(&path, &error))?;
+        if schema == 0 {
+            refuse_remains(&path, &options.dir)?;
+        }
+        let mark = Arc::new(log::Mark::open(&mark_path).map_err(|cause| io(&mark_path, cause))?);
+        let mut conn = prepare(&path, schema, options.max_bytes).map_err(|error| sqlite(&path, &error))?;
+        follow(&mut conn, &path, &mark)?;
         room::make(&path);
         let found = Found::read(&conn).map_err(|error| sqlite(&path, &error))?;
         let now = clock.now().max(found.newest);
@@ -57,6 +65,7 @@ impl SqliteStore {
             shared: Arc::clone(&shared),
             clock,
             checkpoints,
+            mark,
             ownership,
             newest_place: found.newest_place,
             // Never given out twice, not even after the outbox was emptied and the process started anew.
@@ -90,6 +99,7 @@ fn prepare(path: &Path, schema: u32, max_bytes: Option<u64>) -> rusqlite::Result
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(64);
     keep_plans(&conn)?;
+    keep_log(&conn)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     // First of all: a migration that is cut short is then forgotten with the log, and leaves no journal that a
     // later look at the database would have to roll back.
@@ -105,6 +115,20 @@ fn prepare(path: &Path, schema: u32, max_bytes: Option<u64>) -> rusqlite::Result
         conn.pragma_update(None, "max_page_count", pages.max(1))?;
     }
     Ok(conn)
+}
+
+/// Has the mark written after each commit of this connection.
+fn follow(conn: &mut Connection, path: &Path, mark: &Arc<log::Mark>) -> Result<(), OpenError> {
+    let page: i64 = conn
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .map_err(|error| sqlite(path, &error))?;
+    let mut follower = log::Follower::new(path, page.unsigned_abs(), Arc::clone(mark))
+        .map_err(|cause| io(&log::log_path(path), cause))?;
+    let hook = move |_: &mut Wal, frames| {
+        follower.committed(u32::try_from(frames).unwrap_or(0));
+        Ok(())
+    };
+    conn.wal_hook(Some(hook)).map_err(|error| sqlite(path, &error))
 }
 
 /// What the last run left.

@@ -39,6 +39,11 @@ impl OpenOptions {
             check_for: Duration::from_secs(1),
         }
     }
+
+    /// The database in the directory.
+    pub(super) fn database(&self) -> PathBuf {
+        self.dir.join("smoother.db")
+    }
 }
 
 /// An open store.

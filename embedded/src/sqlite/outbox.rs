@@ -6,6 +6,15 @@ use super::tail::Found;
 use super::writer::Op;
 use smoother_core::ports::{BoxFuture, Outbox, OutboxEntry, Pending, StoreError};
 
+impl SqliteStore {
+    /// An end that cannot be read cannot be told, and nor can those behind it, for as long as it stands there.
+    fn stop_if_damaged(&self, error: &StoreError) {
+        if matches!(error, StoreError::Damaged(_)) {
+            self.shared.fate.stop(error.clone());
+        }
+    }
+}
+
 impl Outbox for SqliteStore {
     fn next(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<OutboxEntry>, StoreError>> {
         Box::pin(async move {
@@ -20,7 +29,8 @@ impl Outbox for SqliteStore {
                     Found::Entries(entries) => return Ok(entries),
                     Found::InDatabase(last) => {
                         let query = move |conn: &_| queries::outbox(conn, after, last, limit.max(1));
-                        let entries = self.shared.readers.read(query).await?;
+                        let entries = self.shared.readers.read(query).await;
+                        let entries = entries.inspect_err(|error| self.stop_if_damaged(error))?;
                         if !entries.is_empty() {
                             return Ok(entries);
                         }

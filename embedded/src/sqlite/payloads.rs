@@ -1,7 +1,8 @@
 //! The port `Payloads`.
 
-use super::SqliteStore;
+use super::files::Unwritten;
 use super::queries;
+use super::{Shared, SqliteStore};
 use bytes::Bytes;
 use smoother_core::RequestId;
 use smoother_core::ports::{BoxFuture, PayloadKind, PayloadRef, Payloads, StoreError};
@@ -18,9 +19,10 @@ impl Payloads for SqliteStore {
         if payload.len() <= self.inline_limit {
             return Box::pin(ready(Ok(PayloadRef::Inline(payload))));
         }
-        let files = Arc::clone(&self.shared.files);
+        let shared = Arc::clone(&self.shared);
         Box::pin(blocking(move || {
-            let key = files.write(id, kind, &payload)?;
+            let written = shared.files.write(id, kind, &payload);
+            let key = written.map_err(|error| shared.unwritten(error))?;
             let bytes = payload.len() as u64;
             Ok(PayloadRef::Held { key, bytes })
         }))
@@ -45,6 +47,22 @@ impl Payloads for SqliteStore {
                 }
             }
         })
+    }
+}
+
+impl Shared {
+    /// A payload that was not written. Only a full disk, or a file that was never begun, lets the store go on:
+    /// after any other failure nobody knows what the disk keeps.
+    fn unwritten(&self, error: Unwritten) -> StoreError {
+        match error {
+            Unwritten::NotBegun(why) => why,
+            Unwritten::Broken(why) => {
+                if !matches!(why, StoreError::Full(_)) {
+                    self.fate.stop(why.clone());
+                }
+                why
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The reads that the ports ask for.
 
-use super::failure::of_sqlite;
+use super::failure::{about, of_sqlite};
 use super::place::{from_cursor, to_cursor};
 use super::rows::{self, get, sum_of};
 use super::schema::ROW_VERSION;
@@ -17,7 +17,7 @@ const LOOKED_AT: usize = 20_000;
 /// A row and its place.
 pub(super) fn request(conn: &Connection, id: RequestId) -> Result<Option<(i64, Request)>, StoreError> {
     let sql = "SELECT place, v, sum, data FROM requests WHERE id = ?1";
-    one(conn, sql, id, |row| Ok((get(row, 0)?, rows::request(row, 1)?)))
+    one(conn, sql, id, |row| Ok((get(row, 0)?, rows::request(row, 1)?))).map_err(|error| about(id, error))
 }
 
 /// A request's calls, by number.
@@ -52,10 +52,10 @@ pub(super) fn payload(
             "SELECT p.v, p.sum, p.data, p.file FROM results p JOIN requests r ON r.place = p.place WHERE r.id = ?1"
         }
     };
-    one(conn, sql, id, payload_row)
+    one(conn, sql, id, payload_row).map_err(|error| about(id, error))
 }
 
-fn payload_row(row: &Row<'_>) -> Result<PayloadRef, StoreError> {
+pub(super) fn payload_row(row: &Row<'_>) -> Result<PayloadRef, StoreError> {
     let v: i64 = get(row, 0)?;
     if v != ROW_VERSION {
         return Err(StoreError::Damaged(format!(
@@ -82,14 +82,19 @@ pub(super) fn outbox(
     last: u64,
     limit: usize,
 ) -> Result<Vec<OutboxEntry>, StoreError> {
-    let sql = "SELECT o.seq, r.v, r.sum, r.data FROM outbox o JOIN requests r ON r.place = o.place
+    let sql = "SELECT o.seq, r.v, r.sum, r.data FROM outbox o LEFT JOIN requests r ON r.place = o.place
                WHERE o.seq > ?1 AND o.seq <= ?2 ORDER BY o.seq LIMIT ?3";
     let bounds = [after, last, limit as u64].map(|bound| Value::from(rows::signed(bound)));
     all(conn, sql, bounds, |row| {
-        Ok(OutboxEntry {
-            seq: get::<i64>(row, 0)?.unsigned_abs(),
-            request: rows::request(row, 1)?,
-        })
+        let seq = get::<i64>(row, 0)?.unsigned_abs();
+        if get::<Option<i64>>(row, 1)?.is_none() {
+            return Err(StoreError::Damaged(format!(
+                "outbox entry {seq}: its request is gone"
+            )));
+        }
+        let request =
+            rows::request(row, 1).map_err(|error| about(format_args!("outbox entry {seq}"), error))?;
+        Ok(OutboxEntry { seq, request })
     })
 }
 

@@ -17,6 +17,19 @@ pub(super) fn keep_plans(conn: &Connection) -> rusqlite::Result<()> {
         .map(drop)
 }
 
+/// The log is not emptied when the connection closes: only the writer's last act does that, after it has withdrawn
+/// the log's mark.
+pub(super) fn keep_log(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map(drop)
+}
+
+/// Lets the log go with the last connection.
+pub(super) fn let_log_go(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)
+        .map(drop)
+}
+
 /// Reads at once.
 const CONNECTIONS: usize = 4;
 
@@ -69,6 +82,7 @@ impl Readers {
         let conn = Connection::open_with_flags(&self.path, flags)?;
         conn.busy_timeout(Duration::from_secs(5))?;
         keep_plans(&conn)?;
+        keep_log(&conn)?;
         conn.pragma_update(None, "cache_size", -2_000)?;
         conn.set_prepared_statement_cache_capacity(32);
         Ok(conn)

@@ -5,6 +5,7 @@
 //! checksum is wrong, and zeros are no frame; it begins the log anew at its start after a checkpoint.
 
 use super::checkpoint::PAGES;
+use super::log::log_path;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,9 +17,7 @@ const PIECE: usize = 1 << 20;
 /// Makes the log of `database` long enough. It must be open in this process, with nobody writing. A disk without
 /// that much room is no error: the log then grows as it goes.
 pub(super) fn make(database: &Path) {
-    let mut log = database.as_os_str().to_owned();
-    log.push("-wal");
-    if let Err(error) = extend(Path::new(&log)) {
+    if let Err(error) = extend(&log_path(database)) {
         tracing::debug!(%error, "no room was made for the log in advance");
     }
 }

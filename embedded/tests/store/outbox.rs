@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use smoother_core::lifecycle::{Change, State};
-use smoother_core::ports::{Outbox, Store};
+use smoother_core::ports::{Outbox, Store, StoreError};
 use std::sync::Arc;
 
 async fn cancel(f: &Fixture, n: u64) {
@@ -95,4 +95,25 @@ async fn a_reader_far_behind_misses_nothing() {
         }
     }
     assert_eq!(seen, (0..3_000).map(id).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_end_that_cannot_be_read_stops_the_store_naming_it() {
+    for damage in [
+        "UPDATE requests SET data = CAST('{}' AS BLOB)",
+        "DELETE FROM requests",
+    ] {
+        let f = Fixture::new();
+        cancel(&f, 1).await;
+        let seq = f.store.next(0, 1).await.unwrap()[0].seq;
+        let f = f.reopened();
+        let conn = rusqlite::Connection::open(f.dir.path().join("smoother.db")).unwrap();
+        conn.execute_batch(damage).unwrap();
+        let unread = f.store.next(0, 10).await.unwrap_err();
+        let StoreError::Damaged(cause) = &unread else {
+            panic!("{unread}");
+        };
+        assert!(cause.contains(&format!("outbox entry {seq}")), "{cause}");
+        assert_eq!(f.fatal.await, unread);
+    }
 }

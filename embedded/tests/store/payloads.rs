@@ -91,3 +91,34 @@ async fn a_damaged_or_missing_file_is_an_error_and_not_an_answer() {
     let missing = f.store.fetch(id(1), PayloadKind::Body).await.unwrap_err();
     assert!(matches!(missing, StoreError::Damaged(_)), "{missing}");
 }
+
+#[tokio::test]
+async fn a_payload_file_that_cannot_be_written_stops_the_store() {
+    let mut f = Fixture::new();
+    f.insert(&request(1)).await.unwrap();
+    // No shard can be made: something else has its name.
+    let shard = f
+        .dir
+        .path()
+        .join(format!("payloads/{:02x}", id(2).as_bytes()[15]));
+    std::fs::write(&shard, "in the way").unwrap();
+    let failed = f
+        .store
+        .keep(id(2), PayloadKind::Body, large(1))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&failed, StoreError::Failed(text) if text.contains("payload file")),
+        "{failed}"
+    );
+    assert_eq!((&mut f.fatal).await, failed);
+    assert_eq!(f.insert(&request(3)).await.unwrap_err(), failed);
+    assert!(
+        std::fs::read_dir(f.dir.path().join("payloads/tmp"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
+    std::fs::remove_file(shard).unwrap();
+    assert_eq!(f.reopened().get(id(1)).await, request(1));
+}

@@ -55,3 +55,21 @@ async fn everything_of_a_removed_request_is_gone_and_its_id_is_free() {
     let again = f.insert(&crate::fixture::request(1)).await.unwrap();
     assert!(matches!(again, smoother_core::ports::Inserted::Fresh));
 }
+
+#[tokio::test]
+async fn a_removed_request_is_gone_from_memory_too() {
+    let f = Fixture::new();
+    f.insert(&crate::fixture::request(1)).await.unwrap();
+    f.store
+        .change(id(1), Change::Cancel { at: at(10_000) })
+        .await
+        .unwrap();
+    let seq = f.store.next(0, 1).await.unwrap()[0].seq;
+    f.store.told(seq).await.unwrap();
+    // A late join reads the row into the writer's memory.
+    let joined = f.insert(&crate::fixture::request(1)).await.unwrap();
+    assert!(matches!(joined, smoother_core::ports::Inserted::Same(_)));
+    assert_eq!(f.store.purge(at(20_000)).await.unwrap(), 1);
+    let again = f.insert(&crate::fixture::request(1)).await.unwrap();
+    assert!(matches!(again, smoother_core::ports::Inserted::Fresh));
+}

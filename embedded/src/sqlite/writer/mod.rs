@@ -19,9 +19,11 @@ pub(super) use op::{End, Op, Reply};
 
 use super::Shared;
 use super::checkpoint::{Checkpoints, checkpoint};
-use super::failure::of_sqlite;
+use super::failure::{of_io, of_sqlite};
+use super::log::Mark;
 use super::ownership::Ownership;
 use super::place::Places;
+use super::readers::let_log_go;
 use batch::Batch;
 use op::Urgency;
 use rusqlite::Connection;
@@ -38,6 +40,7 @@ pub(super) struct Start {
     pub shared: Arc<Shared>,
     pub clock: Arc<dyn Clock>,
     pub checkpoints: Checkpoints,
+    pub mark: Arc<Mark>,
     pub ownership: Ownership,
     pub newest_place: i64,
     pub next_seq: u64,
@@ -52,6 +55,7 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     checkpoints: Checkpoints,
+    mark: Arc<Mark>,
     /// Let go of last, when nothing is written any more.
     _ownership: Ownership,
     table: Table,
@@ -72,6 +76,7 @@ impl Writer {
             shared: start.shared,
             clock: start.clock,
             checkpoints: start.checkpoints,
+            mark: start.mark,
             _ownership: start.ownership,
             table: Table::default(),
             batch: Batch::default(),
@@ -147,13 +152,23 @@ impl Writer {
         self.shared.tail.close();
         let outcome = match self.shared.fate.stopped() {
             Some(why) => Err(why),
-            None => checkpoint(&self.conn, "TRUNCATE")
-                .map(drop)
-                .map_err(|error| of_sqlite(&error)),
+            None => self.empty_log(),
         };
         if let Some(reply) = closing {
             let _ = reply.send(outcome);
         }
+    }
+}
+
+impl Writer {
+    /// Withdraws the mark, then copies the log back and lets it go. Whatever fails leaves a log that is whole.
+    fn empty_log(&self) -> Result<(), StoreError> {
+        self.mark
+            .forget()
+            .map_err(|error| of_io("smoother.mark", &error))?;
+        checkpoint(&self.conn, "TRUNCATE")
+            .and_then(|_| let_log_go(&self.conn))
+            .map_err(|error| of_sqlite(&error))
     }
 }
 

@@ -9,8 +9,8 @@ use crate::sqlite::queries::all;
 use crate::sqlite::rows::{get, signed};
 use rusqlite::params;
 use rusqlite::types::Value;
-use smoother_core::Timestamp;
 use smoother_core::ports::StoreError;
+use smoother_core::{RequestId, Timestamp};
 use std::collections::HashSet;
 
 /// Rows looked at in one step, so that other writes get their turn.
@@ -31,28 +31,34 @@ impl Writer {
 
     /// Nothing arrives after its end, so the rows to look at are those that arrived before, oldest first.
     fn purge_step(&mut self, before: Timestamp, from: i64) -> Result<Purged, StoreError> {
-        let sql =
-            "SELECT place, ended_at FROM requests WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT ?3";
+        let sql = "SELECT place, ended_at, id FROM requests WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT ?3";
         let bounds = [from, first_of(before), STEP as i64].map(Value::from);
         let found = all(&self.conn, sql, bounds, |row| {
-            Ok((get::<i64>(row, 0)?, get::<Option<i64>>(row, 1)?))
+            Ok((
+                get::<i64>(row, 0)?,
+                get::<Option<i64>>(row, 1)?,
+                get::<[u8; 16]>(row, 2)?,
+            ))
         })?;
         let go_on = (found.len() == STEP)
-            .then(|| found.last().map(|(place, _)| *place))
+            .then(|| found.last().map(|(place, ..)| *place))
             .flatten();
         let old = signed(before.as_millis());
-        let ended = found.iter().filter(|(_, at)| at.is_some_and(|at| at < old));
+        let ended = found.iter().filter(|(_, at, _)| at.is_some_and(|at| at < old));
         let untold = "SELECT place FROM outbox";
         let untold: HashSet<i64> = all(&self.conn, untold, [], |row| get(row, 0))?
             .into_iter()
             .collect();
-        let gone: Vec<i64> = ended
-            .map(|(place, _)| *place)
-            .filter(|place| !untold.contains(place))
-            .collect();
+        let (gone, ids): (Vec<i64>, Vec<_>) = ended
+            .filter(|(place, ..)| !untold.contains(place))
+            .map(|(place, _, id)| (*place, RequestId::from_bytes(*id)))
+            .unzip();
         if !gone.is_empty() {
             for key in self.delete(&gone)? {
                 self.shared.files.remove(&key);
+            }
+            for id in ids {
+                self.table.remove(id);
             }
         }
         Ok(Purged {
