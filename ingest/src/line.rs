@@ -143,6 +143,8 @@ impl Line {
             }
             Some(Update::Frame(_)) => {}
             Some(Update::Ended(ended)) => return Ok(Some(Word::Ended(ended))),
+            // Nothing is promised: the next attempt reads what the store says then.
+            Some(Update::NotStored(error)) => return Err(error.into()),
             None => return Err(Refusal::Stopping),
         }
         Ok(None)

@@ -73,7 +73,7 @@ impl Presence {
     /// The next update; `None` after the end.
     pub(crate) async fn next(&mut self) -> Option<Update> {
         let update = self.reader.as_mut()?.next().await;
-        if matches!(update, None | Some(Update::Ended(_))) {
+        if matches!(update, None | Some(Update::Ended(_) | Update::NotStored(_))) {
             self.over();
         }
         update

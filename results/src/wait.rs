@@ -39,7 +39,7 @@ impl Results {
                     Some(Update::Ended(end)) => row = end.request.clone(),
                     Some(Update::State(_) | Update::Call(_)) => row = self.row(&tenant, id).await?,
                     Some(Update::Head(_) | Update::Frame(_)) => {}
-                    None => {
+                    None | Some(Update::NotStored(_)) => {
                         more = false;
                         row = self.row(&tenant, id).await?;
                     }

@@ -16,6 +16,7 @@ mod conclude;
 mod meters;
 mod opening;
 mod runner;
+mod settle;
 #[cfg(test)]
 mod tests;
 

@@ -1,25 +1,23 @@
 //! Takes released requests up and brings each one's call to its end.
 
 use crate::attempt::{self, Around, Attempt};
-use crate::conclude::{Conclusion, conclude};
+use crate::conclude::conclude;
 use crate::meters::Meters;
 use crate::opening::{Opening, OpeningPace};
+use crate::settle::{Settling, tell_lane};
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{
-    ChangeError, Clock, EndReport, Ended, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, QueueError,
-    Released, Store, StoreError, Update,
+    ChangeError, Clock, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, Released, Store, StoreError,
+    Update,
 };
-use smoother_core::scheduler::{Again, Event};
-use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Request, RequestId, Settlement};
+use smoother_core::scheduler::Event;
+use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Refused, Request};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// How long a full store is left alone before a call's end is offered again.
-const FULL_STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a worker needs of the world.
 pub struct WorkerPorts {
@@ -47,7 +45,7 @@ struct LaneSide {
 
 /// Makes the calls of every lane; how many at once is the lanes' ledgers' business.
 pub struct Worker {
-    ports: WorkerPorts,
+    pub(crate) ports: WorkerPorts,
     lanes: BTreeMap<LaneId, LaneSide>,
     calls: TaskTracker,
 }
@@ -104,6 +102,11 @@ impl Worker {
         self.calls.len()
     }
 
+    /// The settings of a lane.
+    pub(crate) fn lane(&self, id: &LaneId) -> Option<&LaneConfig> {
+        self.lanes.get(id).map(|side| &side.config)
+    }
+
     async fn take(&self, released: Released) {
         let Some(lane) = self.lanes.get(&released.lane) else {
             tracing::error!(lane = %released.lane, request = %released.request, "released on a lane not configured here");
@@ -116,7 +119,20 @@ impl Worker {
         };
         match self.ports.store.change(released.request, claim).await {
             Ok(row) => self.call(lane, row).await,
-            // Cancelled, expired, claimed by another, or too late: not ours.
+            // Nobody will claim it any more: its lane need not wait to be sure of that.
+            Err(ChangeError::Refused(why @ Refused::Late { .. })) => {
+                tracing::warn!(request = %released.request, call = %released.call, %why, "claimed too late");
+                let Released {
+                    request, call, lane, ..
+                } = released;
+                tell_lane(
+                    self.ports.lanes.as_ref(),
+                    &lane,
+                    Event::Unclaimed { request, call },
+                )
+                .await;
+            }
+            // Cancelled, expired, or claimed by another: not ours.
             Err(ChangeError::Refused(why)) => {
                 tracing::debug!(request = %released.request, call = %released.call, %why, "claim refused");
             }
@@ -128,15 +144,12 @@ impl Worker {
 
     async fn call(&self, lane: &LaneSide, row: Request) {
         let at = row.started_at.unwrap_or_else(|| self.ports.clock.now());
-        self.tell_lane(
-            &row.lane,
-            Event::Started {
-                request: row.id,
-                call: row.call,
-                at,
-            },
-        )
-        .await;
+        let started = Event::Started {
+            request: row.id,
+            call: row.call,
+            at,
+        };
+        tell_lane(self.ports.lanes.as_ref(), &row.lane, started).await;
         // Held to the end of this function: as long as it is, the end is this runner's to tell.
         let mut aborted = self.ports.live.aborted(row.id);
         self.ports.live.publish(row.id, Update::Call(row.call));
@@ -160,91 +173,8 @@ impl Worker {
         let conclusion = conclude(&row, &lane.config, attempt, self.ports.clock.now(), random);
         lane.meters
             .ended(&row, &conclusion.settlement, conclusion.first_output_at);
-        self.settle(&row, conclusion).await;
+        Settling::new(self, &row, conclusion).run().await;
         drop(aborted);
-    }
-
-    async fn settle(&self, row: &Request, conclusion: Conclusion) {
-        let (again, result) = (conclusion.again, conclusion.result.clone());
-        let Settlement {
-            call,
-            charged,
-            throttle,
-            at,
-            ..
-        } = conclusion.settlement;
-        let event = |again| Event::Ended {
-            request: row.id,
-            call,
-            charged,
-            throttle,
-            again,
-            at,
-        };
-        // An answer ends the request whatever else happens, so its lane may go on at once. Whoever waits again
-        // is told of only when its row says so: the lane would release it, and be refused.
-        let at_once = self.ports.store.commits_in_order() && again == Again::No;
-        if at_once {
-            self.tell_lane(&row.lane, event(again)).await;
-        }
-        let report = match self.store_end(row.id, &conclusion).await {
-            Ok(report) => report,
-            Err(error) => return self.not_settled(row.id, &error),
-        };
-        if !at_once {
-            let again = if report.request.is_ok() { again } else { Again::No };
-            self.tell_lane(&row.lane, event(again)).await;
-        }
-        match report.request {
-            Ok(request) if request.state.is_terminal() => {
-                let ended = Ended { request, result };
-                self.ports.live.publish(row.id, Update::Ended(Arc::new(ended)));
-            }
-            Ok(request) => self.ports.live.publish(row.id, Update::State(request.state)),
-            // Cancelled or expired while the call ended: the outbox tells of that.
-            Err(why) => tracing::debug!(request = %row.id, %call, %why, "the call's outcome came too late"),
-        }
-    }
-
-    /// Stores a call's end. A full disk is waited out: the call is paid for, its answer is here, and nobody else
-    /// can say how it ended.
-    async fn store_end(&self, id: RequestId, conclusion: &Conclusion) -> Result<EndReport, StoreError> {
-        loop {
-            match self.try_to_store(id, conclusion).await {
-                Err(error @ StoreError::Full(_)) => {
-                    tracing::error!(request = %id, %error, "a call's end waits for room in the store");
-                    tokio::time::sleep(FULL_STORE_PAUSE).await;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    async fn try_to_store(&self, id: RequestId, conclusion: &Conclusion) -> Result<EndReport, StoreError> {
-        let kept = match conclusion.result.clone() {
-            None => None,
-            Some(bytes) => Some(self.ports.payloads.keep(id, PayloadKind::Result, bytes).await?),
-        };
-        let Conclusion {
-            settlement, change, ..
-        } = conclusion;
-        self.ports
-            .store
-            .end(id, settlement.clone(), change.clone(), kept)
-            .await
-    }
-
-    fn not_settled(&self, id: RequestId, error: &StoreError) {
-        tracing::error!(request = %id, %error, "a call's end could not be stored; its outcome is lost with it");
-    }
-
-    async fn tell_lane(&self, lane: &LaneId, event: Event) {
-        match self.ports.lanes.send(lane, event).await {
-            Ok(()) => {}
-            // The lanes stop before the calls under way; the store says it all at the next start.
-            Err(QueueError::Closed(_)) => tracing::debug!(%lane, "a call ended after its lane had stopped"),
-            Err(error) => tracing::warn!(%lane, %error, "a lane could not be told of a call"),
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! subscriber or update until its end has been told and its last reader is gone. Readers read the shared log
 //! at their own pace, so a slow one holds nobody back.
 
-use super::BoxFuture;
+use super::{BoxFuture, StoreError};
 use crate::ids::{CallNo, RequestId};
 use crate::lifecycle::State;
 use crate::model::ModelHead;
@@ -25,6 +25,9 @@ pub enum Update {
     Frame(Bytes),
     /// Its terminal state is durable.
     Ended(Arc<Ended>),
+    /// Its call is over and the store cannot take how: nobody here will say more of it, and what becomes of it is
+    /// for the next start to find out. Ends the log.
+    NotStored(StoreError),
 }
 
 /// A request at its end.
@@ -38,7 +41,8 @@ pub struct Ended {
 
 /// The log of what requests are doing.
 pub trait Live: Send + Sync {
-    /// Adds to a request's log and wakes its readers. After [`Update::Ended`] further updates are dropped.
+    /// Adds to a request's log and wakes its readers. After [`Update::Ended`] or [`Update::NotStored`] further
+    /// updates are dropped.
     ///
     /// An end that has a result but does not bring it is held back while the request's runner, who has it at
     /// hand, is still here: it is told when the runner has gone without telling the end itself.
@@ -61,6 +65,6 @@ pub trait Live: Send + Sync {
 /// One reader's place in a request's log.
 pub trait Reader: Send {
     /// The next update, in order. After a new [`Update::Call`] the reader is given that, then what follows it.
-    /// `None` after [`Update::Ended`].
+    /// `None` after [`Update::Ended`] or [`Update::NotStored`].
     fn next(&mut self) -> BoxFuture<'_, Option<Update>>;
 }

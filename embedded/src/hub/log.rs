@@ -128,7 +128,7 @@ impl Log {
                 Update::Ended(end) if state.runners > 0 && lacks_result(end) => {
                     state.withheld = Some(update);
                 }
-                Update::Ended(_) => state.end(update),
+                Update::Ended(_) | Update::NotStored(_) => state.end(update),
                 Update::State(_) | Update::Head(_) | Update::Frame(_) => state.updates.push(update),
             }
         }

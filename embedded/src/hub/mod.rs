@@ -73,7 +73,7 @@ impl Hub {
 
 impl Live for Hub {
     fn publish(&self, id: RequestId, update: Update) {
-        let ends = matches!(update, Update::Ended(_));
+        let ends = matches!(update, Update::Ended(_) | Update::NotStored(_));
         let mut logs = lock(&self.logs);
         let known = logs.open.get(&id).cloned();
         if ends {

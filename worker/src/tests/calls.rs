@@ -1,23 +1,10 @@
 //! Whole answers, claims, ends.
 
-use super::stage::{Script, Stage, Step, to_the_end};
+use super::stage::{Script, Stage, Step, answer, to_the_end};
 use crate::OpeningPace;
-use bytes::Bytes;
 use smoother_core::ports::{Live, PayloadKind, Payloads, Store};
 use smoother_core::scheduler::{Again, Event};
-use smoother_core::{CallEnding, Change, Millis, ModelEvent, Operation, Outcome, State, Tokens, Usage};
-
-fn answer(text: &'static str) -> Script {
-    let usage = Usage {
-        input: Tokens::new(90),
-        output: Tokens::new(40),
-        ..Usage::default()
-    };
-    Script::Answer(vec![
-        Step::Event(ModelEvent::Body(Bytes::from_static(text.as_bytes()))),
-        Step::Event(ModelEvent::Usage(usage)),
-    ])
-}
+use smoother_core::{CallEnding, Change, Millis, Operation, Outcome, State, Tokens};
 
 #[tokio::test]
 async fn an_answer_is_stored_settled_and_told() {
@@ -98,6 +85,38 @@ async fn a_cancelled_release_is_not_called() {
     });
     stage.drain().await;
     assert!(stage.model.calls.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_release_that_comes_too_late_is_not_called_and_its_lane_is_told() {
+    let mut stage = Stage::new("");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    let released = stage.record_release(row.id).await;
+    stage.clock.raise(released.start_by + Millis::new(1));
+    stage.deliver(released.clone());
+    let Event::Unclaimed { request, call } = stage.told().await else {
+        panic!("its lane was told something else")
+    };
+    assert_eq!((request, call), (released.request, released.call));
+    stage.drain().await;
+    assert!(stage.model.calls.lock().unwrap().is_empty());
+    let stored = stage.store.get(row.id).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.calls_made), (State::Released, 0));
+}
+
+#[tokio::test]
+async fn a_call_that_is_called_off_before_it_begins_sends_nothing() {
+    let mut stage = Stage::new("");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    let _reader = stage.hub.subscribe(row.id);
+    stage.hub.abort(row.id);
+    stage.script(answer("{}"));
+    stage.release(row.id).await;
+    stage.ended().await;
+    stage.drain().await;
+    assert!(stage.model.calls.lock().unwrap().is_empty());
+    let calls = stage.store.calls(row.id).await.unwrap();
+    assert_eq!(calls[0].settlement.as_ref().unwrap().ending, CallEnding::Aborted);
 }
 
 #[tokio::test]

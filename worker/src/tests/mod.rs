@@ -2,5 +2,7 @@
 
 mod calls;
 mod failures;
+mod faults;
 mod stage;
+mod storing;
 mod streams;

@@ -1,5 +1,6 @@
 //! What the tests stand on: a store in a temporary directory, one lane whose queue is tapped, a scripted model.
 
+use super::faults::Faults;
 use crate::{OpeningPace, Worker, WorkerPorts};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -12,7 +13,7 @@ use smoother_core::request::Fresh;
 use smoother_core::scheduler::Event;
 use smoother_core::{
     Change, Door, Estimate, LaneId, Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead,
-    ModelStream, Operation, Request, RequestId, TenantId, Tokens,
+    ModelStream, Operation, Request, RequestId, TenantId, Tokens, Usage,
 };
 use smoother_embedded::{Hub, LaneChannels, OpenOptions, SqliteStore, SystemClock};
 use std::collections::VecDeque;
@@ -89,6 +90,8 @@ impl Entropy for Even {
 
 pub(super) struct Stage {
     pub(super) store: Arc<SqliteStore>,
+    /// What the worker sees of it.
+    pub(super) faults: Arc<Faults>,
     pub(super) hub: Arc<Hub>,
     pub(super) model: Arc<ScriptedModel>,
     pub(super) clock: Arc<SystemClock>,
@@ -124,9 +127,10 @@ impl Stage {
         let (channels, mut events) = LaneChannels::new([lane.id.clone()]);
         let tap = channels.tap();
         let model = Arc::new(ScriptedModel::default());
+        let faults = Arc::new(Faults::new(store.clone()));
         let ports = WorkerPorts {
-            store: store.clone(),
-            payloads: store.clone(),
+            store: faults.clone(),
+            payloads: faults.clone(),
             lanes: Arc::new(channels),
             live: hub.clone(),
             model: model.clone(),
@@ -141,6 +145,7 @@ impl Stage {
         let numbers = AtomicU64::new(0);
         Self {
             store,
+            faults,
             hub,
             model,
             clock,
@@ -237,10 +242,15 @@ impl Stage {
         self.dispatch.send(released).unwrap();
     }
 
+    /// The next event on the lane queue.
+    pub(super) async fn told(&mut self) -> Event {
+        self.tap.recv().await.expect("the lane queue is closed").1
+    }
+
     /// The next event of a call's end on the lane queue.
     pub(super) async fn ended(&mut self) -> Event {
         loop {
-            let (_, event) = self.tap.recv().await.expect("the lane queue is closed");
+            let event = self.told().await;
             if matches!(event, Event::Ended { .. }) {
                 return event;
             }
@@ -263,8 +273,27 @@ pub(super) async fn to_the_end(mut reader: Box<dyn Reader>) -> (Vec<Bytes>, Arc<
             Update::Frame(frame) => frames.push(frame),
             Update::Ended(ended) => return (frames, ended),
             Update::State(_) | Update::Head(_) => {}
+            Update::NotStored(error) => panic!("{error}"),
         }
     }
+}
+
+/// A whole answer of 90 input and 40 output tokens.
+pub(super) fn answer(text: &'static str) -> Script {
+    let usage = Usage {
+        input: Tokens::new(90),
+        output: Tokens::new(40),
+        ..Usage::default()
+    };
+    Script::Answer(vec![
+        Step::Event(ModelEvent::Body(Bytes::from_static(text.as_bytes()))),
+        Step::Event(ModelEvent::Usage(usage)),
+    ])
+}
+
+/// An error of this kind before anything was accepted.
+pub(super) fn refusal(kind: ModelErrorKind) -> Script {
+    Script::Refuse(error(kind, 429, "ThrottlingException"))
 }
 
 pub(super) fn error(kind: ModelErrorKind, status: u16, exception: &str) -> ModelError {

@@ -67,6 +67,9 @@ impl Frames {
                 Some(Update::Call(_)) => self.end(Some(&broken(
                     "The model's answer was cut off and is being generated again.",
                 ))),
+                Some(Update::NotStored(error)) => self.end(Some(&broken(&format!(
+                    "How the answer ended could not be stored: {error}."
+                )))),
                 None => self.end(Some(&broken(
                     "The smoother stopped before the answer was complete.",
                 ))),
