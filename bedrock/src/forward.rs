@@ -3,7 +3,8 @@
 use crate::{Bedrock, send};
 use bytes::Bytes;
 use smoother_core::ids::{LaneId, ModelId};
-use smoother_core::model::{ModelError, ModelHead};
+use smoother_core::model::{FreeAnswer, FreeCall, FreeOperation, ModelError, ModelHead};
+use smoother_core::ports::{BoxFuture, FreeCalls};
 
 /// Which operation to forward.
 #[derive(Debug, Clone, Copy)]
@@ -37,5 +38,20 @@ impl Bedrock {
         let answer = send::forward(self.lane(lane)?, &what, body, headers).await?;
         let body = send::read(answer.body, self.max_answer_bytes).await?;
         Ok((answer.head, body))
+    }
+}
+
+impl FreeCalls for Bedrock {
+    fn forward(&self, call: FreeCall) -> BoxFuture<'_, Result<FreeAnswer, ModelError>> {
+        Box::pin(async move {
+            let what = match &call.operation {
+                FreeOperation::CountTokens { model } => Forward::CountTokens { model },
+                FreeOperation::ApplyGuardrail { identifier, version } => {
+                    Forward::ApplyGuardrail { identifier, version }
+                }
+            };
+            let (head, body) = Self::forward(self, &call.lane, what, call.body, &call.headers).await?;
+            Ok(FreeAnswer { head, body })
+        })
     }
 }

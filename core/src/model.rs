@@ -1,5 +1,7 @@
 //! The words in which the pipeline and the model port speak of one upstream call.
 
+mod free;
+
 use crate::cost::Usage;
 use crate::ids::{CallNo, LaneId, ModelId, RequestId};
 use crate::throttle::ThrottleCause;
@@ -8,6 +10,8 @@ use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::pin::Pin;
+
+pub use free::{FreeAnswer, FreeCall, FreeOperation};
 
 /// One of the four operations of Bedrock's runtime that cost tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

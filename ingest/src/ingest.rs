@@ -6,7 +6,7 @@ use crate::meters::Meters;
 use crate::route::Routes;
 use smoother_core::config::Config;
 use smoother_core::estimate::ErrorStats;
-use smoother_core::ports::{Clock, Entropy, LaneQueue, LaneViews, Live, Payloads, Store};
+use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store};
 use smoother_core::{Request, Usage};
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct IngestPorts {
     pub live: Arc<dyn Live>,
     /// Where requests stand.
     pub views: Arc<dyn LaneViews>,
+    /// The way past the queue, for what costs no tokens.
+    pub free: Arc<dyn FreeCalls>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance, for ids.

@@ -13,7 +13,7 @@ mod views;
 
 pub use ambient::{Clock, Entropy};
 pub use live::{Ended, Live, Reader, Update};
-pub use model::Model;
+pub use model::{FreeCalls, Model};
 pub use payloads::{PayloadKind, PayloadRef, Payloads};
 pub use queues::{Dispatch, LaneQueue, QueueError, Released};
 pub use store::{

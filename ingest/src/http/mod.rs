@@ -11,12 +11,16 @@ use axum::routing::{delete, post};
 use std::sync::Arc;
 
 impl Ingest {
-    /// `POST /model/{id}/{operation}`, `POST /v1/jobs` and `DELETE /v1/jobs/{id}`, to be merged with the other
-    /// stages' routes.
+    /// `POST /model/{id}/{operation}`, `POST /guardrail/{id}/version/{version}/apply`, `POST /v1/jobs` and
+    /// `DELETE /v1/jobs/{id}`, to be merged with the other stages' routes.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
             // Ids hold colons and, in ARNs, slashes, encoded or not: the handler splits the raw path itself.
             .route("/model/{*rest}", post(bedrock::call).fallback(bedrock::not_post))
+            .route(
+                "/guardrail/{*rest}",
+                post(bedrock::guardrail).fallback(bedrock::not_post),
+            )
             .route("/v1/jobs", post(jobs::submit))
             .route("/v1/jobs/{id}", delete(jobs::cancel))
             .with_state(Arc::clone(self))

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod ambient;
+mod free;
 mod lanes;
 mod live;
 mod requests;
@@ -14,6 +15,7 @@ pub(crate) use store::Fault;
 use crate::{Ingest, IngestPorts};
 use ambient::{Counted, VirtualClock};
 use axum::Router;
+use free::Free;
 use lanes::Lanes;
 use live::Logs;
 use smoother_core::config::{Config, Durability, LaneConfig, Pacing, ServerConfig, TenantConfig};
@@ -32,6 +34,7 @@ pub(crate) struct Bed {
     pub(crate) live: Arc<Logs>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) clock: Arc<VirtualClock>,
+    pub(crate) free: Arc<Free>,
 }
 
 impl Bed {
@@ -43,10 +46,11 @@ impl Bed {
         let mut config = config();
         adjust(&mut config);
         let clock = Arc::new(VirtualClock::start());
-        let (store, live, lanes) = (
+        let (store, live, lanes, free) = (
             Arc::new(Memory::default()),
             Arc::new(Logs::default()),
             Arc::new(Lanes::new()),
+            Arc::new(Free::default()),
         );
         let ports = IngestPorts {
             store: store.clone(),
@@ -54,6 +58,7 @@ impl Bed {
             lanes: lanes.clone(),
             live: live.clone(),
             views: lanes.clone(),
+            free: free.clone(),
             clock: clock.clone(),
             entropy: Arc::new(Counted::default()),
         };
@@ -63,6 +68,7 @@ impl Bed {
             live,
             lanes,
             clock,
+            free,
         }
     }
 
@@ -106,7 +112,7 @@ pub(crate) fn lane(name: &str, model: &str, tokens_per_minute: u64) -> LaneConfi
     }
 }
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let lanes = [lane("main", MODEL, 300_000), lane("small", SMALL_MODEL, 2_000)];
     let capped = TenantConfig {
         highest_priority: smoother_core::Priority::Normal,

@@ -67,7 +67,8 @@ impl House {
         let (desk, questions) = Desk::open(config.lanes.keys().cloned());
         let (dispatch, released) = DispatchChannel::new();
         let (channels, desk) = (Arc::new(channels), Arc::new(desk));
-        let model = Bedrock::connect(config.lanes.values(), smoother_bedrock::Options::default()).await?;
+        let options = smoother_bedrock::Options::default();
+        let model = Arc::new(Bedrock::connect(config.lanes.values(), options).await?);
 
         let ingest = Ingest::new(
             IngestPorts {
@@ -76,6 +77,7 @@ impl House {
                 lanes: channels.clone(),
                 live: hub.clone(),
                 views: desk.clone(),
+                free: model.clone(),
                 clock: clock.clone(),
                 entropy: Arc::new(OsEntropy),
             },
@@ -87,7 +89,7 @@ impl House {
                 payloads: store.clone(),
                 lanes: channels.clone(),
                 live: hub.clone(),
-                model: Arc::new(model),
+                model,
                 clock: clock.clone(),
                 entropy: Arc::new(OsEntropy),
             },

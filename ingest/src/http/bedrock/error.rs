@@ -26,7 +26,7 @@ pub(super) struct Exception {
 }
 
 impl Exception {
-    fn new(status: u16, name: &str, message: String) -> Self {
+    pub(super) fn new(status: u16, name: &str, message: String) -> Self {
         Self {
             status,
             name: name.to_owned(),

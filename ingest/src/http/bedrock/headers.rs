@@ -44,7 +44,7 @@ pub(super) fn read(headers: &HeaderMap) -> Result<Said, Refusal> {
     })
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
     let Some(value) = headers.get(name) else {
         return Ok(None);
     };
@@ -77,7 +77,7 @@ fn on_disconnect(word: Option<&str>) -> Result<OnDisconnect, Refusal> {
 }
 
 /// Headers of the operations themselves. Those that say what Bedrock takes for granted are left out.
-fn upstream(headers: &HeaderMap) -> Vec<(String, String)> {
+pub(super) fn upstream(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .filter(|(name, value)| match name.as_str() {

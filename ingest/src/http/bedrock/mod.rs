@@ -1,8 +1,10 @@
-//! Bedrock's own wire: `POST /model/{id}/{operation}`, answered as Bedrock answers.
+//! Bedrock's own wire: `POST /model/{id}/{operation}` and `POST /guardrail/{id}/version/{version}/apply`, answered
+//! as Bedrock answers.
 
 mod answer;
 mod error;
 mod frame;
+mod free;
 mod headers;
 mod path;
 mod stream;
@@ -16,30 +18,37 @@ use crate::refusal::Refusal;
 use crate::submission::Submission;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use path::Asked;
 use smoother_core::{Door, OnIndeterminate};
 use std::sync::Arc;
 
 /// One call, from its first byte to the head of its answer.
 pub(super) async fn call(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    match take(&ingest, request).await {
-        Ok(response) => response,
-        Err(refusal) => {
-            meters::refused(&refusal);
-            error::of_refusal(&refusal, &ingest.fresh_id())
-        }
-    }
+    let answered = take(&ingest, request).await;
+    answered.unwrap_or_else(|refusal| refused(&ingest, &refusal))
+}
+
+/// A text held against a guardrail.
+pub(super) async fn guardrail(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
+    let answered = free::apply_guardrail(&ingest, request).await;
+    answered.unwrap_or_else(|refusal| refused(&ingest, &refusal))
+}
+
+fn refused(ingest: &Arc<Ingest>, refusal: &Refusal) -> Response {
+    meters::refused(refusal);
+    error::of_refusal(refusal, &ingest.fresh_id())
 }
 
 /// Any other method; the router adds `allow`.
 pub(super) async fn not_post(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     let path = request.uri().path();
     let said = crate::refusal::quoted(&format!("{} {path}", request.method()));
-    let refusal = match path::parse(path) {
-        Ok(_) => Refusal::Method(said),
-        Err(_) => Refusal::UnknownOperation(said),
+    let refusal = if path::parse(path).is_ok() || path::guardrail(path).is_ok() {
+        Refusal::Method(said)
+    } else {
+        Refusal::UnknownOperation(said)
     };
-    meters::refused(&refusal);
-    error::of_refusal(&refusal, &ingest.fresh_id())
+    refused(&ingest, &refusal)
 }
 
 async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusal> {
@@ -48,13 +57,17 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
     }
     let (parts, body) = request.into_parts();
     let target = path::parse(parts.uri.path())?;
+    let operation = match target.asked {
+        Asked::Operation(operation) => operation,
+        Asked::CountTokens => return free::count_tokens(ingest, &target.model, &parts.headers, body).await,
+    };
     media::json(&parts.headers, media::Unnamed::IsJson)?;
     let said = headers::read(&parts.headers)?;
     let body = body::read(&parts.headers, body, ingest.config.server.max_body_bytes).await?;
     let submission = Submission {
         tenant: crate::tenant::of_request(&parts.headers),
         model: target.model,
-        operation: target.operation,
+        operation,
         body,
         door: Door::Sync,
         priority: said.priority,

@@ -11,7 +11,46 @@ use smoother_core::Operation;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) model: String,
-    pub(super) operation: Operation,
+    pub(super) asked: Asked,
+}
+
+/// What is asked of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A call of the lane's quota.
+    Operation(Operation),
+    /// What its input comes to.
+    CountTokens,
+}
+
+/// A guardrail, by id or ARN, and its version.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Guardrail {
+    pub(super) identifier: String,
+    pub(super) version: String,
+}
+
+/// Reads a raw path, `/guardrail/{identifier}/version/{version}/apply`; an ARN's slash may be encoded or not.
+pub(super) fn guardrail(path: &str) -> Result<Guardrail, Refusal> {
+    let unknown = || Refusal::UnknownOperation(quoted(path));
+    let rest = path
+        .strip_prefix("/guardrail/")
+        .and_then(|rest| rest.strip_suffix("/apply"));
+    let (identifier, version) = rest
+        .and_then(|rest| rest.rsplit_once("/version/"))
+        .ok_or_else(unknown)?;
+    let (identifier, version) = (decoded(identifier, "guardrail")?, decoded(version, "version")?);
+    if identifier.is_empty() || version.is_empty() {
+        return Err(unknown());
+    }
+    Ok(Guardrail { identifier, version })
+}
+
+fn decoded(part: &str, what: &str) -> Result<String, Refusal> {
+    let text = percent_decode_str(part)
+        .decode_utf8()
+        .map_err(|_| Refusal::invalid(format!("The {what} in the path is not UTF-8 once decoded.")))?;
+    Ok(text.into_owned())
 }
 
 /// Reads a raw path, `/model/{id}/{operation}`.
@@ -19,17 +58,15 @@ pub(super) fn parse(path: &str) -> Result<Target, Refusal> {
     let unknown = || Refusal::UnknownOperation(quoted(path));
     let rest = path.strip_prefix("/model/").ok_or_else(unknown)?;
     let (id, operation) = rest.rsplit_once('/').ok_or_else(unknown)?;
-    let operation = Operation::parse(operation).ok_or_else(unknown)?;
-    let model = percent_decode_str(id)
-        .decode_utf8()
-        .map_err(|_| Refusal::invalid("The model id in the path is not UTF-8 once decoded."))?;
+    let asked = match operation {
+        "count-tokens" => Asked::CountTokens,
+        word => Asked::Operation(Operation::parse(word).ok_or_else(unknown)?),
+    };
+    let model = decoded(id, "model id")?;
     if model.is_empty() {
         return Err(unknown());
     }
-    Ok(Target {
-        model: model.into_owned(),
-        operation,
-    })
+    Ok(Target { model, asked })
 }
 
 #[cfg(test)]
@@ -58,6 +95,32 @@ mod tests {
             model(&format!("/model/{encoded}/invoke-with-response-stream")),
             arn
         );
+    }
+
+    #[test]
+    fn tokens_are_counted_for_a_model() {
+        let target = parse("/model/m/count-tokens").unwrap();
+        assert_eq!((target.model.as_str(), target.asked), ("m", Asked::CountTokens));
+    }
+
+    #[test]
+    fn guardrails_have_a_version() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:guardrail/abc";
+        for written in [arn.to_owned(), arn.replace(':', "%3A").replace('/', "%2F")] {
+            let found = guardrail(&format!("/guardrail/{written}/version/DRAFT/apply")).unwrap();
+            assert_eq!(
+                (found.identifier.as_str(), found.version.as_str()),
+                (arn, "DRAFT")
+            );
+        }
+        for bad in [
+            "/guardrail/abc/version/1",
+            "/guardrail/abc/apply",
+            "/guardrail//version/1/apply",
+            "/guardrail/abc/version//apply",
+        ] {
+            assert_eq!(guardrail(bad).unwrap_err().reason(), "unknown-operation", "{bad}");
+        }
     }
 
     #[test]
