@@ -26,6 +26,11 @@ impl Models {
         self.0.entry(name.to_owned()).or_default()
     }
 
+    /// The model of this quota name, if it was called.
+    pub(crate) fn called(&mut self, name: &str) -> Option<&mut Model> {
+        self.0.get_mut(name)
+    }
+
     /// Takes new limits over; what was counted stays.
     pub(crate) fn configure(&mut self, now: Micros, settings: &Settings) {
         for (name, model) in &mut self.0 {

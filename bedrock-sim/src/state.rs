@@ -176,9 +176,10 @@ impl State {
         error: Option<&SimError>,
     ) {
         let charged = usage.settlement(call.burndown);
-        let model = self.models.of(&call.model);
-        model.quota(call.place).settle(now, call.admission, charged);
-        model.count(call.place, |tally| tally.settle(now, end, usage, charged));
+        if let Some(model) = self.models.called(&call.model) {
+            model.quota(call.place).settle(now, call.admission, charged);
+            model.count(call.place, |tally| tally.settle(now, end, usage, charged));
+        }
         self.stats
             .settle(now, call.priority.as_deref(), end, usage, charged);
         self.log.change(call.record, |record| {
