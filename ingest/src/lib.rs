@@ -15,6 +15,7 @@ mod body;
 mod callers;
 mod cancel;
 mod enter;
+mod free_lane;
 mod http;
 mod ingest;
 mod job;

@@ -112,7 +112,7 @@ pub(crate) fn lane(name: &str, model: &str, tokens_per_minute: u64) -> LaneConfi
     }
 }
 
-pub(crate) fn config() -> Config {
+fn config() -> Config {
     let lanes = [lane("main", MODEL, 300_000), lane("small", SMALL_MODEL, 2_000)];
     let capped = TenantConfig {
         highest_priority: smoother_core::Priority::Normal,

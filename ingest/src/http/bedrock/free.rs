@@ -5,6 +5,7 @@ use super::answer::pass_on;
 use super::error::Exception;
 use super::headers;
 use super::path::{self, Guardrail};
+use crate::free_lane::{self, LANE};
 use crate::http::{body, media};
 use crate::ingest::Ingest;
 use crate::refusal::Refusal;
@@ -18,8 +19,6 @@ use smoother_core::model::{FreeAnswer, FreeCall, FreeOperation, ModelError};
 use smoother_core::{Millis, ModelId};
 use std::sync::Arc;
 
-const LANE: &str = "x-smoother-lane";
-
 /// `POST /model/{id}/count-tokens`.
 pub(super) async fn count_tokens(
     ingest: &Arc<Ingest>,
@@ -27,7 +26,7 @@ pub(super) async fn count_tokens(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let lane = Arc::clone(ingest.routes.find_free(model)?);
+    let lane = free_lane::of_model(&ingest.routes.lanes(), model)?;
     let model = ModelId::new(model).map_err(|error| Refusal::invalid(error.to_string()))?;
     forward(ingest, &lane, FreeOperation::CountTokens { model }, headers, body).await
 }
@@ -37,7 +36,7 @@ pub(super) async fn apply_guardrail(ingest: &Arc<Ingest>, request: Request) -> R
     let (parts, body) = request.into_parts();
     let Guardrail { identifier, version } = path::guardrail(parts.uri.path())?;
     let named = headers::text(&parts.headers, LANE)?.map(str::trim);
-    let lane = ingest.routes.find_guardrail(&identifier, named)?;
+    let lane = free_lane::of_guardrail(&ingest.routes.lanes(), &identifier, named)?;
     let operation = FreeOperation::ApplyGuardrail { identifier, version };
     forward(ingest, &lane, operation, &parts.headers, body).await
 }
