@@ -16,7 +16,9 @@ mod sqlite;
 pub use ambient::{OsEntropy, SystemClock};
 pub use channels::{DispatchChannel, LaneChannels};
 pub use hub::Hub;
-pub use sqlite::{OpenError, OpenOptions, Opened, Report, SqliteStore, VerifyError, verify};
+pub use sqlite::{
+    BackupError, Copied, OpenError, OpenOptions, Opened, Report, SqliteStore, VerifyError, backup, verify,
+};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

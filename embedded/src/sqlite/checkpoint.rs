@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Pages of log between two checkpoints: about 16 MB.
 pub(super) const PAGES: u64 = 4_000;
@@ -30,6 +31,8 @@ impl Checkpoints {
     /// Starts the thread. It takes the gate when no transaction may be open.
     pub fn start(database: &Path, fate: Arc<Fate>) -> rusqlite::Result<Self> {
         let conn = Connection::open(database)?;
+        // The writer is held up for the rest of a long log, and no longer for a reader who is in it.
+        conn.busy_timeout(Duration::from_millis(100))?;
         keep_log(&conn)?;
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
@@ -56,9 +59,13 @@ impl Checkpoints {
     /// The log has grown by about this many pages.
     pub fn grown(&mut self, pages: u64) {
         self.pages += pages;
-        if self.pages < PAGES {
-            return;
+        if self.pages >= PAGES {
+            self.wanted();
         }
+    }
+
+    /// The log should be copied back, however long it is: a full disk may have room again.
+    pub fn wanted(&mut self) {
         // A full channel means that one is asked for already.
         if let Some(asks) = &self.asks
             && asks.try_send(()).is_ok()
@@ -77,6 +84,7 @@ impl Checkpoints {
 }
 
 fn serve(conn: &Connection, asked: &Receiver<()>, gate: &Mutex<()>, fate: &Fate) {
+    let mut told = false;
     while asked.recv().is_ok() {
         let done = checkpoint(conn, "PASSIVE").and_then(|log| {
             if log < LONG {
@@ -86,12 +94,17 @@ fn serve(conn: &Connection, asked: &Receiver<()>, gate: &Mutex<()>, fate: &Fate)
             checkpoint(conn, "RESTART")
         });
         match done {
-            Ok(log) => tracing::debug!(pages = log, "checkpoint"),
+            Ok(log) => {
+                told = false;
+                tracing::debug!(pages = log, "checkpoint");
+            }
             Err(error) if is_busy(&error) => {
                 tracing::debug!("a reader holds the log; the next checkpoint does it");
             }
             // The log is whole, and commits go on in it for as long as it has room.
+            Err(error) if is_full(&error) && told => {}
             Err(error) if is_full(&error) => {
+                told = true;
                 tracing::error!(error = words(&error), "no room to copy the log back");
             }
             Err(error) => {

@@ -28,8 +28,13 @@ pub(super) fn of_sqlite(error: &rusqlite::Error) -> StoreError {
 /// Beside `SQLITE_FULL` this is a log's index that could not be made longer, which SQLite calls an I/O error: the
 /// index is memory in a file and holds nothing of its own.
 pub(super) fn is_full(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
-        || error.sqlite_error().map(|error| error.extended_code) == Some(SQLITE_IOERR_SHMSIZE)
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull) || is_index_full(error)
+}
+
+/// Whether it was the log's index that had no room. That comes after the log itself was written: a commit refused
+/// for this may be found after a crash.
+pub(super) fn is_index_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().map(|error| error.extended_code) == Some(SQLITE_IOERR_SHMSIZE)
 }
 
 /// SQLite's words on one line, with its code, and without the statement: whoever reads this can do nothing with it.

@@ -1,7 +1,7 @@
 //! Whether a database that is there may be used, found out without writing to it.
 
 use super::OpenError;
-use super::failure::{one_line, words};
+use super::failure::{is_full, one_line, words};
 use super::log::log_path;
 use super::ownership::io;
 use super::schema::{APPLICATION_ID, newest};
@@ -172,6 +172,7 @@ fn quick_check(conn: &Connection, path: &Path, check_for: Duration) -> Result<()
 pub(super) fn sqlite(path: &Path, error: &rusqlite::Error) -> OpenError {
     let (path, cause) = (path.to_owned(), words(error));
     match error.sqlite_error_code() {
+        _ if is_full(error) => OpenError::Full { path, cause },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Damaged { path, cause },
         _ => OpenError::Sqlite { path, cause },
     }

@@ -20,6 +20,7 @@
 //! A log that lost what was committed is refused at the start (see `log`).
 //! Every row carries a version and a checksum; a row that does not read back as it was written is an error.
 
+mod backup;
 mod bodies;
 mod checkpoint;
 mod failure;
@@ -43,6 +44,7 @@ mod tail;
 mod verify;
 mod writer;
 
+pub use backup::{BackupError, Copied, backup};
 pub use options::{OpenError, OpenOptions, Opened};
 pub use verify::{Report, VerifyError, verify};
 

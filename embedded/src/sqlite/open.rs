@@ -39,9 +39,11 @@ impl SqliteStore {
         }
         let mark = Arc::new(log::Mark::open(&mark_path).map_err(|cause| io(&mark_path, cause))?);
         let mut conn = prepare(&path, schema, options.max_bytes).map_err(|error| sqlite(&path, &error))?;
+        // A read first: with it SQLite makes the log and its index, if they are not there.
+        let found = Found::read(&conn).map_err(|error| sqlite(&path, &error))?;
         follow(&mut conn, &path, &mark)?;
         room::make(&path);
-        let found = Found::read(&conn).map_err(|error| sqlite(&path, &error))?;
+        let index = room::make_for_index(&path).map_err(|cause| io(&path, cause))?;
         let now = clock.now().max(found.newest);
         let files =
             PayloadFiles::open(&options.dir, now.as_millis()).map_err(|cause| io(&options.dir, cause))?;
@@ -51,7 +53,7 @@ impl SqliteStore {
             Checkpoints::start(&path, Arc::clone(&fate)).map_err(|error| sqlite(&path, &error))?;
         let shared = Arc::new(Shared {
             relaxed: options.durability == Durability::Relaxed,
-            readers: Readers::new(path),
+            readers: Readers::new(path, index),
             files,
             bodies: PayloadCache::new(options.body_cache_bytes),
             tail: OutboxTail::new(found.last_seq),

@@ -105,6 +105,14 @@ pub enum OpenError {
         /// What was found.
         cause: String,
     },
+    /// There is no room for what a start has to write.
+    #[error("no space is left on the disk of {path} ({cause}); free some, then start again")]
+    Full {
+        /// What could not be written.
+        path: PathBuf,
+        /// What the system or SQLite said.
+        cause: String,
+    },
     /// A file or directory cannot be used.
     #[error("cannot use {path}: {cause}")]
     Io {

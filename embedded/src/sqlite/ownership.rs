@@ -2,7 +2,7 @@
 
 use super::OpenError;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 /// Holds the directory until dropped. The kernel lets go of it when the process ends, however it ends.
@@ -58,9 +58,13 @@ pub(super) fn make_private(dir: &Path) -> std::io::Result<()> {
 }
 
 pub(super) fn io(path: &Path, cause: std::io::Error) -> OpenError {
-    OpenError::Io {
-        path: path.to_owned(),
-        cause,
+    let path = path.to_owned();
+    match cause.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => OpenError::Full {
+            path,
+            cause: cause.to_string(),
+        },
+        _ => OpenError::Io { path, cause },
     }
 }
 

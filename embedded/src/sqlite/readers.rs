@@ -5,6 +5,7 @@ use crate::lock;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use smoother_core::ports::StoreError;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,14 +40,17 @@ pub(super) struct Readers {
     path: PathBuf,
     permits: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Connection>>>,
+    /// Closed after every connection: see `room::make_for_index`.
+    _index: Arc<File>,
 }
 
 impl Readers {
-    pub fn new(path: PathBuf) -> Self {
+    pub fn new(path: PathBuf, index: File) -> Self {
         Self {
             path,
             permits: Arc::new(Semaphore::new(CONNECTIONS)),
             idle: Arc::default(),
+            _index: Arc::new(index),
         }
     }
 

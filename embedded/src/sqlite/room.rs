@@ -13,6 +13,8 @@ use std::path::Path;
 /// A page of the log, with its header and some room for what is written while a checkpoint runs.
 const BYTES: u64 = PAGES * 5 * 1024;
 const PIECE: usize = 1 << 20;
+/// The index of 48,000 frames: half as many again as a log may have before the writer is held up for it.
+const INDEX_BYTES: u64 = 12 * 32 * 1024;
 
 /// Makes the log of `database` long enough. It must be open in this process, with nobody writing. A disk without
 /// that much room is no error: the log then grows as it goes.
@@ -20,6 +22,21 @@ pub(super) fn make(database: &Path) {
     if let Err(error) = extend(&log_path(database)) {
         tracing::debug!(%error, "no room was made for the log in advance");
     }
+}
+
+/// Room for the log's index, `smoother.db-shm`: SQLite makes it longer while it commits, after the log was written,
+/// where a full disk would leave a commit half told. Gives the file, which must stay open for as long as SQLite has
+/// it: closing any descriptor of a file gives up all of a process's locks on it.
+pub(super) fn make_for_index(database: &Path) -> io::Result<File> {
+    let mut index = database.as_os_str().to_owned();
+    index.push("-shm");
+    let mut file = OpenOptions::new().append(true).open(Path::new(&index))?;
+    let missing = INDEX_BYTES.saturating_sub(file.metadata()?.len());
+    let zeros = vec![0; usize::try_from(missing).unwrap_or(0)];
+    if let Err(error) = file.write_all(&zeros) {
+        tracing::debug!(%error, "no room was made for the log's index in advance");
+    }
+    Ok(file)
 }
 
 fn extend(log: &Path) -> io::Result<()> {

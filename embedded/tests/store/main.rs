@@ -1,7 +1,9 @@
 //! The store on one machine, through its ports, on a real directory.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod backup;
 mod basics;
+mod brim;
 mod callers;
 mod commits;
 mod damage;

@@ -231,7 +231,7 @@ async fn damage_of_the_log_and_of_its_mark_is_named() {
     broken.log[300] ^= 1;
     let dir = broken.put();
     assert!(damage(dir.path())[0].contains("smoother.db-wal"));
-    let mut marked = disk.clone();
+    let mut marked = disk;
     marked.mark[12] ^= 1;
     let dir = marked.put();
     assert!(damage(dir.path())[0].contains("smoother.mark"));

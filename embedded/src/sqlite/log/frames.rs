@@ -120,7 +120,7 @@ pub(super) mod made {
     impl Log {
         pub fn new(salt: u32) -> Self {
             let mut bytes = Vec::new();
-            for value in [MAGIC, 3_007_000, PAGE as u32, 0, salt, 77] {
+            for value in [MAGIC, 3_007_000, 512, 0, salt, 77] {
                 bytes.extend(value.to_be_bytes());
             }
             let sum = checksum([0, 0], &bytes, false);
@@ -134,17 +134,17 @@ pub(super) mod made {
 
         /// Writes one transaction of so many frames after the last.
         pub fn transaction(&mut self, frames: usize, fill: u8) {
-            for n in 1..=frames {
+            for (page, n) in (1u32..).zip(1..=frames) {
                 let commit = if n == frames { 9u32 } else { 0 };
                 let mut head = Vec::new();
-                head.extend((n as u32).to_be_bytes());
+                head.extend(page.to_be_bytes());
                 head.extend(commit.to_be_bytes());
-                let page = vec![fill; PAGE];
-                self.sum = checksum(checksum(self.sum, &head, false), &page, false);
+                let content = vec![fill; PAGE];
+                self.sum = checksum(checksum(self.sum, &head, false), &content, false);
                 head.extend(self.salts);
                 head.extend(self.sum.iter().flat_map(|word| word.to_be_bytes()));
                 self.bytes.extend(head);
-                self.bytes.extend(page);
+                self.bytes.extend(content);
             }
         }
 

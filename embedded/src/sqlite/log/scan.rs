@@ -125,11 +125,10 @@ mod tests {
 
     #[test]
     fn a_whole_log_is_read_to_its_end_whatever_old_frames_or_zeros_follow() {
-        let log = three();
-        assert_eq!(committed(&log.bytes), 7);
+        let mut over = three().bytes;
+        assert_eq!(committed(&over), 7);
         let mut old = Made::new(4);
         old.transaction(12, 9);
-        let mut over = log.bytes.clone();
         over.extend_from_slice(&old.bytes[over.len()..]);
         over.extend(vec![0; 5_000]);
         assert_eq!(committed(&over), 7);

@@ -8,6 +8,8 @@ mod life;
 mod payloads;
 mod rows;
 
+pub(super) use payloads::named;
+
 use super::failure::{of_sqlite, one_line, words};
 use super::files::PayloadFiles;
 use super::inspect::{identify, sqlite};
@@ -98,7 +100,7 @@ pub fn verify(dir: &Path) -> Result<Report, VerifyError> {
     match log::check(&path, &mark).and_then(|()| identify(&path)) {
         Ok(Some((conn, _))) => database(&conn, dir, &mut report)?,
         Ok(None) => {
-            super::inspect::refuse_remains(&path, dir).or_else(|error| damaged(error, &mut report))?
+            super::inspect::refuse_remains(&path, dir).or_else(|error| damaged(error, &mut report))?;
         }
         Err(error) => damaged(error, &mut report)?,
     }

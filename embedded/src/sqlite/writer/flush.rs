@@ -4,6 +4,7 @@ use super::Writer;
 use super::batch::Batch;
 use super::statements::{execute, run, write_request};
 use crate::lock;
+use crate::sqlite::failure::{is_index_full, of_sqlite};
 use crate::sqlite::rows::signed;
 use crate::sqlite::schema::ROW_VERSION;
 use rusqlite::params;
@@ -73,8 +74,19 @@ impl Writer {
             });
         }
         self.write_rest(batch, &mut written)?;
-        run(&self.conn, "COMMIT")?;
+        self.end_transaction()?;
         Ok(written)
+    }
+
+    fn end_transaction(&mut self) -> Result<(), StoreError> {
+        let ended = self
+            .conn
+            .prepare_cached("COMMIT")
+            .and_then(|mut commit| commit.execute([]));
+        ended.map(drop).map_err(|error| {
+            self.unsure = is_index_full(&error);
+            of_sqlite(&error)
+        })
     }
 
     fn write_rest(&mut self, batch: &Batch, written: &mut Written) -> Result<(), StoreError> {
@@ -145,7 +157,11 @@ impl Writer {
         self.forget_early();
         if full && undone {
             tracing::error!(%error, writes = batch.writes, "a commit was undone; its callers are told");
-            self.remove_files(&batch.named);
+            // A commit that may yet be found after a crash keeps its files; else the next start removes them.
+            if !std::mem::take(&mut self.unsure) {
+                self.remove_files(&batch.named);
+            }
+            self.checkpoints.wanted();
         } else {
             self.shared.fate.stop(error.clone());
         }

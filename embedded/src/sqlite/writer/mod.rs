@@ -66,6 +66,8 @@ pub(super) struct Writer {
     next_seq: u64,
     pending: u64,
     ahead: Timestamp,
+    /// The last commit failed, and may be found after a crash all the same.
+    unsure: bool,
 }
 
 impl Writer {
@@ -86,6 +88,7 @@ impl Writer {
             next_seq: start.next_seq,
             pending: start.pending,
             ahead: start.ahead,
+            unsure: false,
         }
     }
 
