@@ -2,6 +2,10 @@
 //!
 //! The same shape is read from a file, printed by `GET /control` and patched by `POST /control`.
 
+mod limits;
+
+pub use self::limits::{LimiterKind, Limits, ModelSettings, Oversize, QuotaSettings, RegionSettings};
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -10,70 +14,6 @@ use crate::fault::FaultPlan;
 use crate::object::{self, Object};
 use crate::quota::cost::default_burndown;
 use crate::region;
-
-/// How a limit per minute is counted. Bedrock does not publish how it does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum LimiterKind {
-    /// A token bucket that refills evenly.
-    #[default]
-    Bucket,
-    /// A fresh allowance at every whole minute.
-    Fixed,
-    /// What was charged in the last 60 s.
-    Sliding,
-}
-
-/// What becomes of a call that reserves more than a limit can ever hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum Oversize {
-    /// It is throttled, always.
-    #[default]
-    Refuse,
-    /// It is admitted when nothing else is charged, and leaves a debt.
-    WhenFull,
-}
-
-/// The quota of each model. Every model id has one of its own, as on Bedrock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct QuotaSettings {
-    /// Tokens per minute; none means unlimited.
-    pub tokens_per_minute: Option<u64>,
-    /// Requests per minute; none means unlimited.
-    pub requests_per_minute: Option<u64>,
-    /// Tokens per day; none means unlimited.
-    pub tokens_per_day: Option<u64>,
-    /// Calls at once; none means unlimited.
-    pub max_concurrency: Option<u32>,
-    /// How the limits per minute are counted.
-    pub limiter: LimiterKind,
-    /// Capacity of the bucket, in seconds of its refill.
-    pub bucket_seconds: f64,
-    /// How far into its window the fixed limiter is when the simulator starts.
-    pub window_phase_ms: u64,
-    /// How far into its day the daily limit is when the simulator starts.
-    pub day_phase_ms: u64,
-    /// Calls larger than a limit can ever hold.
-    pub oversize: Oversize,
-}
-
-impl Default for QuotaSettings {
-    fn default() -> Self {
-        Self {
-            tokens_per_minute: None,
-            requests_per_minute: None,
-            tokens_per_day: None,
-            max_concurrency: None,
-            limiter: LimiterKind::default(),
-            bucket_seconds: 10.0,
-            window_phase_ms: 0,
-            day_phase_ms: 0,
-            oversize: Oversize::default(),
-        }
-    }
-}
 
 /// How fast the model generates. All zero: no timer stands on a call's path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,70 +35,6 @@ impl Default for Latency {
             tokens_per_event: 4,
         }
     }
-}
-
-/// What differs for one model from the settings for all.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelSettings {
-    /// Its tokens per minute.
-    pub tokens_per_minute: Option<u64>,
-    /// Its requests per minute.
-    pub requests_per_minute: Option<u64>,
-    /// Its tokens per day.
-    pub tokens_per_day: Option<u64>,
-    /// Its calls at once.
-    pub max_concurrency: Option<u32>,
-    /// How often each output token counts.
-    pub output_burndown: Option<u32>,
-    /// The most tokens it generates.
-    pub max_output_tokens: Option<u64>,
-}
-
-impl ModelSettings {
-    fn limits(&self) -> Limits {
-        Limits {
-            tokens_per_minute: self.tokens_per_minute,
-            requests_per_minute: self.requests_per_minute,
-            tokens_per_day: self.tokens_per_day,
-            max_concurrency: self.max_concurrency,
-        }
-    }
-}
-
-/// Limits that replace those for all, each where it is set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limits {
-    /// Tokens per minute.
-    pub tokens_per_minute: Option<u64>,
-    /// Requests per minute.
-    pub requests_per_minute: Option<u64>,
-    /// Tokens per day.
-    pub tokens_per_day: Option<u64>,
-    /// Calls at once.
-    pub max_concurrency: Option<u32>,
-}
-
-impl Limits {
-    fn overlay(self, quota: &mut QuotaSettings) {
-        quota.tokens_per_minute = self.tokens_per_minute.or(quota.tokens_per_minute);
-        quota.requests_per_minute = self.requests_per_minute.or(quota.requests_per_minute);
-        quota.tokens_per_day = self.tokens_per_day.or(quota.tokens_per_day);
-        quota.max_concurrency = self.max_concurrency.or(quota.max_concurrency);
-    }
-}
-
-/// What differs in one Region.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RegionSettings {
-    /// Limits there of each model.
-    #[serde(deserialize_with = "object::one")]
-    pub quota: Limits,
-    /// Limits there of single models.
-    #[serde(deserialize_with = "object::map")]
-    pub models: BTreeMap<String, Limits>,
 }
 
 /// All settings of a running simulator.
@@ -356,73 +232,4 @@ fn merge(target: &mut serde_json::Value, patch: &serde_json::Value) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_patch_changes_only_what_it_names_and_null_brings_the_default_back() {
-        let settings = Settings::default()
-            .patched(
-                &json!({"quota": {"tokens_per_minute": 300_000, "limiter": "sliding"}, "external_load": 0.3}),
-            )
-            .unwrap();
-        assert_eq!(settings.quota.tokens_per_minute, Some(300_000));
-        assert_eq!(settings.quota.bucket_seconds, 10.0);
-        let settings = settings
-            .patched(&json!({"quota": {"tokens_per_minute": null}}))
-            .unwrap();
-        assert_eq!(settings.quota.tokens_per_minute, None);
-        assert_eq!(settings.quota.limiter, LimiterKind::Sliding);
-        assert_eq!(settings.external_load, 0.3);
-    }
-
-    #[test]
-    fn unknown_keys_and_values_out_of_range_are_refused_by_name() {
-        let refused = |patch| Settings::default().patched(&patch).unwrap_err().to_string();
-        assert!(refused(json!({"quota": {"tpm": 1}})).contains("tpm"));
-        for array in [json!([]), json!({"quota": []}), json!({"models": {"a": []}})] {
-            assert!(refused(array).contains("expected an object"));
-        }
-        assert!(refused(json!({"faults": {"rules": [["503", 0.5]]}})).contains("expected an object"));
-        assert!(refused(json!({"default_region": "US East"})).contains("\"US East\""));
-        assert!(refused(json!({"regions": {"eu-west-1": {"models": {"a": {"burn": 1}}}}})).contains("burn"));
-        assert!(refused(json!({"external_load": 1.5})).contains("external_load is 1.5"));
-        assert!(refused(json!({"latency": {"tokens_per_event": 0}})).contains("tokens_per_event"));
-        assert!(refused(json!({"faults": {"rules": [{"fault": "503", "share": 2.0}]}})).contains("share"));
-    }
-
-    #[test]
-    fn a_models_and_a_regions_own_settings_come_before_those_for_all() {
-        let settings = Settings::default()
-            .patched(
-                &json!({"quota": {"tokens_per_minute": 10, "requests_per_minute": 5},
-                "models": {"a": {"tokens_per_minute": 20, "output_burndown": 2}}}),
-            )
-            .unwrap();
-        let quota = settings.quota_of("us-east-1", "a");
-        assert_eq!(
-            (quota.tokens_per_minute, quota.requests_per_minute),
-            (Some(20), Some(5))
-        );
-        assert_eq!(settings.burndown_of("a"), 2);
-        let settings = settings
-            .patched(
-                &json!({"regions": {"eu-west-1": {"quota": {"tokens_per_minute": 30, "max_concurrency": 7},
-                "models": {"a": {"max_concurrency": 8}}}}}),
-            )
-            .unwrap();
-        let quota = |region: &str, model: &str| {
-            let quota = settings.quota_of(region, model);
-            (quota.tokens_per_minute, quota.max_concurrency)
-        };
-        assert_eq!(quota("eu-west-1", "a"), (Some(30), Some(8)));
-        assert_eq!(quota("eu-west-1", "b"), (Some(30), Some(7)));
-        assert_eq!(quota("us-east-1", "a"), (Some(20), None));
-        assert!(settings.knows("a") && settings.knows("b"));
-        let settings = settings.patched(&json!({"only_known_models": true})).unwrap();
-        assert!(settings.knows("a") && !settings.knows("b"));
-    }
-}
+mod tests;
