@@ -36,8 +36,12 @@ pub enum What {
     Answered { job: String, digest: String },
     /// A 200 to a DELETE, with the state in it.
     CalledOff { job: String, state: String },
-    /// Any other answer; the last attempt's is final.
-    Refused { status: u16, error: String },
+    /// Any other answer; the last attempt's is final. One that names a job promises nothing of it.
+    Refused {
+        status: u16,
+        error: String,
+        job: Option<String>,
+    },
     /// An attempt that got no whole answer.
     Broken { why: String },
     /// It hung up on purpose.
@@ -47,7 +51,15 @@ pub enum What {
 }
 
 impl What {
-    /// The job it speaks of.
+    /// The job that it names, whether it promises anything of it or not.
+    pub fn named(&self) -> Option<&str> {
+        match self {
+            Self::Refused { job, .. } => job.as_deref(),
+            _ => self.job(),
+        }
+    }
+
+    /// The job that it acknowledges.
     pub fn job(&self) -> Option<&str> {
         match self {
             Self::Accepted { job, .. }

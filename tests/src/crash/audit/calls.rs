@@ -74,23 +74,25 @@ fn accounted(case: &Case<'_>, faults: &mut Vec<Fault>) {
     }
     // A job of which no client knows has no mark: its submission was cut off by a kill before its answer.
     let mut strangers = open.remove(&None).unwrap_or_default();
+    let mut left = Vec::new();
     for (mark, ups) in unnamed {
-        let left = fill(&mut open.remove(&mark).unwrap_or_default(), ups);
-        for up in fill(&mut strangers, left) {
-            let what = format!(
-                "{} came upstream at {} ({}), and no call number accounts for it",
-                up.request_id, up.arrival_ms, up.outcome
-            );
-            let mark = mark.map(str::to_owned);
-            faults.push(Fault {
-                mark,
-                ..Fault::new(Kind::CallTwice, what)
-            });
-        }
+        left.extend(fill(&mut open.remove(&mark).unwrap_or_default(), ups));
+    }
+    left.sort_by_key(|up| up.arrival_ms);
+    for up in fill(&mut strangers, left) {
+        let what = format!(
+            "{} came upstream at {} ({}), and no call number accounts for it",
+            up.request_id, up.arrival_ms, up.outcome
+        );
+        faults.push(Fault {
+            mark: up.mark.clone(),
+            ..Fault::new(Kind::CallTwice, what)
+        });
     }
 }
 
-/// Gives each arrival a call that it falls into, the one that ends first: what is left fits nowhere.
+/// Gives each arrival, in their order, a call that it falls into, the one that ends first: so the most find one. What
+/// is left fits nowhere.
 fn fill<'a>(calls: &mut Vec<&Call>, ups: Vec<&'a Upstream>) -> Vec<&'a Upstream> {
     let mut left = Vec::new();
     for up in ups {

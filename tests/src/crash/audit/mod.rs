@@ -136,7 +136,7 @@ impl<'a> Case<'a> {
         });
         let mut mark_of: HashMap<&str, &str> = by_calls.collect();
         for line in &records.told {
-            if let Some(job) = line.what.job() {
+            if let Some(job) = line.what.named() {
                 mark_of.insert(job, &line.mark);
             }
         }

@@ -360,6 +360,39 @@ fn an_upstream_call_of_a_job_no_client_knows_needs_a_number_too() {
 }
 
 #[test]
+fn calls_of_unknown_jobs_are_matched_so_that_the_most_find_one() {
+    let unknown = |records: &mut Records, late: u64| {
+        for (mark, at) in [("d", 10_000), ("e", 9_500)] {
+            records.told.push(asked(mark, false));
+            records.upstream.push(upstream(mark, mark, at, at + 5, "aborted"));
+        }
+        for (id, from, to) in [("job-d", 8_000, 9_600), ("job-e", late, 12_000)] {
+            let row = row(id, "CANCELLED", vec![call(1, from, to, "INDETERMINATE", None)]);
+            records.rows.insert(id.into(), row);
+        }
+    };
+    // The earlier arrival fits the first job only, the later one both.
+    assert_eq!(kinds(|records| unknown(records, 10_400)), []);
+    assert_eq!(
+        kinds(|records| unknown(records, 10_501)),
+        [Kind::CallTwice, Kind::Indeterminate]
+    );
+    // A refusal that names the job tells whose it is.
+    let refused = |job: &str| What::Refused {
+        status: 429,
+        error: "in a test".into(),
+        job: Some(job.into()),
+    };
+    assert_eq!(
+        kinds(|records| {
+            unknown(records, 10_400);
+            records.told.push(told(9_900, "d", refused("job-d")));
+        }),
+        [Kind::CallTwice]
+    );
+}
+
+#[test]
 fn a_call_lost_without_a_kill_or_kept_through_one() {
     assert_eq!(
         kinds(|records| records.lives[0].end = End::Stopped),

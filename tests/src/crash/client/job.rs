@@ -83,13 +83,7 @@ async fn insist(
         };
         match whole(request).await {
             Ok(answer) if answer.status < 500 && answer.status != 429 => return Ok(Some(answer)),
-            Ok(answer) => desk.note(
-                ask,
-                What::Refused {
-                    status: answer.status,
-                    error: answer.error(),
-                },
-            )?,
+            Ok(answer) => desk.note(ask, answer.refused())?,
             Err(_) => {}
         }
         tokio::time::sleep(PAUSE).await;
@@ -118,9 +112,8 @@ async fn submit(desk: &Desk, ask: &Ask, keyed: bool, until: Instant) -> anyhow::
                 return Ok(Some(job));
             }
             Ok(answer) => {
-                let (status, error) = (answer.status, answer.error());
-                desk.note(ask, What::Refused { status, error })?;
-                if status < 500 && status != 429 {
+                desk.note(ask, answer.refused())?;
+                if answer.status < 500 && answer.status != 429 {
                     return Ok(None);
                 }
             }
@@ -173,8 +166,7 @@ async fn watch(desk: &Desk, ask: &Ask, job: &str, until: Instant) -> anyhow::Res
             return desk.note(ask, What::GaveUp { job });
         };
         let (Some(state), Some(rev)) = (answer.text_of("status"), answer.number_of("rev")) else {
-            let (status, error) = (answer.status, answer.error());
-            return desk.note(ask, What::Refused { status, error });
+            return desk.note(ask, answer.refused());
         };
         let ended = !["RECEIVED", "QUEUED", "PROCESSING"].contains(&state.as_str());
         let completed = state == "COMPLETED";
@@ -196,10 +188,7 @@ async fn watch(desk: &Desk, ask: &Ask, job: &str, until: Instant) -> anyhow::Res
             job: job.to_owned(),
             digest: answer.digest(),
         },
-        status => What::Refused {
-            status,
-            error: answer.error(),
-        },
+        _ => answer.refused(),
     };
     desk.note(ask, what)
 }

@@ -75,14 +75,12 @@ fn again(desk: &Desk, ask: &Ask, outcome: Result<Answer, NoAnswer>) -> anyhow::R
 fn of_answer(ask: &Ask, answer: &Answer) -> (What, bool) {
     let status = answer.status;
     if status != 200 {
-        let error = answer.error();
         let again = matches!(status, 429 | 500 | 502 | 503 | 504);
-        return (What::Refused { status, error }, again);
+        return (answer.refused(), again);
     }
     // The simulator's words are letters only, so this header's name stands in a stream that failed and in no other.
     if ask.operation.streams() && memmem(&answer.body, b":exception-type") {
-        let error = "an exception inside the stream".to_owned();
-        return (What::Refused { status, error }, false);
+        return (answer.refused(), false);
     }
     let job = answer
         .header("x-smoother-job-id")

@@ -6,6 +6,8 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder};
 use sha2::{Digest, Sha256};
 
+use crate::crash::records::What;
+
 /// Longer than the server keeps anybody waiting; only a server that hangs is given up.
 const ATTEMPT: Duration = Duration::from_secs(40);
 const CONNECT: Duration = Duration::from_secs(3);
@@ -83,6 +85,15 @@ impl Answer {
     pub(super) fn number_of(&self, name: &str) -> Option<u64> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         body.get(name)?.as_u64()
+    }
+
+    /// An answer that is none of those hoped for.
+    pub(super) fn refused(&self) -> What {
+        What::Refused {
+            status: self.status,
+            error: self.error(),
+            job: self.header("x-smoother-job-id").map(str::to_owned),
+        }
     }
 
     /// What it says is wrong, short.
