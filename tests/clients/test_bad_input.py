@@ -213,9 +213,40 @@ def test_not_http_at_all(smoother, neighbour):
 
 
 def test_a_wrong_method(smoother, neighbour):
-    assert smoother.get(CONVERSE).status in (403, 404, 405)
-    assert smoother.delete("/v1/jobs").status in (404, 405)
+    answer = smoother.get(CONVERSE)
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    assert answer.headers["x-amzn-errortype"] == "MethodNotAllowedException" and "POST" in answer.json()["message"]
+    for path, allowed in [("/v1/jobs", {"GET", "HEAD", "POST"}), ("/v1/lanes", {"GET", "HEAD"})]:
+        answer = smoother.delete(path)
+        assert answer.status == 405
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert set(answer.headers["allow"].split(",")) == allowed
+        assert answer.json()["title"] == "The method is not allowed here" and path in answer.json()["detail"]
     assert smoother.get("/no/such/place").status == 404
+
+
+def test_one_problem_has_one_text_at_every_door(smoother, neighbour):
+    for job in ["nonsense", "0190a0e0-0000-7000-8000-000000000000"]:
+        read, cancelled = smoother.get(f"/v1/jobs/{job}"), smoother.delete(f"/v1/jobs/{job}")
+        assert read.status == cancelled.status and read.json() == cancelled.json()
+
+
+def test_what_a_query_says_is_not_overlooked(smoother, neighbour):
+    for path, word in [
+        ("/v1/jobs?colour=red", "colour"),
+        ("/v1/jobs?lane=nope", "nope"),
+        (f"/v1/jobs/{'0190a0e0-0000-7000-8000-000000000000'}?until=done", "until"),
+    ]:
+        answer = smoother.get(path)
+        assert answer.status in (400, 404) and word in answer.json()["detail"], path
+        assert "deserialize" not in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [["m", "x"], {"model": models.CLAUDE, "body": {"messages": [["user", []]]}}])
+def test_an_array_is_no_object(smoother, neighbour, body):
+    answer = smoother.post("/v1/jobs", body)
+    assert answer.status == 400
+    assert "is an array; it must be an object" in answer.json()["detail"]
 
 
 @pytest.mark.minute

@@ -1,6 +1,7 @@
 """A caller that goes away: its request is cancelled after a grace, at once where no retry can come."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -63,3 +64,57 @@ def test_a_slow_reader_holds_nobody_else_back(new_simulator, new_smoother):
         assert smoother.converse(f"Neighbour {n}. [[sim out=5]]").status == 200
     assert time.monotonic() - started < 10
     reader.close()
+
+
+SLOW = models.converse_body("Slow. [[sim out=5 latency_ms=60000 id=slow]]")
+CONVERSE = f"/model/{models.CLAUDE}/converse"
+
+
+def test_a_long_poll_keeps_no_abandoned_request_alive(new_simulator, new_smoother):
+    simulator = new_simulator()
+    smoother = new_smoother(simulator.url, server={"disconnect_grace_ms": 1000})
+    raw = Raw(smoother.port)
+    key = {"amz-sdk-invocation-id": "2f1c0b4e-0000-4000-8000-000000000003", "amz-sdk-request": "attempt=1; max=5"}
+    raw.send_request("POST", CONVERSE, SLOW, key)
+    smoother.until(lambda: simulator.stats()["in_flight"] == 1, "the call upstream")
+    job = smoother.get("/v1/jobs").json()["jobs"][0]["id"]
+    with ThreadPoolExecutor() as pool:
+        polled = pool.submit(smoother.get, f"/v1/jobs/{job}?wait_ms=30000")
+        raw.close()
+        assert polled.result(timeout=25).json()["status"] == "CANCELLED"
+    smoother.until(lambda: simulator.stats()["aborted"] == 1, "the abort upstream", 15)
+
+
+def test_a_job_that_joins_a_callers_request_outlives_the_caller(new_simulator, new_smoother):
+    simulator = new_simulator()
+    smoother = new_smoother(simulator.url, server={"disconnect_grace_ms": 500})
+    body = models.converse_body("Slow. [[sim out=5 latency_ms=3000 id=both]]")
+    raw = Raw(smoother.port)
+    raw.send_request("POST", CONVERSE, body, {"idempotency-key": "both"})
+    smoother.until(lambda: simulator.stats()["in_flight"] == 1, "the call upstream")
+    # The key stands for operation, model and body, byte for byte.
+    job = {"model": models.CLAUDE, "body": body, "idempotency_key": "both"}
+    accepted = smoother.post("/v1/jobs", job)
+    assert accepted.status == 202, accepted.body
+    raw.close()
+    assert smoother.until_ended(accepted.json()["id"])["status"] == "COMPLETED"
+    assert len(simulator.calls_of("both")) == 1 and simulator.stats()["aborted"] == 0
+
+
+def test_a_crash_calls_nobodys_request_again(new_simulator, new_smoother):
+    """One caller who cannot come back is running, one waits behind it; a third may come back."""
+    simulator = new_simulator()
+    smoother = new_smoother(simulator.url, lanes={"narrow": {"max_concurrency": 1}})
+    callers = [Raw(smoother.port) for _ in range(3)]
+    may_return = {"amz-sdk-invocation-id": "2f1c0b4e-0000-4000-8000-000000000004", "amz-sdk-request": "attempt=1; max=5"}
+    for number, (raw, headers) in enumerate(zip(callers, [{}, {}, may_return], strict=True)):
+        body = models.converse_body(f"Slow. [[sim out=5 latency_ms=2000 id=crash-{number}]]")
+        raw.send_request("POST", CONVERSE, body, headers)
+        smoother.until(lambda: len(smoother.get("/v1/jobs").json()["jobs"]) > number, "its row")
+    smoother.until(lambda: simulator.stats()["in_flight"] == 1, "the call upstream")
+    jobs = [job["id"] for job in smoother.get("/v1/jobs").json()["jobs"]][::-1]
+    smoother.kill()
+    smoother.start()
+    assert [smoother.until_ended(job)["status"] for job in jobs[:2]] == ["CANCELLED", "CANCELLED"]
+    assert smoother.until_ended(jobs[2])["status"] == "COMPLETED"
+    assert [len(simulator.calls_of(f"crash-{number}")) for number in range(3)] == [1, 0, 1]
