@@ -9,11 +9,7 @@ use std::io::Write;
 /// Reads the configuration as `serve` would, and reports on it.
 pub fn main(args: &CheckConfigArgs, json: bool) -> Exit {
     let read = read_config(args.file.as_deref());
-    let exit = match &read {
-        Ok(_) => Exit::Ok,
-        Err(NoConfig::Unreadable { .. }) => Exit::NotFound,
-        Err(NoConfig::Mistaken(_)) => Exit::Refused,
-    };
+    let exit = read.as_ref().map_or_else(NoConfig::exit, |_| Exit::Ok);
     let report = if json {
         as_json(&read).to_string()
     } else {
@@ -24,7 +20,32 @@ pub fn main(args: &CheckConfigArgs, json: bool) -> Exit {
     } else {
         writeln!(std::io::stderr(), "{report}")
     };
+    if let (Ok(config), false) = (&read, json) {
+        for warning in warnings(config) {
+            // The answer is the exit code; a stderr that is closed does not change it.
+            let _ = writeln!(std::io::stderr(), "warning: {warning}");
+        }
+    }
     said.map_or(Exit::Failed, |()| exit)
+}
+
+/// What is allowed and will surprise: lanes in which a call without max_tokens can never be released.
+pub fn warnings(config: &Config) -> Vec<String> {
+    let too_small = config.lanes.values().filter_map(|lane| {
+        let maximum = lane.max_output_tokens;
+        // Any input comes on top.
+        if maximum < lane.tokens_per_minute.get() {
+            return None;
+        }
+        Some(format!(
+            "lanes.{}: a call that sets no max_tokens reserves max_output_tokens = {maximum} and its input, more \
+             than tokens_per_minute = {} ever has, and is refused; lower max_output_tokens, or have every caller \
+             set max_tokens",
+            lane.id,
+            lane.tokens_per_minute.get(),
+        ))
+    });
+    too_small.collect()
 }
 
 fn as_text(read: &Result<Config, NoConfig>) -> String {
@@ -57,6 +78,7 @@ fn as_json(read: &Result<Config, NoConfig>) -> serde_json::Value {
         Ok(config) => serde_json::json!({
             "ok": true,
             "lanes": config.lanes.keys().map(|id| id.as_str()).collect::<Vec<_>>(),
+            "warnings": warnings(config),
         }),
         Err(NoConfig::Mistaken(errors)) => serde_json::json!({
             "ok": false,

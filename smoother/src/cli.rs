@@ -9,14 +9,16 @@ use std::path::PathBuf;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed for another reason than those below
+  1    failed for another reason than those below; serve: could not start, or had to stop because its store or
+       a part of it failed
   2    the command line is wrong
   3    no such job, lane or file
-  4    the input is invalid, or the server refused it
-  5    the server cannot be reached, or is stopping
+  4    the input or the configuration is invalid, or the server refused it
+  5    the server cannot be reached or is stopping, and stayed so for longer than --patience
   6    a job ended without an answer: failed, cancelled or expired; in a batch, at least one line did
   7    the job has not ended yet
-  130  interrupted; submitted jobs go on";
+  130  interrupted by Ctrl-C or SIGTERM; submitted jobs go on. serve drains on either and ends with 0: it answers
+       reads, refuses submissions and calls itself not ready until its running calls have ended";
 
 /// Every Amazon Bedrock call through a durable queue, at the quota's pace.
 #[derive(Debug, Parser)]
@@ -44,9 +46,13 @@ pub struct Common {
         default_value = "http://127.0.0.1:8080", value_parser = server, help_heading = "Everywhere"
     )]
     pub server: reqwest::Url,
-    /// Print JSON, for scripts
+    /// Print JSON, for scripts; on stderr too, with an error as its last line: {"error": {"kind", "exit_code",
+    /// "message"}}
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub json: bool,
+    /// How long a server that goes away is waited for, in seconds [default: 60; of a batch 180]
+    #[arg(long, global = true, value_name = "SECONDS", help_heading = "Everywhere")]
+    pub patience: Option<u64>,
 }
 
 /// Every command.
@@ -87,11 +93,11 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE", env = "SMOOTHER_CONFIG")]
     pub config: Option<PathBuf>,
     /// Address and port to listen on, instead of the configured one
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen)]
     pub listen: Option<SocketAddr>,
     /// Where to keep the data, instead of the configured place
     #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
+    pub data_dir: Option<String>,
 }
 
 /// `smoother check-config`
@@ -208,6 +214,18 @@ fn server(text: &str) -> Result<reqwest::Url, String> {
         return Err("only http:// is spoken; give it as http://127.0.0.1:8080".to_owned());
     }
     Ok(url)
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|e| format!("{e}; give it as 127.0.0.1:8080"))?;
+    if !address.ip().is_loopback() {
+        return Err(
+            "not a loopback address: without keys only this machine may call; use 127.0.0.1".to_owned(),
+        );
+    }
+    Ok(address)
 }
 
 fn priority(text: &str) -> Result<Priority, String> {

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use smoother::cli::{Cli, Command};
+use smoother::commands::{Exit, error_json};
 use smoother::{check_config, commands, serve, sim};
 use std::process::ExitCode;
 
@@ -11,12 +12,32 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ExitCode::from(misread(&error)),
+    };
+    let json = cli.common.json;
     let exit = match cli.command {
-        Command::Serve(args) => serve::main(&args),
+        Command::Serve(args) => serve::main(&args, json),
         Command::Client(command) => commands::main(command, cli.common),
-        Command::Sim(command) => sim::main(*command, cli.common.json),
-        Command::CheckConfig(args) => check_config::main(&args, cli.common.json),
+        Command::Sim(command) => sim::main(*command, json),
+        Command::CheckConfig(args) => check_config::main(&args, json),
     };
     ExitCode::from(u8::from(exit))
+}
+
+/// Says what is wrong with the command line, or the help that was asked for; the code to end with.
+fn misread(error: &clap::Error) -> u8 {
+    let json = std::env::args_os()
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json");
+    if json && error.use_stderr() {
+        let words = error.render().to_string();
+        let object = error_json("usage", Exit::Usage, words.trim_end());
+        anstream::eprintln!("{object}");
+        return u8::from(Exit::Usage);
+    }
+    // A closed stream changes nothing about the command line.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(u8::from(Exit::Usage))
 }

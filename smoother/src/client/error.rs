@@ -1,11 +1,11 @@
 //! What can go wrong between a command and the server.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
 /// The server's own words for a refusal (RFC 9457).
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Problem {
     /// What kind: a URI whose last part is a word.
@@ -16,6 +16,7 @@ pub struct Problem {
     /// What, which, and what to do next.
     pub detail: String,
     /// A job's own failure, where one is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
 }
 

@@ -11,5 +11,5 @@ pub use error::{ClientError, Problem};
 pub use http::{Answer, Client};
 pub use job::{Job, ResultAnswer};
 pub use lane::{Lane, Limit, Waiting};
-pub use patience::Patience;
+pub use patience::{Patience, Teller};
 pub use submission::{Accepted, NewJob};

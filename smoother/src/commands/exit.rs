@@ -1,6 +1,7 @@
 //! How a command ends, for scripts. The same list stands in `smoother --help`.
 
 use crate::client::{ClientError, Problem};
+use serde_json::{Value, json};
 use std::io;
 
 /// An exit code with its meaning.
@@ -86,6 +87,15 @@ pub enum CommandError {
     /// The job ended without an answer.
     #[error("{}", said(.0))]
     NoAnswer(Box<Problem>),
+    /// The job ended, and how.
+    #[error("{0}")]
+    Ended(String),
+    /// The job goes on.
+    #[error("{0}")]
+    NotYet(String),
+    /// Somebody pressed Ctrl-C; what goes on without the command.
+    #[error("{0}")]
+    Interrupted(String),
     /// The output is gone: whoever read it has enough.
     #[error("the output was closed")]
     Closed,
@@ -114,10 +124,48 @@ impl CommandError {
             Self::Input(_) => Exit::Refused,
             Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NotFound,
             Self::File { .. } => Exit::Failed,
-            Self::NoAnswer(_) => Exit::NoAnswer,
+            Self::NoAnswer(_) | Self::Ended(_) => Exit::NoAnswer,
+            Self::NotYet(_) => Exit::NotYet,
+            Self::Interrupted(_) => Exit::Interrupted,
             Self::Closed => Exit::Ok,
         }
     }
+}
+
+impl CommandError {
+    /// The same for scripts: `{"error": {"kind", "exit_code", "message"}}`, and what the server said, if it did.
+    pub fn json(&self) -> Value {
+        let mut error = error_json(self.kind(), self.exit(), &self.to_string());
+        match self {
+            Self::Client(ClientError::Refused { status, problem, .. }) => {
+                error["error"]["status"] = json!(status);
+                error["error"]["problem"] = json!(problem);
+            }
+            Self::NoAnswer(problem) => error["error"]["problem"] = json!(problem),
+            _ => {}
+        }
+        error
+    }
+
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Client(ClientError::Unreachable { .. }) => "unreachable",
+            Self::Client(ClientError::Refused { .. }) => "refused",
+            Self::Client(ClientError::Foreign { .. }) => "foreign",
+            Self::Usage(_) => "usage",
+            Self::Input(_) => "input",
+            Self::File { .. } => "file",
+            Self::NoAnswer(_) | Self::Ended(_) => "no-answer",
+            Self::NotYet(_) => "not-yet",
+            Self::Interrupted(_) => "interrupted",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// An error as `--json` prints it, on stderr and as its last line.
+pub fn error_json(kind: &str, exit: Exit, message: &str) -> Value {
+    json!({"error": {"kind": kind, "exit_code": u8::from(exit), "message": message}})
 }
 
 impl From<io::Error> for CommandError {

@@ -1,22 +1,17 @@
-//! `smoother lanes`: each quota, once or redrawn in place.
+//! `smoother lanes`: each quota, once or drawn again and again.
 
 use super::figures::{grouped, span};
+use super::screen::Screen;
 use super::status::raw_line;
 use super::terminal::{BUSY, HEAD, Terminal, painted};
 use super::{CommandError, Context, Exit};
 use crate::cli::LanesArgs;
-use crate::client::{Lane, Limit, Patience, Waiting};
+use crate::client::{Lane, Limit, Waiting};
 use comfy_table::{CellAlignment, Table, presets};
 use smoother_core::Priority;
 use std::io::Write;
 use std::time::Duration;
 use tokio::time::sleep;
-
-/// Erases from the cursor to the end of the screen.
-const ERASE: &str = "\x1b[J";
-/// A line that is too long is cut at the edge instead of taking two: the way back up is counted in lines.
-const NO_WRAP: &str = "\x1b[?7l";
-const WRAP: &str = "\x1b[?7h";
 
 pub async fn run(args: LanesArgs, context: &Context, terminal: &mut Terminal) -> Result<Exit, CommandError> {
     let only = args.lane.as_deref();
@@ -25,30 +20,26 @@ pub async fn run(args: LanesArgs, context: &Context, terminal: &mut Terminal) ->
         raw_line(&mut terminal.out, &json)?;
         return Ok(Exit::Ok);
     }
-    let live = args.watch && terminal.out_is_live;
-    let mut patience = Patience::new(context.patience);
-    let mut drawn = None;
+    if args.watch && terminal.out_is_live {
+        return watch(&args, context, terminal).await;
+    }
+    let (lanes, _) = context.client.lanes(only).await?;
+    write!(terminal.out, "{}", picture(&lanes))?;
+    Ok(Exit::Ok)
+}
+
+/// Draws them until the server stays away, or somebody has seen enough.
+async fn watch(args: &LanesArgs, context: &Context, terminal: &mut Terminal) -> Result<Exit, CommandError> {
+    let mut patience = context.patience();
+    let mut screen = Screen::new(&mut terminal.out);
     loop {
-        match context.client.lanes(only).await {
+        match context.client.lanes(args.lane.as_deref()).await {
             Ok((lanes, _)) => {
                 patience.relieved();
-                let picture = picture(&lanes);
-                if let Some(lines) = drawn {
-                    write!(terminal.out, "\x1b[{lines}F{ERASE}")?;
-                }
-                if live {
-                    write!(terminal.out, "{NO_WRAP}{picture}{WRAP}")?;
-                } else {
-                    write!(terminal.out, "{picture}")?;
-                }
-                terminal.out.flush()?;
-                drawn = Some(picture.lines().count());
+                screen.draw(picture(&lanes))?;
             }
-            Err(error) if drawn.is_some() => patience.bear(error).await?,
+            Err(error) if screen.is_drawn() => patience.bear(error).await?,
             Err(error) => return Err(error.into()),
-        }
-        if !live {
-            return Ok(Exit::Ok);
         }
         sleep(Duration::from_millis(args.every_ms)).await;
     }

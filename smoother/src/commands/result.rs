@@ -4,7 +4,7 @@ use super::submit::answer;
 use super::terminal::Terminal;
 use super::{CommandError, Context, Exit};
 use crate::cli::ResultArgs;
-use crate::client::{Answer, Patience, ResultAnswer};
+use crate::client::{Answer, ResultAnswer};
 use smoother_core::RequestId;
 use std::io::Write;
 use std::path::Path;
@@ -25,12 +25,10 @@ pub async fn run(args: ResultArgs, context: &Context, terminal: &mut Terminal) -
             ResultAnswer::Ready(answer) => answer,
             ResultAnswer::None(problem) => return Err(CommandError::NoAnswer(problem)),
             ResultAnswer::NotYet(job) => {
-                writeln!(
-                    terminal.err,
+                return Err(CommandError::NotYet(format!(
                     "the job is {}; smoother result --wait {} waits for its end",
                     job.status, args.id
-                )?;
-                return Ok(Exit::NotYet);
+                )));
             }
         }
     };
@@ -47,7 +45,7 @@ pub async fn run(args: ResultArgs, context: &Context, terminal: &mut Terminal) -
 
 /// The result of a job that will have one, however long that takes.
 pub async fn wait(id: RequestId, context: &Context) -> Result<Answer, CommandError> {
-    let mut patience = Patience::new(context.patience);
+    let mut patience = context.patience();
     loop {
         match context.client.result(id, POLL).await {
             Ok(ResultAnswer::Ready(answer)) => return Ok(answer),

@@ -1,10 +1,10 @@
 //! `smoother watch`: a job's changes as they happen, to its end.
 
 use super::status::{place, raw_line, times};
-use super::terminal::{BAD, FAINT, Terminal, painted, state};
+use super::terminal::{FAINT, Terminal, state};
 use super::{CommandError, Context, Exit};
 use crate::cli::JobArgs;
-use crate::client::{Job, Patience};
+use crate::client::Job;
 use smoother_core::RequestId;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_secs(30);
 
 pub async fn run(args: JobArgs, context: &Context, terminal: &mut Terminal) -> Result<Exit, CommandError> {
-    let mut patience = Patience::new(context.patience);
+    let mut patience = context.patience();
     context.farewell.set(format!(
         "job {} goes on; smoother watch {} follows it",
         args.id, args.id
@@ -77,11 +77,8 @@ fn finish(
         }
         return Ok(Exit::Ok);
     }
-    if let Some(error) = &job.error
-        && !context.json
-    {
-        let words = format!("{}: {}", error.exception, error.message);
-        writeln!(terminal.err, "{}", painted(BAD, &words))?;
-    }
-    Ok(Exit::NoAnswer)
+    Err(CommandError::Ended(match &job.error {
+        Some(error) => format!("{}: {}", error.exception, error.message),
+        None => format!("the job is {}", job.status),
+    }))
 }

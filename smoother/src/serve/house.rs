@@ -1,12 +1,15 @@
 //! The whole pipeline on one machine, wired: every stage with its ports.
 
 use super::learning::Learning;
+use super::listen::Listener;
+use super::logbook::Logbook;
+use super::tasks::{Loss, Tasks};
 use anyhow::Context;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use smoother_bedrock::Bedrock;
 use smoother_core::config::Config;
-use smoother_core::ports::{BoxFuture, Clock, StoreError};
+use smoother_core::ports::{BoxFuture, Clock, Released, StoreError};
 use smoother_core::scheduler::Event;
 use smoother_core::{LaneId, Millis, Timestamp};
 use smoother_embedded::{
@@ -22,11 +25,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// How often ended requests past their retention are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// However long the calls took to end, their answers get at least this long to be read.
+const READING: Duration = Duration::from_secs(5);
 
 /// The running pipeline.
 pub(crate) struct House {
@@ -37,10 +42,13 @@ pub(crate) struct House {
     #[cfg(test)]
     queues: Arc<LaneChannels>,
     worker: Arc<Worker>,
-    lanes: TaskTracker,
-    chores: TaskTracker,
-    stop_lanes: CancellationToken,
-    stop_chores: CancellationToken,
+    loss: Loss,
+    /// Stopped first: they start calls.
+    lanes: Tasks,
+    /// Stopped next: whoever asks how things stand is answered until there is nothing more to tell.
+    doors: Tasks,
+    /// Stopped last: they tell of ends and tidy up.
+    chores: Tasks,
 }
 
 /// The pipeline, and what ends the process if the store has to stop.
@@ -107,45 +115,47 @@ impl House {
             },
             ResultsConfig {
                 lanes: config.lanes.values().cloned().collect(),
-                hooks: vec![Arc::new(Learning::new(ingest.clone()))],
+                hooks: vec![Arc::new(Learning::new(ingest.clone())), Arc::new(Logbook)],
                 ..ResultsConfig::default()
             },
         );
+        let ports = Arc::new(LanePorts {
+            store: store.clone(),
+            payloads: store.clone(),
+            dispatch: Arc::new(dispatch),
+            lanes: channels.clone(),
+            clock: clock.clone(),
+        });
+        let loss = Loss::none_yet();
         let house = Self {
             config,
-            store: store.clone(),
+            store,
             ingest,
             results,
             #[cfg(test)]
             queues: channels,
             worker,
-            lanes: TaskTracker::new(),
-            chores: TaskTracker::new(),
-            stop_lanes: CancellationToken::new(),
-            stop_chores: CancellationToken::new(),
+            lanes: Tasks::new(loss.clone()),
+            doors: Tasks::new(loss.clone()),
+            chores: Tasks::new(loss.clone()),
+            loss,
         };
-        let ports = Arc::new(LanePorts {
-            store,
-            dispatch: Arc::new(dispatch),
-            clock: clock.clone(),
-        });
         house.take_up(ports, events, questions).await?;
-        house
-            .lanes
-            .spawn(house.worker.clone().run(released, house.stop_lanes.clone()));
-        house
-            .chores
-            .spawn(house.results.clone().run_outbox(house.stop_chores.clone()));
-        house.chores.spawn(purge(
-            house.store.clone(),
-            clock.clone(),
-            house.config.server.retention,
-            house.stop_chores.clone(),
-        ));
+        house.start(released, clock);
         Ok(Built {
             house,
             fatal: opened.fatal,
         })
+    }
+
+    fn start(&self, released: UnboundedReceiver<Released>, clock: Arc<dyn Clock>) {
+        let worker = self.worker.clone().run(released, self.lanes.stop_token());
+        self.lanes.start("the worker's task", worker);
+        let outbox = self.results.clone().run_outbox(self.chores.stop_token());
+        self.chores.start("the outbox's task", outbox);
+        let (store, retention) = (self.store.clone(), self.config.server.retention);
+        let removal = purge(store, clock, retention, self.chores.stop_token());
+        self.chores.start("the task that removes ended requests", removal);
     }
 
     async fn take_up(
@@ -161,8 +171,9 @@ impl House {
                 .iter()
                 .for_each(|request| self.ingest.await_return(request));
             if let (Some(events), Some(questions)) = (events.remove(&lane.id), questions.remove(&lane.id)) {
+                let running = task.run(events, questions, self.lanes.stop_token());
                 self.lanes
-                    .spawn(task.run(events, questions, self.stop_lanes.clone()));
+                    .start(format_args!("the task of lane {}", lane.id), running);
             }
         }
         Ok(())
@@ -179,18 +190,27 @@ impl House {
         &self.store
     }
 
-    /// Every HTTP door.
-    pub(crate) fn router(&self, metrics: PrometheusHandle) -> Router {
-        let ingest = self.ingest.clone();
-        let readiness = Arc::new(move || {
-            if ingest.is_draining() {
-                Readiness::NotReady("the server is stopping".to_owned())
-            } else {
-                Readiness::Ready
-            }
-        });
+    /// Every part that can be lost, with a way to lose it.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> Vec<(String, tokio::task::AbortHandle)> {
+        let groups = [&self.lanes, &self.doors, &self.chores];
+        groups.into_iter().flat_map(Tasks::handles).collect()
+    }
+
+    /// Where the loss of one of its tasks is known.
+    pub(crate) fn loss(&self) -> Loss {
+        self.loss.clone()
+    }
+
+    /// Opens every HTTP door on `listener`.
+    pub(crate) fn open_doors(&self, listener: Listener, metrics: PrometheusHandle) {
+        let serving = listener.serve(self.router(metrics), self.doors.stop_token());
+        self.doors.start("the listener's task", serving);
+    }
+
+    fn router(&self, metrics: PrometheusHandle) -> Router {
         let probes = Probes {
-            readiness,
+            readiness: Arc::new(readiness(self.ingest.clone(), self.loss())),
             metrics: Arc::new(move || metrics.render()),
         };
         self.ingest
@@ -200,25 +220,36 @@ impl House {
             .fallback(no_such_door)
     }
 
-    /// Admits nothing more, releases nothing more, and lets running calls finish. Returns how many could not.
+    /// Admits nothing more, releases nothing more, and lets running calls finish, answering reads until they
+    /// have; then closes the doors. Returns how many calls could not finish.
     pub(crate) async fn drain(&self) -> usize {
         let patience = self.config.server.drain_timeout.into();
+        let over = Instant::now() + patience;
         self.ingest.drain().await;
-        self.stop_lanes.cancel();
-        self.lanes.close();
-        self.lanes.wait().await;
+        self.lanes.stop().await;
         let left = self.worker.drain(patience).await;
         // Long polls get what there is now; nothing more will happen here.
         self.results.drain();
+        let reading = over.saturating_duration_since(Instant::now()).max(READING);
+        // Whoever was answered has its answer before the process goes.
+        if timeout(reading, self.doors.stop()).await.is_err() {
+            tracing::warn!("connections were still open at the end of the drain");
+        }
         left
     }
 
     /// Tells what has ended, flushes and closes the store.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
-        self.stop_chores.cancel();
-        self.chores.close();
-        self.chores.wait().await;
+        self.chores.stop().await;
         self.store.close().await.context("the store could not be closed")
+    }
+}
+
+fn readiness(ingest: Arc<Ingest>, loss: Loss) -> impl Fn() -> Readiness + Send + Sync {
+    move || match loss.known() {
+        Some(lost) => Readiness::NotReady(lost.to_string()),
+        None if ingest.is_draining() => Readiness::NotReady("the server is stopping".to_owned()),
+        None => Readiness::Ready,
     }
 }
 

@@ -1,20 +1,25 @@
 //! `smoother serve`: reads the configuration, builds the house, serves, drains.
 
+mod attend;
 mod banner;
 mod bundled;
 mod house;
 mod learning;
 mod listen;
+mod logbook;
 mod settings;
 mod signals;
+mod stalled;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use settings::{NoConfig, read as read_config};
 pub(crate) use signals::Signals;
 
+use crate::check_config;
 use crate::cli::ServeArgs;
-use crate::commands::Exit;
+use crate::commands::{CommandError, Exit, error_json};
 use anyhow::Context;
 use banner::Banner;
 use house::{Built, House};
@@ -22,42 +27,47 @@ use listen::Listener;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
-use tokio_util::sync::CancellationToken;
 
 /// Metrics' histograms are swept this often, so that an unscraped server does not grow.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Runs the server on a runtime of its own.
-pub fn main(args: &ServeArgs) -> Exit {
+/// Runs the server on a runtime of its own; an error is said on stderr, as JSON if asked for.
+pub fn main(args: &ServeArgs, json: bool) -> Exit {
     if let Err(mistake) = log_to_stderr() {
-        complain(Err(anyhow::Error::msg(mistake)));
-        return Exit::Refused;
+        return complain(Err(CommandError::Input(mistake).into()), json);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(Err(anyhow::Error::new(error).context("the server cannot start"))),
+        Err(error) => {
+            let error = anyhow::Error::new(error).context("the server cannot start");
+            return complain(Err(error), json);
+        }
     };
     let served = runtime.block_on(serve(args));
     // After a store's failure nothing may wait for a disk that does not answer.
     runtime.shutdown_background();
-    match &served {
-        Err(error) if error.is::<NoConfig>() => {
-            complain(served);
-            Exit::Refused
-        }
-        _ => complain(served),
-    }
+    complain(served, json)
 }
 
 /// Prints an error with its causes; the code it ends with.
-pub(crate) fn complain(outcome: anyhow::Result<()>) -> Exit {
-    match outcome {
-        Ok(()) => Exit::Ok,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            Exit::Failed
-        }
-    }
+pub(crate) fn complain(outcome: anyhow::Result<()>, json: bool) -> Exit {
+    let Err(error) = outcome else {
+        return Exit::Ok;
+    };
+    let (kind, exit) = if let Some(error) = error.downcast_ref::<NoConfig>() {
+        ("config", error.exit())
+    } else if let Some(error) = error.downcast_ref::<CommandError>() {
+        ("input", error.exit())
+    } else {
+        ("failed", Exit::Failed)
+    };
+    let words = format!("{error:#}");
+    let _ = if json {
+        writeln!(std::io::stderr(), "{}", error_json(kind, exit, &words))
+    } else {
+        writeln!(std::io::stderr(), "error: {words}")
+    };
+    exit
 }
 
 /// Logs what this project's own code says. Dependencies are heard from `warn` on and no lower, whatever is asked
@@ -97,8 +107,11 @@ fn log_to_stderr() -> Result<(), String> {
 /// Serves until SIGTERM or SIGINT, then drains. An error is a reason not to start, or to have stopped.
 async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let mut config = settings::with_flags(args)?;
+    for warning in check_config::warnings(&config) {
+        tracing::warn!("{warning}");
+    }
     let metrics = record_metrics()?;
-    let mut signals = Signals::catch().context("signals cannot be caught")?;
+    let signals = Signals::catch().context("signals cannot be caught")?;
     // The address first: a second server on it must not touch the data.
     let listener = Listener::bind(config.server.listen).await.with_context(|| {
         format!(
@@ -121,44 +134,12 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     // A closed stdout is no reason not to serve.
     let _ = write!(std::io::stdout(), "{banner}").and_then(|()| std::io::stdout().flush());
 
-    let stop = CancellationToken::new();
-    let patience = Duration::from(config.server.drain_timeout);
-    let serving = tokio::spawn(listener.serve(house.router(metrics), stop.clone(), patience));
-    tokio::select! {
-        name = signals.next() => tracing::info!(signal = name, "stopping: nothing more is admitted, running calls finish"),
-        error = fatal => return Err(anyhow::Error::new(error).context("the store had to stop, and the server with it")),
-    }
-    stop_serving(house, serving, stop, signals).await?;
+    house.open_doors(listener, metrics);
+    attend::attend(house, fatal, signals).await?;
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }
     Ok(())
-}
-
-async fn stop_serving(
-    house: House,
-    serving: tokio::task::JoinHandle<()>,
-    stop: CancellationToken,
-    mut signals: Signals,
-) -> anyhow::Result<()> {
-    stop.cancel();
-    let drained = async {
-        let left = house.drain().await;
-        // Whoever was answered has its answer before the process goes.
-        let _ = serving.await;
-        left
-    };
-    let left = tokio::select! {
-        left = drained => left,
-        name = signals.next() => anyhow::bail!("stopped by a second {name} before running calls had finished"),
-    };
-    if left > 0 {
-        tracing::warn!(
-            calls = left,
-            "still running after drain_timeout_ms; the next start calls them indeterminate"
-        );
-    }
-    house.close().await
 }
 
 fn record_metrics() -> anyhow::Result<PrometheusHandle> {

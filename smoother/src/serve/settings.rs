@@ -1,7 +1,7 @@
 //! The configuration as given: file, environment, flags.
 
 use crate::cli::ServeArgs;
-use anyhow::Context;
+use crate::commands::Exit;
 use smoother_core::config::{Config, ConfigErrors};
 use std::fs;
 use std::io::ErrorKind;
@@ -16,9 +16,25 @@ pub(crate) enum NoConfig {
     /// The file cannot be read.
     #[error("{path}: {cause}; give another file with --config or SMOOTHER_CONFIG")]
     Unreadable { path: PathBuf, cause: std::io::Error },
-    /// It can, and this is wrong with it.
+    /// What is to be the data directory is none.
+    #[error(
+        "{0} is a file; the data directory must be a folder: name another with --data-dir or server.data_dir"
+    )]
+    NoFolder(String),
+    /// It can be read, and this is wrong with it.
     #[error(transparent)]
     Mistaken(#[from] ConfigErrors),
+}
+
+impl NoConfig {
+    /// How a command ends without it; the same for each.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Unreadable { cause, .. } if cause.kind() == ErrorKind::NotFound => Exit::NotFound,
+            Self::Unreadable { .. } => Exit::Failed,
+            Self::NoFolder(_) | Self::Mistaken(_) => Exit::Refused,
+        }
+    }
 }
 
 /// Reads the named file (or smoother.toml, if it is there) under the environment.
@@ -45,17 +61,17 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, NoConfig> {
 }
 
 /// The configuration under the command line's own flags, which go before file and environment.
-pub(crate) fn with_flags(args: &ServeArgs) -> anyhow::Result<Config> {
+pub(crate) fn with_flags(args: &ServeArgs) -> Result<Config, NoConfig> {
     let mut config = read(args.config.as_deref())?;
     if let Some(listen) = args.listen {
-        anyhow::ensure!(
-            listen.ip().is_loopback(),
-            "--listen {listen} is not a loopback address: without keys only this machine may call; use 127.0.0.1"
-        );
         config.server.listen = listen;
     }
     if let Some(dir) = &args.data_dir {
-        config.server.data_dir = dir.to_str().context("--data-dir is not Unicode")?.to_owned();
+        config.server.data_dir.clone_from(dir);
     }
-    Ok(config)
+    match fs::metadata(&config.server.data_dir) {
+        Ok(found) if !found.is_dir() => Err(NoConfig::NoFolder(config.server.data_dir)),
+        // What else may be wrong with it is found where it is opened.
+        _ => Ok(config),
+    }
 }

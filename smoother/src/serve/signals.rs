@@ -2,27 +2,44 @@
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Both signals, caught from now on.
 pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+    /// Held, so that the channel stays open while no signal comes.
+    _to: UnboundedSender<&'static str>,
+    caught: UnboundedReceiver<&'static str>,
 }
 
 impl Signals {
     /// Takes the signals over from the default action, which would end the process at once.
     pub(crate) fn catch() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        let (to, caught) = unbounded_channel();
+        pass_on(signal(SignalKind::terminate())?, "SIGTERM", to.clone());
+        pass_on(signal(SignalKind::interrupt())?, "SIGINT", to.clone());
+        Ok(Self { _to: to, caught })
+    }
+
+    /// Signals that nobody but a test sends.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (UnboundedSender<&'static str>, Self) {
+        let (to, caught) = unbounded_channel();
+        let signals = Self {
+            _to: to.clone(),
+            caught,
+        };
+        (to, signals)
     }
 
     /// Waits for the next one and says its name.
     pub(crate) async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        match self.caught.recv().await {
+            Some(name) => name,
+            None => std::future::pending().await,
         }
     }
+}
+
+fn pass_on(mut signal: Signal, name: &'static str, to: UnboundedSender<&'static str>) {
+    tokio::spawn(async move { while signal.recv().await.is_some() && to.send(name).is_ok() {} });
 }

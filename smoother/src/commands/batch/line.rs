@@ -16,6 +16,8 @@ pub struct Record {
     pub number: u64,
     /// Its own id, or one made of its number.
     pub id: String,
+    /// Whether the id stands in the line.
+    pub is_named: bool,
     /// The request's body as it was written; `None` where the line holds none.
     pub input: Option<Box<RawValue>>,
     /// What the body is a body of.
@@ -35,6 +37,7 @@ pub fn parse(raw: &RawLine) -> Result<Record, (Record, String)> {
     let mut record = Record {
         number: raw.number,
         id: format!("line-{}", raw.number),
+        is_named: false,
         input: None,
         operation: Operation::Invoke,
     };
@@ -52,11 +55,21 @@ fn read(raw: &RawLine, record: &mut Record) -> Result<(), String> {
             super::source::LONGEST >> 20
         ));
     }
+    // Serde would take an array for the members in their order.
+    if raw.bytes.trim_ascii().first() == Some(&b'[') {
+        return Err(format!(
+            "line {} is an array; it must be an object, {{\"recordId\": …, \"modelInput\": {{…}}}}",
+            raw.number
+        ));
+    }
     let wire: Wire =
         serde_json::from_slice(&raw.bytes).map_err(|e| format!("line {} is not valid: {e}", raw.number))?;
     match wire.id {
         None | Some(Value::Null) => {}
-        Some(Value::String(id)) if !id.is_empty() => record.id = id,
+        Some(Value::String(id)) if !id.is_empty() => {
+            record.id = id;
+            record.is_named = true;
+        }
         Some(other) => {
             return Err(format!(
                 "recordId is {other}; it must be a text that is not empty"
@@ -166,7 +179,10 @@ mod tests {
     fn a_bad_line_keeps_what_could_be_read() {
         for (line, id, words) in [
             ("{", "line-1", "line 1 is not valid"),
-            ("[]", "line-1", "line 1 is not valid"),
+            ("[]", "line-1", "line 1 is an array"),
+            (r#" ["A", {"inputText":"x"}]"#, "line-1", "line 1 is an array"),
+            ("7", "line-1", "line 1 is not valid"),
+            (r#"{"recordId":"A","modelInput":[{}]}"#, "A", "no JSON object"),
             (r#"{"recordId":"A"}"#, "A", "modelInput is missing"),
             (r#"{"recordId":"A","modelInput":"x"}"#, "A", "no JSON object"),
             (r#"{"recordId":7,"modelInput":{}}"#, "line-1", "recordId is 7"),

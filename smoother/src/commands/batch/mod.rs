@@ -10,6 +10,7 @@
 //! Each line goes under an idempotency key made of the file's name, the line's number and its content. So a run
 //! that was interrupted is simply started again: the server knows the lines it has, and answers them at once.
 
+mod ids;
 mod line;
 mod output;
 mod progress;
@@ -20,18 +21,22 @@ use super::submit::model;
 use super::terminal::Terminal;
 use super::{CommandError, Context, Exit};
 use crate::cli::SubmitArgs;
+use crate::client::Patience;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use ids::RecordIds;
 use line::Record;
 use output::Output;
 use progress::{Progress, Tally};
 use send::{Outcome, Sender};
 use smoother_core::{Millis, Priority};
-use source::{RawLine, Source};
+use source::Source;
 use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
-/// A batch is left alone for hours, so it waits this much longer for a server that is away.
-const LONGER: u32 = 10;
+/// A batch is left alone for hours, so it waits for a server that is stopped and started again: one that drains
+/// takes nothing for up to two minutes.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub async fn run(
     file: &Path,
@@ -50,8 +55,11 @@ pub async fn run(
         wait: !args.no_wait,
         file: source.name.clone(),
         run: args.run,
-        patience: context.patience * LONGER,
-        progress: &progress,
+        patience: if terminal.err_is_live {
+            Patience::new(context.patience.unwrap_or(PATIENCE), progress.teller())
+        } else {
+            context.patience_or(PATIENCE)
+        },
     };
     let mut output = Output::open(args.output.as_deref(), file)?;
     context.farewell.set(format!(
@@ -91,6 +99,7 @@ async fn drive(
     terminal: &mut Terminal,
 ) -> Result<Tally, CommandError> {
     let mut tally = Tally::new();
+    let mut ids = RecordIds::default();
     let mut under_way = FuturesUnordered::new();
     let mut more = true;
     while more || !under_way.is_empty() {
@@ -98,7 +107,7 @@ async fn drive(
             line = source.next(), if more && under_way.len() < usize::from(outstanding) => match line {
                 None => more = false,
                 Some(Err(error)) => return Err(CommandError::file(format!("{} cannot be read", source.name), error)),
-                Some(Ok(line)) => under_way.push(one(line, sender)),
+                Some(Ok(line)) => under_way.push(one(ids.claim(line::parse(&line)), sender)),
             },
             Some(done) = under_way.next(), if !under_way.is_empty() => {
                 let (record, outcome) = done?;
@@ -111,10 +120,12 @@ async fn drive(
     Ok(tally)
 }
 
-/// One line from its text to its outcome. Only a server that stays away is an error here: everything else
-/// belongs to the line.
-async fn one(raw: RawLine, sender: &Sender<'_>) -> Result<(Record, Outcome), CommandError> {
-    match line::parse(&raw) {
+/// One line to its outcome. Only a server that stays away is an error here: everything else belongs to the line.
+async fn one(
+    line: Result<Record, (Record, String)>,
+    sender: &Sender<'_>,
+) -> Result<(Record, Outcome), CommandError> {
+    match line {
         Ok(record) => {
             let outcome = sender.send(&record).await?;
             Ok((record, outcome))

@@ -1,7 +1,7 @@
 //! Where a batch's answers go: stdout as they come, or a file that has its name only once it is whole.
 
 use crate::commands::{CommandError, Terminal};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ impl Output {
         let mut name = whole.file_name().unwrap_or_default().to_os_string();
         name.push(".part");
         let part = whole.with_file_name(name);
-        let to = File::create(&part).map_err(|e| unwritten(&part, e))?;
+        let to = fresh(&part)?;
         Ok(Self::File {
             whole: whole.to_owned(),
             part,
@@ -75,6 +75,30 @@ impl Output {
             Self::File { whole, part, to } => seal(&whole, &part, to).map_err(|e| unwritten(&whole, e)),
         }
     }
+}
+
+/// The unfinished file, empty, and nobody else's while this run goes on: two that write one file would leave a
+/// mixture.
+fn fresh(part: &Path) -> Result<File, CommandError> {
+    let unwritten = |e| unwritten(part, e);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(part)
+        .map_err(unwritten)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(unwritten(io::Error::other(
+                "another run is writing it; wait for its end or name another --output",
+            )));
+        }
+        Err(TryLockError::Error(error)) => return Err(unwritten(error)),
+    }
+    // Only now: what is in it was the other run's.
+    file.set_len(0).map_err(unwritten)?;
+    Ok(file)
 }
 
 fn seal(whole: &Path, part: &Path, to: BufWriter<File>) -> io::Result<()> {

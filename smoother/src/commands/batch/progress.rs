@@ -1,11 +1,12 @@
 //! How far a batch is: a bar on a terminal, figures at the end.
 
 use super::send::Outcome;
-use crate::client::ClientError;
+use crate::client::Teller;
 use crate::commands::figures::{grouped, span};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What became of the lines so far.
@@ -124,9 +125,10 @@ impl Progress {
         self.0.set_message(format!("  {under_way} under way{errors}"));
     }
 
-    /// Says that nothing moves because of the server.
-    pub fn away(&self, why: &ClientError) {
-        self.0.set_message(format!("  waiting for the server: {why}"));
+    /// Says in the bar that nothing moves because of the server.
+    pub fn teller(&self) -> Teller {
+        let bar = self.0.clone();
+        Arc::new(move |why, _| bar.set_message(format!("  waiting for the server: {why}")))
     }
 
     /// Takes the bar off the screen.

@@ -1,7 +1,6 @@
 //! One line through the server.
 
 use super::line::{Record, key};
-use super::progress::Progress;
 use crate::client::{Accepted, Client, ClientError, NewJob, Patience, Problem, ResultAnswer};
 use crate::commands::CommandError;
 use serde_json::value::RawValue;
@@ -39,8 +38,7 @@ pub struct Sender<'a> {
     pub wait: bool,
     pub file: String,
     pub run: String,
-    pub patience: Duration,
-    pub progress: &'a Progress,
+    pub patience: Patience,
 }
 
 impl Sender<'_> {
@@ -54,14 +52,13 @@ impl Sender<'_> {
         if !self.wait {
             return Ok(Outcome::Submitted(accepted.id));
         }
-        let mut patience = Patience::new(self.patience);
+        let mut patience = self.patience.clone();
         loop {
             match self.client.result(accepted.id, POLL).await {
                 Ok(ResultAnswer::Ready(answer)) => return Ok(answered(&answer.body)),
                 Ok(ResultAnswer::None(problem)) => return Ok(unanswered(&problem)),
                 Ok(ResultAnswer::NotYet(_)) => patience.relieved(),
                 Err(error) => {
-                    self.progress.away(&error);
                     if let Err(error) = patience.bear(error).await {
                         return refused(error);
                     }
@@ -80,14 +77,11 @@ impl Sender<'_> {
             timeout: self.timeout,
             key: &key,
         };
-        let mut patience = Patience::new(self.patience);
+        let mut patience = self.patience.clone();
         loop {
             match self.client.submit(&job).await {
                 Ok((accepted, _)) => return Ok(accepted),
-                Err(error) => {
-                    self.progress.away(&error);
-                    patience.bear(error).await?;
-                }
+                Err(error) => patience.bear(error).await?,
             }
         }
     }

@@ -5,12 +5,13 @@ pub mod input;
 
 use super::result::{put, wait};
 use super::status::{place, raw_line};
-use super::terminal::{FAINT, Terminal};
+use super::terminal::Terminal;
 use super::{CommandError, Context, Exit, batch};
 use crate::cli::SubmitArgs;
-use crate::client::{Accepted, Client, NewJob, Patience};
+use crate::client::{Accepted, Client, NewJob};
 use bytes::Bytes;
 use rand::RngCore;
+use serde_json::json;
 use serde_json::value::RawValue;
 use smoother_core::{Millis, RequestId};
 use std::io::Write;
@@ -40,6 +41,10 @@ pub async fn run(
         timeout: args.timeout_ms.map(Millis::new),
         key: &key,
     };
+    context.farewell.set(format!(
+        "interrupted before the server had answered; the same command with --key {key} finds out whether it has the \
+         job, and makes no second one"
+    ));
     let (accepted, json) = hand_in(&job, context).await?;
     if args.no_wait {
         if context.json {
@@ -53,7 +58,7 @@ pub async fn run(
     context
         .farewell
         .set(format!("job {id} goes on; smoother watch {id} follows it"));
-    announce(&accepted, terminal)?;
+    announce(&accepted, context, terminal)?;
     let result = wait(id, context).await?;
     if context.json {
         let line = envelope(id, context, &result.body).await?;
@@ -88,7 +93,7 @@ pub async fn model(named: Option<&str>, client: &Client) -> Result<String, Comma
 }
 
 async fn hand_in(job: &NewJob<'_>, context: &Context) -> Result<(Accepted, Bytes), CommandError> {
-    let mut patience = Patience::new(context.patience);
+    let mut patience = context.patience();
     let mut first = true;
     loop {
         match context.client.submit(job).await {
@@ -105,17 +110,15 @@ const fn is_unreachable(error: &crate::client::ClientError) -> bool {
     matches!(error, crate::client::ClientError::Unreachable { .. })
 }
 
-/// On a terminal: which job it is and where it stands, while its answer is waited for.
-fn announce(accepted: &Accepted, terminal: &mut Terminal) -> Result<(), CommandError> {
-    if !terminal.err_is_live {
-        return Ok(());
-    }
-    let start = accepted.estimated_start.as_deref();
+/// Which job it is and where it stands, before its answer is waited for: whatever happens to this command, the
+/// job can be asked for.
+fn announce(accepted: &Accepted, context: &Context, terminal: &Terminal) -> Result<(), CommandError> {
+    let (id, start) = (accepted.id, accepted.estimated_start.as_deref());
     let place = place(accepted.estimated_position, start)
         .map(|place| format!(", {place}"))
         .unwrap_or_default();
-    writeln!(terminal.err, "{FAINT}job {}{place}{FAINT:#}", accepted.id)?;
-    Ok(())
+    let json = json!({"job": {"id": id, "status": accepted.status}});
+    Ok(context.tell(format!("job {id}{place}"), json, terminal)?)
 }
 
 /// `{"job": …, "result": …}`; a result that is no JSON is left out, `smoother result` has it.

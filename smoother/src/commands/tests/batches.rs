@@ -153,3 +153,64 @@ async fn mistakes_are_told_before_anything_is_sent() {
     let gone = smoother("http://127.0.0.1:9", &["submit", input], "").await;
     assert_eq!(gone.exit, Exit::Unreachable);
 }
+
+#[tokio::test]
+async fn an_id_that_stands_twice_and_an_array_fail_alone() {
+    let server = Server::start().await;
+    let lines = [
+        line("A", "one"),
+        line("B", "two"),
+        line("A", "three"),
+        r#"["C", {"messages": []}]"#.to_owned(),
+        line("D", "four"),
+    ];
+    let files = Files::new(&lines);
+    let said = files.run(&server, &[]).await;
+    assert_eq!(said.exit, Exit::NoAnswer);
+    let out = read(&files.path("out.jsonl"));
+    let ids: Vec<&str> = out.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["A", "B", "D", "line-3", "line-4"]);
+    let words = |id: &str| out[id]["error"]["errorMessage"].as_str().unwrap().to_owned();
+    assert!(
+        words("line-3").contains("line 3 is that of line 1"),
+        "{}",
+        words("line-3")
+    );
+    assert!(words("line-4").contains("array"), "{}", words("line-4"));
+    assert_eq!(
+        out["A"]["modelOutput"]["output"]["message"]["content"][0]["text"],
+        "you said one"
+    );
+    assert_eq!(server.jobs.lock().unwrap().jobs.len(), 3);
+}
+
+#[tokio::test]
+async fn two_runs_do_not_write_one_file() {
+    let server = Server::start().await;
+    let files = Files::new(&[line("A", "x")]);
+    let part = fs::File::create(files.path("out.jsonl.part")).unwrap();
+    part.lock().unwrap();
+    let said = files.run(&server, &[]).await;
+    assert_eq!(said.exit, Exit::Failed);
+    assert!(said.err.contains("another run"), "{}", said.err);
+    part.unlock().unwrap();
+    assert_eq!(files.run(&server, &[]).await.exit, Exit::Ok);
+    assert_eq!(server.jobs.lock().unwrap().submissions, 1);
+}
+
+#[tokio::test]
+async fn a_batch_says_once_that_its_lines_wait_for_the_server() {
+    let server = Server::start().await;
+    let lines: Vec<String> = (0..8).map(|n| line(&format!("R{n}"), "away")).collect();
+    let files = Files::new(&lines);
+    let said = files.run(&server, &["--json"]).await;
+    assert_eq!(said.exit, Exit::Ok, "{}", said.err);
+    let told: Vec<Value> = said
+        .err
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(told.len(), 1, "{}", said.err);
+    assert!(told[0]["waiting"]["why"].as_str().unwrap().contains("stopping"));
+    assert_eq!(told[0]["waiting"]["for_ms"], 5_000);
+}

@@ -73,12 +73,35 @@ async fn a_server_that_is_away_for_a_moment_gets_the_same_key_again() {
     assert_eq!(said.exit, Exit::Ok, "{}", said.err);
     server.only();
     assert_eq!(server.jobs.lock().unwrap().submissions, 3);
+    assert_eq!(
+        said.err.matches("waiting for the server").count(),
+        1,
+        "{}",
+        said.err
+    );
+    assert!(said.err.contains("stopping"), "{}", said.err);
+}
+
+#[tokio::test]
+async fn the_jobs_id_is_told_before_its_answer() {
+    let server = Server::start().await;
+    let said = smoother(&server.url, &["submit", "slow hello"], "").await;
+    let (id, _) = server.only();
+    assert!(
+        said.err.starts_with(&format!("job {id}, 3 in line")),
+        "{}",
+        said.err
+    );
+    let said = smoother(&server.url, &["submit", "hello", "--key", "k", "--json"], "").await;
+    let told: Value = serde_json::from_str(&said.err).unwrap();
+    let result: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(told["job"]["id"], result["job"]["id"]);
 }
 
 #[tokio::test]
 async fn every_end_has_its_exit_code() {
     let server = Server::start().await;
-    let slow = submitted(&server, "slow one").await;
+    let slow = submitted(&server, "forever").await;
     let nobody = unknown_id();
     for (line, exit, words) in [
         (vec!["submit", "fail"], Exit::NoAnswer, "the prompt says so"),
@@ -103,7 +126,33 @@ async fn every_end_has_its_exit_code() {
         assert_eq!(said.exit, exit, "{line:?}: {}", said.err);
         assert!(said.err.contains(words), "{line:?}: {}", said.err);
         assert!(said.out.is_empty(), "{line:?}: {}", said.out);
+
+        let scripted: Vec<&str> = line.iter().copied().chain(["--json"]).collect();
+        let said = smoother(&server.url, &scripted, "").await;
+        assert_eq!(said.exit, exit, "{line:?}: {}", said.err);
+        let objects: Vec<Value> = said
+            .err
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+            .collect();
+        let error = &objects.last().unwrap()["error"];
+        assert_eq!(error["exit_code"], u8::from(exit), "{line:?}: {error}");
+        assert!(
+            error["message"].as_str().unwrap().contains(words),
+            "{line:?}: {error}"
+        );
+        assert!(said.out.is_empty(), "{line:?}: {}", said.out);
     }
+    let said = smoother(&server.url, &["status", &nobody, "--json"], "").await;
+    let object: Value = serde_json::from_str(&said.err).unwrap();
+    assert_eq!(object["error"]["kind"], "refused");
+    assert_eq!(object["error"]["status"], 404);
+    assert!(
+        object["error"]["problem"]["type"]
+            .as_str()
+            .unwrap()
+            .ends_with("unknown-job")
+    );
     let gone = smoother("http://127.0.0.1:9", &["status", &nobody], "").await;
     assert_eq!(gone.exit, Exit::Unreachable);
     assert!(gone.err.contains("smoother serve"), "{}", gone.err);

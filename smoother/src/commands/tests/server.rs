@@ -1,4 +1,5 @@
-//! A server that speaks the smoother's API and obeys marks in the body: `refuse`, `fail`, `slow`, `away`.
+//! A server that speaks the smoother's API and obeys marks in the body: `refuse`, `fail`, `slow`, `forever`,
+//! `away`.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -118,6 +119,7 @@ fn state_of(job: &Handed) -> &'static str {
     let text = job.form["body"].to_string();
     match () {
         () if job.cancelled => "CANCELLED",
+        () if text.contains("forever") => "QUEUED",
         () if text.contains("slow") && job.asked < 2 => "QUEUED",
         () if text.contains("fail") => "FAILED",
         () => "COMPLETED",

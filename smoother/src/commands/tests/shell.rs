@@ -1,11 +1,11 @@
 //! Runs a command line with streams in memory.
 
 use crate::cli::{Cli, Command};
+use crate::commands::terminal::Voice;
 use crate::commands::{Exit, Farewell, Terminal, run};
 use clap::Parser;
 use std::io::{Cursor, Write};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 /// What a command said and how it ended.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Buffer {
 
 /// `smoother …` against the server at `url`, with `input` on stdin.
 pub async fn smoother(url: &str, arguments: &[&str], input: &str) -> Said {
-    let start = ["smoother", "--server", url];
+    let start = ["smoother", "--server", url, "--patience", "5"];
     let cli = Cli::try_parse_from(start.iter().chain(arguments)).unwrap();
     let Command::Client(command) = cli.command else {
         panic!("not a client's command");
@@ -46,13 +46,12 @@ pub async fn smoother(url: &str, arguments: &[&str], input: &str) -> Said {
     let (out, err) = (Buffer::default(), Buffer::default());
     let mut terminal = Terminal {
         out: Box::new(out.clone()),
-        err: Box::new(err.clone()),
+        err: Voice::new(err.clone()),
         input: Box::new(Cursor::new(input.to_owned())),
         out_is_live: false,
         err_is_live: false,
     };
-    let patience = Duration::from_secs(5);
-    let exit = run(command, cli.common, patience, &Farewell::default(), &mut terminal).await;
+    let exit = run(command, cli.common, &Farewell::default(), &mut terminal).await;
     Said {
         exit,
         out: out.text(),
