@@ -12,6 +12,7 @@ use crate::presence::Presence;
 use crate::refusal::Refusal;
 use crate::submission::Submission;
 use crate::submit::Known;
+use crate::whole::whole;
 use smoother_core::ports::Inserted;
 use smoother_core::{Door, OnDisconnect, Request};
 use std::sync::Arc;
@@ -42,7 +43,8 @@ impl Ingest {
             Known::Row(row) => self.join(*row, prepared.request.on_disconnect, patience).await,
             Known::Not(id) => {
                 prepared.request.id = id;
-                self.enter_after_commit(prepared, patience).await
+                let ingest = Arc::clone(self);
+                whole(async move { ingest.enter_after_commit(prepared, patience).await }).await
             }
         }
     }

@@ -40,6 +40,7 @@ mod tenant;
 mod testbed;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub use ingest::{Ingest, IngestPorts};
 pub use job::JobForm;

@@ -7,6 +7,7 @@ use super::{body, media};
 use crate::ingest::Ingest;
 use crate::job::JobForm;
 use crate::refusal::{Refusal, quoted};
+use crate::whole::whole;
 use crate::{meters, priority, spans, tenant};
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 /// `POST /v1/jobs`.
 pub(super) async fn submit(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
-    answered(accept(&ingest, request).await)
+    answered(whole(async move { accept(&ingest, request).await }).await)
 }
 
 /// `DELETE /v1/jobs/{id}`.
@@ -28,7 +29,7 @@ pub(super) async fn cancel(
     headers: HeaderMap,
 ) -> Response {
     answered(match no_query(uri.query()) {
-        Ok(()) => call_off(&ingest, &id, &headers).await,
+        Ok(()) => whole(async move { call_off(&ingest, &id, &headers).await }).await,
         Err(refusal) => Err(refusal),
     })
 }

@@ -1,6 +1,7 @@
 //! The house as a whole.
 
 mod ending;
+mod leaving;
 mod pipeline;
 
 use super::bundled;
