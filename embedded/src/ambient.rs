@@ -4,7 +4,7 @@ use rand::Rng;
 use smoother_core::Timestamp;
 use smoother_core::ports::{Clock, Entropy};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Wall time at start, and monotonic time from there: it never steps back, whatever the wall clock does.
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Timestamp::from_millis(self.base_ms.load(Ordering::Relaxed).saturating_add(elapsed))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 }
 
@@ -87,5 +91,12 @@ mod tests {
         assert_eq!(OsEntropy.below(0), 0);
         assert!((0..1_000).all(|_| OsEntropy.below(7) < 7));
         assert_ne!(OsEntropy.bytes(), OsEntropy.bytes());
+    }
+
+    #[test]
+    fn spans_are_measured_finer_than_moments() {
+        let clock = SystemClock::new(Timestamp::EPOCH);
+        let fine = (0..1_000).any(|_| clock.elapsed().subsec_nanos() % 1_000_000 != 0);
+        assert!(fine, "a decision of microseconds would be measured as nothing");
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 use bytes::Bytes;
 use smoother_core::model::ModelHead;
-use smoother_core::ports::Ended;
+use smoother_core::ports::{Ended, StoreError};
 use smoother_core::request::Fresh;
 use smoother_core::{
     CallNo, Door, Estimate, LaneId, ModelId, Operation, Request, State, TenantId, Timestamp,
@@ -50,6 +50,7 @@ fn name(update: Option<Update>) -> String {
         None => "nothing more".into(),
         Some(Update::State(state)) => state.to_string(),
         Some(Update::Call(number)) => format!("call {number}"),
+        Some(Update::NotStored(error)) => error.to_string(),
         Some(Update::Head(_)) => "head".into(),
         Some(Update::Frame(bytes)) => String::from_utf8(bytes.to_vec()).unwrap(),
         Some(Update::Ended(_)) => "ended".into(),
@@ -171,6 +172,19 @@ async fn the_end_frees_the_runner_and_an_ended_request_needs_no_abort() {
     hub.aborted(id(1)).await;
     assert!(hub.is_empty());
     drop(hub.aborted(id(2)));
+    assert!(hub.is_empty());
+}
+
+#[tokio::test]
+async fn an_end_that_is_not_stored_ends_the_log_too() {
+    let hub = Hub::new();
+    let mut reader = hub.subscribe(id(1));
+    let error = StoreError::Damaged("a row".to_owned());
+    hub.publish(id(1), Update::NotStored(error.clone()));
+    hub.publish(id(1), call(2));
+    assert!(matches!(reader.next().await, Some(Update::NotStored(told)) if told == error));
+    assert!(reader.next().await.is_none());
+    drop(reader);
     assert!(hub.is_empty());
 }
 

@@ -11,6 +11,7 @@ mod leaving;
 mod limits;
 mod stopping;
 mod streams;
+mod unstored;
 
 use crate::testbed::{Bed, Said, send};
 use axum::body::Body;
