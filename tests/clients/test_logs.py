@@ -37,3 +37,36 @@ def test_a_mistaken_configuration_is_reported_once(tmp_path):
     assert done.returncode == 4
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 2 and "server.listen" in lines[0] and "server.nonsense" in lines[1], done.stderr
+
+
+def test_a_start_says_what_it_has_taken_up(new_simulator, new_smoother):
+    simulator = new_simulator()
+    smoother = new_smoother(simulator.url, lanes={"narrow": {"max_concurrency": 1}})
+    assert "taken up" not in smoother.process.output(), "an empty store is nothing to tell of"
+    jobs = [smoother.submit(f"Zither {n}. [[sim out=1 latency_ms=400]]").json()["id"] for n in range(4)]
+    smoother.until(lambda: simulator.stats()["in_flight"] == 1, "a call upstream")
+    smoother.kill()
+    smoother.start()
+    log = smoother.process.output()
+    line = next(line for line in log.splitlines() if "taken up" in line)
+    assert "WARN" in line and "indeterminate=1" in line and "lane=narrow" in line, line
+    assert f"waiting={len(jobs)}" in line, line
+    for job in jobs:
+        smoother.until_ended(job)
+    assert "Zither" not in smoother.process.output()
+
+
+def test_a_request_without_an_answer_is_logged_without_its_words(new_simulator, new_smoother):
+    smoother = new_smoother(new_simulator().url)
+    failed = smoother.submit("Zither. [[sim fault=400]]").json()["id"]
+    expired = smoother.submit("Zither. [[sim latency_ms=20000]]", timeout_ms=300).json()["id"]
+    for job in (failed, expired):
+        smoother.until_ended(job)
+    logged = smoother.until(
+        lambda: (log := smoother.process.output()).count("WARN") >= 2 and log, "both to be logged"
+    ).splitlines()
+    (line,) = [line for line in logged if failed in line]
+    assert "WARN" in line and "a request failed" in line and "ValidationException" in line and "status=400" in line
+    (line,) = [line for line in logged if expired in line]
+    assert "WARN" in line and "expired" in line
+    assert "Zither" not in smoother.process.output()
