@@ -17,6 +17,7 @@ Exit codes:
   5    the server cannot be reached or is stopping, and stayed so for longer than --patience
   6    a job ended without an answer: failed, cancelled or expired; in a batch, at least one line did
   7    the job has not ended yet
+  8    what is stored is damaged (verify, backup)
   130  interrupted by Ctrl-C or SIGTERM; submitted jobs go on. serve drains on either and ends with 0: it answers
        reads, refuses submissions and calls itself not ready until its running calls have ended";
 
@@ -67,6 +68,10 @@ pub enum Command {
     Sim(Box<SimCommand>),
     /// Read the configuration and report every mistake in it
     CheckConfig(CheckConfigArgs),
+    /// Read everything stored and hold it against itself; no server may be running on it
+    Verify(VerifyArgs),
+    /// Copy everything stored, also beside a running server; to restore, start on the copy
+    Backup(BackupArgs),
 }
 
 /// Commands to a running smoother.
@@ -106,6 +111,31 @@ pub struct CheckConfigArgs {
     /// Configuration file [default: smoother.toml]
     #[arg(value_name = "FILE", env = "SMOOTHER_CONFIG")]
     pub file: Option<PathBuf>,
+}
+
+/// `smoother verify`
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The data directory [default: the configured one]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Configuration file [default: smoother.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "SMOOTHER_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// `smoother backup`
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// Where the copy goes: a directory that is new or empty
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// The data directory [default: the configured one]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Configuration file [default: smoother.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "SMOOTHER_CONFIG")]
+    pub config: Option<PathBuf>,
 }
 
 /// `smoother sim`

@@ -22,6 +22,8 @@ fn main() -> ExitCode {
         Command::Client(command) => commands::main(command, cli.common),
         Command::Sim(command) => sim::main(*command, json),
         Command::CheckConfig(args) => check_config::main(&args, json),
+        Command::Verify(args) => commands::verify::main(&args, json),
+        Command::Backup(args) => commands::backup::main(&args, json),
     };
     ExitCode::from(u8::from(exit))
 }

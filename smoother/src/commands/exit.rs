@@ -23,13 +23,15 @@ pub enum Exit {
     NoAnswer,
     /// The job has not ended.
     NotYet,
+    /// What is stored is damaged.
+    Damaged,
     /// Somebody pressed Ctrl-C.
     Interrupted,
 }
 
 impl Exit {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Failed,
         Self::Usage,
@@ -38,6 +40,7 @@ impl Exit {
         Self::Unreachable,
         Self::NoAnswer,
         Self::NotYet,
+        Self::Damaged,
         Self::Interrupted,
     ];
 }
@@ -53,6 +56,7 @@ impl From<Exit> for u8 {
             Exit::Unreachable => 5,
             Exit::NoAnswer => 6,
             Exit::NotYet => 7,
+            Exit::Damaged => 8,
             Exit::Interrupted => 130,
         }
     }

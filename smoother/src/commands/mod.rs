@@ -1,5 +1,6 @@
 //! Commands to a running smoother: each asks, prints, and ends with a code of [`Exit`].
 
+pub mod backup;
 mod batch;
 mod cancel;
 mod exit;
@@ -12,6 +13,7 @@ mod submit;
 mod terminal;
 #[cfg(test)]
 mod tests;
+pub mod verify;
 mod vigil;
 mod watch;
 
