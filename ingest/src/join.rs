@@ -3,8 +3,9 @@
 //! One key means one request at every door: the same key and body answer the same id, whether the caller waits on
 //! the connection or reads the job later. What the request was entered for decides what becomes of it when callers
 //! leave, so joining may have to change that, durably and before the joining caller is answered. A job that joins a
-//! synchronous caller's request makes it a job: nobody's leaving cancels it any more. A caller who joins a job
-//! changes nothing. Among callers on the connection the last one's word holds.
+//! synchronous caller's request makes it a job: nobody's leaving cancels it any more. A request
+//! that was cancelled before the job came stays so: its id is taken, and the job is answered with the state it has.
+//! A caller who joins a job changes nothing. Among callers on the connection the last one's word holds.
 
 use crate::ingest::Ingest;
 use crate::refusal::Refusal;

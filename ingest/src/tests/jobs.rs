@@ -255,6 +255,28 @@ async fn an_unknown_or_malformed_id_is_said_to_be() {
 }
 
 #[tokio::test]
+async fn an_id_that_is_no_text_is_a_problem_too() {
+    let bed = Bed::new();
+    let said = send(bed.router(), get(Method::DELETE, "/v1/jobs/%ff")).await;
+    assert!(said.problem(400).contains("UTF-8"));
+}
+
+#[tokio::test]
+async fn a_request_cancelled_before_a_job_joins_it_stays_cancelled() {
+    let bed = Bed::new();
+    let text = r#"{"model":"MODEL","prompt":"Hello","idempotency_key":"n1"}"#;
+    send(bed.router(), job(text)).await;
+    let id = bed.arrived().await.id;
+    bed.ingest.cancel(id).await.unwrap();
+    let said = send(bed.router(), job(text)).await.json();
+    let id = id.to_string();
+    assert_eq!(
+        (said["id"].as_str(), said["status"].as_str()),
+        (Some(id.as_str()), Some("CANCELLED"))
+    );
+}
+
+#[tokio::test]
 async fn nothing_in_a_query_is_overlooked() {
     let bed = Bed::new();
     let body = format!(r#"{{"model":"{MODEL}","prompt":"x"}}"#);

@@ -61,7 +61,7 @@ async fn forward(
     // The port bounds only the making of a connection.
     let answer = tokio::time::timeout(lane.chunk_timeout.into(), ingest.ports.free.forward(call)).await;
     Ok(match answer {
-        Ok(Ok(answer)) => whole(answer),
+        Ok(Ok(answer)) => passed_on(answer),
         Ok(Err(error)) => failed(ingest, error),
         Err(_) => {
             let message = format!(
@@ -75,7 +75,7 @@ async fn forward(
     })
 }
 
-fn whole(answer: FreeAnswer) -> Response {
+fn passed_on(answer: FreeAnswer) -> Response {
     let mut response = Response::new(Body::from(answer.body));
     let headers = response.headers_mut();
     let said = HeaderValue::from_str(&answer.head.content_type)

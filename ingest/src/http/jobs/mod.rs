@@ -9,6 +9,7 @@ use crate::job::JobForm;
 use crate::refusal::{Refusal, quoted};
 use crate::whole::whole;
 use crate::{meters, priority, spans, tenant};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Uri};
@@ -24,12 +25,15 @@ pub(super) async fn submit(State(ingest): State<Arc<Ingest>>, request: Request) 
 /// `DELETE /v1/jobs/{id}`.
 pub(super) async fn cancel(
     State(ingest): State<Arc<Ingest>>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    answered(match no_query(uri.query()) {
-        Ok(()) => whole(async move { call_off(&ingest, &id, &headers).await }).await,
+    let id = id
+        .map(|Path(id)| id)
+        .map_err(|error| Refusal::invalid(error.body_text()));
+    answered(match id.and_then(|id| no_query(uri.query()).map(|()| id)) {
+        Ok(id) => whole(async move { call_off(&ingest, &id, &headers).await }).await,
         Err(refusal) => Err(refusal),
     })
 }
