@@ -75,7 +75,8 @@ pub(super) fn payload_row(row: &Row<'_>) -> Result<PayloadRef, StoreError> {
     Ok(PayloadRef::Inline(Bytes::from(data)))
 }
 
-/// Entries of the outbox after `after`, up to `last`.
+/// Entries of the outbox after `after`, up to `last`. A request that was redriven before its end was told is open
+/// again: that end is no longer true, and its next one has an entry of its own.
 pub(super) fn outbox(
     conn: &Connection,
     after: u64,
@@ -83,7 +84,7 @@ pub(super) fn outbox(
     limit: usize,
 ) -> Result<Vec<OutboxEntry>, StoreError> {
     let sql = "SELECT o.seq, r.v, r.sum, r.data FROM outbox o LEFT JOIN requests r ON r.place = o.place
-               WHERE o.seq > ?1 AND o.seq <= ?2 ORDER BY o.seq LIMIT ?3";
+               WHERE o.seq > ?1 AND o.seq <= ?2 AND r.open IS NULL ORDER BY o.seq LIMIT ?3";
     let bounds = [after, last, limit as u64].map(|bound| Value::from(rows::signed(bound)));
     all(conn, sql, bounds, |row| {
         let seq = get::<i64>(row, 0)?.unsigned_abs();
