@@ -5,9 +5,13 @@
 //! lane as any other request and spends that lane's quota.
 
 use crate::cost::Estimate;
-use crate::ids::{LaneId, ModelId};
+use crate::degraded::{self, Form};
+use crate::ids::{CallNo, LaneId, ModelId};
+use crate::lifecycle::Change;
 use crate::model::ModelErrorKind;
+use crate::request::Request;
 use crate::units::Timestamp;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 /// One step of the chain.
@@ -27,6 +31,8 @@ pub enum Hop {
     Answer {
         /// The configured text.
         text: String,
+        /// In whose form.
+        form: Form,
     },
 }
 
@@ -53,4 +59,27 @@ pub struct Hopped {
     pub cause: HopCause,
     /// When.
     pub at: Timestamp,
+}
+
+/// The change by which a request goes on in its chain, and the result it then has; `None` where the chain has ended.
+/// `call` is the one that ended, if it does not leave from the line.
+pub fn next_step(
+    request: &Request,
+    call: Option<CallNo>,
+    cause: HopCause,
+    at: Timestamp,
+) -> Option<(Change, Option<Bytes>)> {
+    match request.fallback.first()? {
+        Hop::Lane { .. } => Some((Change::Divert { call, cause, at }, None)),
+        Hop::Answer { text, form } => {
+            let (answer, body) = degraded::answer(request.operation, *form, text);
+            let change = Change::Degrade {
+                call,
+                cause,
+                answer,
+                at,
+            };
+            Some((change, Some(body)))
+        }
+    }
 }

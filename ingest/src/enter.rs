@@ -30,7 +30,7 @@ impl Ingest {
     /// Takes a synchronous call in.
     pub(crate) async fn call(self: &Arc<Self>, submission: Submission) -> Result<Entry, Refusal> {
         let own = submission.timeout;
-        let mut prepared = self.prepare(submission)?;
+        let mut prepared = self.prepare(submission).await?;
         let returns = prepared.key.may_come_back();
         let patience = Patience::new(own, self.config.server.sync_timeout, returns);
         if !prepared.key.may_be_known() && self.ports.store.commits_in_order() {

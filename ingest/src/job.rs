@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"model": "…", "operation": "converse", "body": {…}, "priority": "batch", "timeout_ms": 60000,
-//!  "max_wait_ms": 30000, "idempotency_key": "…", "on_indeterminate": "retry"}
+//!  "max_wait_ms": 30000, "idempotency_key": "…", "fallback": ["west"], "on_indeterminate": "retry"}
 //! {"model": "…", "prompt": "…", "max_tokens": 200}
 //! ```
 //! `body` is the body of the operation in Bedrock's wire, passed on byte for byte. `prompt` stands for a Converse
@@ -36,6 +36,8 @@ pub struct JobForm {
     pub max_wait: Option<Millis>,
     /// The caller's key.
     pub key: Option<String>,
+    /// The lanes to go on in where the first cannot serve it.
+    pub fallback: Option<Vec<String>>,
     /// Policy for a call that may or may not have run.
     pub on_indeterminate: OnIndeterminate,
 }
@@ -61,6 +63,7 @@ struct View<'a> {
     max_wait_ms: Option<&'a RawValue>,
     #[serde(borrow)]
     idempotency_key: Option<Cow<'a, str>>,
+    fallback: Option<Vec<String>>,
     #[serde(borrow)]
     on_indeterminate: Option<Cow<'a, str>>,
 }
@@ -101,6 +104,7 @@ impl JobForm {
             timeout: span("timeout_ms", view.timeout_ms)?,
             max_wait: span("max_wait_ms", view.max_wait_ms)?,
             key: view.idempotency_key.map(Cow::into_owned),
+            fallback: view.fallback,
             on_indeterminate: on_indeterminate(view.on_indeterminate.as_deref())?,
         })
     }
@@ -124,6 +128,7 @@ impl JobForm {
                 .transpose()?
                 .unwrap_or_default(),
             headers: Vec::new(),
+            fallback: self.fallback,
             on_disconnect: OnDisconnect::Finish,
             on_indeterminate: self.on_indeterminate,
         })

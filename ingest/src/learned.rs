@@ -57,7 +57,7 @@ impl Learned {
         }
         let mut state = self.state();
         state.inputs.observe(
-            &request.model,
+            request.model_to_call(),
             input,
             request.arrived_at,
             usage.whole_input(),
@@ -65,7 +65,7 @@ impl Learned {
         );
         state
             .outputs
-            .observe(&request.model, &request.tenant, max_output, usage.output);
+            .observe(request.model_to_call(), &request.tenant, max_output, usage.output);
     }
 
     pub(crate) fn errors(&self) -> ErrorStats {

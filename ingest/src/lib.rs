@@ -14,6 +14,7 @@
 mod body;
 mod callers;
 mod cancel;
+mod chain;
 mod enter;
 mod free_lane;
 mod http;
@@ -27,6 +28,7 @@ mod line;
 mod meter;
 mod meters;
 mod patience;
+mod place;
 mod prepare;
 mod presence;
 mod priority;

@@ -1,6 +1,8 @@
-//! From a submission to a row: validate, route, estimate. No I/O.
+//! From a submission to a row: validate, route, estimate. Asks for nothing but, where several lanes share the model,
+//! how those stand.
 
 use crate::body;
+use crate::chain;
 use crate::ingest::Ingest;
 use crate::priority;
 use crate::refusal::Refusal;
@@ -24,12 +26,14 @@ pub(crate) struct Prepared {
 
 impl Ingest {
     /// Checks a submission and makes its row.
-    pub(crate) fn prepare(&self, from: Submission) -> Result<Prepared, Refusal> {
+    pub(crate) async fn prepare(&self, from: Submission) -> Result<Prepared, Refusal> {
         if self.is_draining() {
             return Err(Refusal::Stopping);
         }
-        let (model, lane) = self.routes.find(&from.model)?;
+        let route = self.routes.find(&from.model)?;
         let facts = body::read(from.operation, &from.model, &from.body)?;
+        let lane = self.place(route).await.ok_or(Refusal::Stopping)?;
+        let model = chain::model_in(lane, &route.model);
         let most = lane.max_output_tokens;
         if let Some(asked) = facts.max_output.filter(|asked| *asked > most) {
             return Err(Refusal::invalid(format!(
@@ -43,6 +47,7 @@ impl Ingest {
         let priority = priority::choose(from.priority, hint, &from.tenant, &settings)?;
         let estimate = self.learned.estimate(model, &from.tenant, &facts, lane);
         can_fit(lane, &estimate, facts.max_output.is_none())?;
+        let fallback = self.chain(&from, route, lane, &facts)?;
         let now = self.ports.clock.now();
         let id = from
             .key
@@ -51,7 +56,7 @@ impl Ingest {
         let fresh = Fresh {
             id,
             lane: lane.id.clone(),
-            model: model.clone(),
+            model: route.model.clone(),
             operation: from.operation,
             door: from.door,
             arrived_at: now,
@@ -65,6 +70,8 @@ impl Ingest {
             deadline: from.timeout.map(|span| now + span),
             latest_start: from.max_wait.map(|span| now + span),
             headers: from.headers,
+            fallback,
+            called_model: (*model != route.model).then(|| model.clone()),
             on_indeterminate: from.on_indeterminate,
             ..Request::fresh(fresh)
         };

@@ -1,4 +1,4 @@
-//! Which lane serves a model.
+//! Which lanes serve a model.
 
 use crate::refusal::{Refusal, quoted};
 use smoother_core::config::{Config, LaneConfig};
@@ -9,47 +9,54 @@ use std::sync::Arc;
 /// The lanes by the models that lead to them.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    by_model: HashMap<String, (ModelId, Arc<LaneConfig>)>,
+    by_model: HashMap<String, Route>,
+    lanes: BTreeMap<LaneId, Arc<LaneConfig>>,
     known: String,
 }
 
+/// A model by its shared name, and the lanes over which its calls are spread; at least one.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) model: ModelId,
+    pub(crate) lanes: Vec<Arc<LaneConfig>>,
+}
+
 impl Routes {
-    /// Where two lanes name one model, the first by name serves it, as [`Config::lane_of`] has it.
     pub(crate) fn new(config: &Config) -> Self {
-        let mut by_model = HashMap::new();
+        let shared = |lane: &LaneConfig| (lane.id.clone(), Arc::new(lane.clone()));
+        let lanes: BTreeMap<LaneId, Arc<LaneConfig>> = config.lanes.values().map(shared).collect();
+        let mut by_model: HashMap<String, Route> = HashMap::new();
         let mut known = Vec::new();
-        for lane in config.lanes.values() {
-            let shared = Arc::new(lane.clone());
+        for lane in lanes.values().filter(|lane| !lane.fallback.standby) {
             for model in &lane.models {
-                by_model
+                let route = by_model
                     .entry(model.as_str().to_owned())
-                    .or_insert_with(|| (model.clone(), Arc::clone(&shared)));
+                    .or_insert_with(|| Route {
+                        model: model.clone(),
+                        lanes: Vec::new(),
+                    });
+                route.lanes.push(Arc::clone(lane));
             }
             let models: Vec<&str> = lane.models.iter().map(ModelId::as_str).collect();
             known.push(format!("{} ({})", lane.id, models.join(", ")));
         }
         Self {
             by_model,
+            lanes,
             known: known.join("; "),
         }
     }
 
-    /// The model by its shared name, and its lane.
-    pub(crate) fn find(&self, model: &str) -> Result<(&ModelId, &Arc<LaneConfig>), Refusal> {
-        match self.by_model.get(model) {
-            Some((id, lane)) => Ok((id, lane)),
-            None => Err(Refusal::UnknownModel {
-                model: quoted(model),
-                known: self.known.clone(),
-            }),
-        }
+    /// Where a model's calls may wait.
+    pub(crate) fn find(&self, model: &str) -> Result<&Route, Refusal> {
+        self.by_model.get(model).ok_or_else(|| Refusal::UnknownModel {
+            model: quoted(model),
+            known: self.known.clone(),
+        })
     }
 
-    /// The lanes themselves.
-    pub(crate) fn lanes(&self) -> BTreeMap<LaneId, Arc<LaneConfig>> {
-        self.by_model
-            .values()
-            .map(|(_, lane)| (lane.id.clone(), Arc::clone(lane)))
-            .collect()
+    /// Every lane, standby ones too.
+    pub(crate) fn lanes(&self) -> &BTreeMap<LaneId, Arc<LaneConfig>> {
+        &self.lanes
     }
 }

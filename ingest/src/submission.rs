@@ -29,6 +29,8 @@ pub struct Submission {
     pub key: Key,
     /// Headers that travel upstream: lower-case names.
     pub headers: Vec<(String, String)>,
+    /// The lanes to go on in where the first cannot serve it; `None` leaves it to the configuration.
+    pub fallback: Option<Vec<String>>,
     /// Policy for a gone reader.
     pub on_disconnect: OnDisconnect,
     /// Policy for a call that may or may not have run.

@@ -22,7 +22,7 @@ impl Ingest {
     /// The same key with the same operation, model and body answers the request that is known; with others it is a
     /// [`Refusal::Conflict`].
     pub async fn submit(&self, submission: Submission) -> Result<Accepted, Refusal> {
-        let mut prepared = self.prepare(submission)?;
+        let mut prepared = self.prepare(submission).await?;
         if prepared.key.may_be_known() {
             match self.known(&prepared).await? {
                 Known::Row(row) => return self.join_job(*row).await,

@@ -1,11 +1,12 @@
 //! One command of the scheduler, carried out: what is written, what is sent, and what comes back as events.
 
 use crate::lane::LanePorts;
-use crate::resync;
+use crate::{leave, resync};
 use futures_util::FutureExt;
 use smoother_core::ports::{BoxFuture, ChangeError, Released};
-use smoother_core::scheduler::{Command, Event, Gone};
-use smoother_core::{Change, LaneId, RequestId, Timestamp};
+use smoother_core::scheduler::{Command, Event, Gone, Waiting};
+use smoother_core::{Change, HopCause, LaneId, Request, RequestId, Timestamp};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long a store that failed is left alone.
@@ -18,7 +19,8 @@ pub(crate) type Feedback = BoxFuture<'static, Vec<Event>>;
 #[derive(Clone)]
 pub(crate) struct Hands {
     pub(crate) lane: LaneId,
-    pub(crate) burndown: u64,
+    /// What a token of output costs in each lane.
+    pub(crate) burndowns: Arc<BTreeMap<LaneId, u64>>,
     pub(crate) ports: Arc<LanePorts>,
 }
 
@@ -55,6 +57,7 @@ impl Hands {
                     at: now,
                 },
             )),
+            Command::Leave { request, cause } => Some(self.leave(request, cause)),
             Command::Check { request, call } => {
                 let hands = self.clone();
                 Some(async move { resync::check(&hands, request, call).await }.boxed())
@@ -63,6 +66,28 @@ impl Hands {
             // task itself keeps the time of the next tick.
             Command::Refill { .. } | Command::WakeAt(_) => None,
         }
+    }
+
+    /// The row's entry in the lane it waits in.
+    pub(crate) fn priced(&self, row: &Request) -> Waiting {
+        Waiting::priced(row, self.burndowns.get(&row.lane).copied().unwrap_or(1))
+    }
+
+    fn leave(&self, id: RequestId, cause: HopCause) -> Feedback {
+        let hands = self.clone();
+        async move {
+            match leave::go_on(&hands, id, cause).await {
+                Ok(()) => Vec::new(),
+                Err(ChangeError::Store(error)) => {
+                    tracing::error!(lane = %hands.lane, request = %id, %error, "a request could not go on in its chain");
+                    // Back in line it would be sent on at once, and again.
+                    tokio::time::sleep(FAILED_STORE_PAUSE).await;
+                    resync::reread(&hands, id).await
+                }
+                Err(_) => resync::reread(&hands, id).await,
+            }
+        }
+        .boxed()
     }
 
     fn release(&self, released: Released, change: Change) -> Feedback {

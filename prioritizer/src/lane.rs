@@ -7,7 +7,9 @@ use futures_util::{FutureExt, StreamExt};
 use metrics::histogram;
 use smoother_core::call::CallEnding;
 use smoother_core::config::{Config, LaneConfig};
-use smoother_core::ports::{Clock, DayCount, Dispatch, Recovered, Store, StoreError};
+use smoother_core::ports::{
+    Clock, DayCount, Dispatch, LaneMemory, LaneQueue, Payloads, Recovered, Store, StoreError,
+};
 use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig, Waiting};
 use smoother_core::{Call, LaneId, Millis, Request, Timestamp, metrics as names};
 use std::sync::Arc;
@@ -27,8 +29,12 @@ const TURN: usize = 64;
 pub struct LanePorts {
     /// Requests and calls.
     pub store: Arc<dyn Store>,
+    /// Results of requests that are answered without a call.
+    pub payloads: Arc<dyn Payloads>,
     /// The way to the workers.
     pub dispatch: Arc<dyn Dispatch>,
+    /// The way to other lanes, for requests that go on in them.
+    pub lanes: Arc<dyn LaneQueue>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -69,6 +75,7 @@ pub struct Lane {
     wake_at: Option<Timestamp>,
     day: DayCount,
     day_stored_at: Timestamp,
+    memory: LaneMemory,
     decision: metrics::Histogram,
 }
 
@@ -97,13 +104,20 @@ impl Lane {
             .map(|row| Waiting::priced(row, lane.output_burndown))
             .collect();
         let mut commands = Vec::new();
+        scheduler.remember(now, &recovered.memory);
         scheduler.restore(now, waiting, &recovered.calls, recovered.day);
         scheduler.step_into(now, Event::Tick, &mut commands);
         let day = scheduler.day_count();
+        let memory = scheduler.memory();
         let hands_lane = lane.id.to_string();
+        let burndowns = config.lanes.values();
         let hands = Hands {
             lane: lane.id.clone(),
-            burndown: lane.output_burndown,
+            burndowns: Arc::new(
+                burndowns
+                    .map(|lane| (lane.id.clone(), lane.output_burndown))
+                    .collect(),
+            ),
             ports,
         };
         let mut lane = Self {
@@ -114,6 +128,7 @@ impl Lane {
             wake_at: None,
             day,
             day_stored_at: now,
+            memory,
             decision: histogram!(names::DECISION_SECONDS, "lane" => hands_lane),
         };
         lane.carry_out(now);
@@ -150,6 +165,7 @@ impl Lane {
                 () = alarm => self.step(Event::Tick),
             }
             self.take_turns(&mut questions);
+            self.keep_memory();
             self.keep_day(false);
         }
         self.keep_day(true);
@@ -215,6 +231,16 @@ impl Lane {
         match question {
             Question::View(to) => drop(to.send(self.scheduler.view(now))),
             Question::Forecast(id, to) => drop(to.send(self.scheduler.forecast(now, id))),
+        }
+    }
+
+    /// Stores what the lane has learned, whenever it is something new.
+    fn keep_memory(&mut self) {
+        let memory = self.scheduler.memory();
+        if memory != self.memory {
+            self.memory = memory;
+            // Begun by the call; a failing store ends the process by itself.
+            drop(self.hands.ports.store.keep_memory(&self.hands.lane, memory));
         }
     }
 

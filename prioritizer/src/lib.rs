@@ -13,6 +13,7 @@
 mod carry_out;
 mod desk;
 mod lane;
+mod leave;
 mod resync;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 
 use crate::carry_out::{Hands, elsewhere};
 use smoother_core::ports::ChangeError;
-use smoother_core::scheduler::{Event, Waiting};
+use smoother_core::scheduler::Event;
 use smoother_core::{CallNo, Change, Request, RequestId, State};
 
 /// What the row says, whatever the scheduler believed.
@@ -57,10 +57,7 @@ fn as_stored(hands: &Hands, row: &Request) -> Vec<Event> {
     }
     match row.state {
         State::Received | State::Queued => {
-            vec![
-                elsewhere(row.id),
-                Event::Arrived(Waiting::priced(row, hands.burndown)),
-            ]
+            vec![elsewhere(row.id), Event::Arrived(hands.priced(row))]
         }
         State::Running => row.started_at.map_or_else(Vec::new, |at| {
             vec![Event::Started {

@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
+use smoother_core::breaker::{BreakerView, Phase};
 use smoother_core::config::LaneConfig;
 use smoother_core::scheduler::{LaneView, LimitView, WaitingView};
 use smoother_core::{LaneId, ModelId};
@@ -29,6 +30,15 @@ pub struct LaneAnswer {
     running: u64,
     waiting: BTreeMap<String, WaitingView>,
     throttles: BTreeMap<String, u64>,
+    breaker: BreakerAnswer,
+    /// Retries after transient errors that could go at once.
+    retries_left: u64,
+    /// Requests sent on to another lane, or answered degraded, without a call.
+    sent_on: u64,
+    /// The lanes its requests go on in.
+    fallback: Vec<LaneId>,
+    /// It serves only what falls back to it.
+    standby: bool,
     parked_until: Option<String>,
     learned_ceiling: Option<u64>,
 }
@@ -49,8 +59,39 @@ impl LaneAnswer {
             running: view.running,
             waiting: view.waiting,
             throttles: view.throttles,
+            breaker: BreakerAnswer::from(view.breaker),
+            retries_left: view.retries_left,
+            sent_on: view.sent_on,
+            fallback: config.map(|c| c.fallback.lanes.clone()).unwrap_or_default(),
+            standby: config.is_some_and(|c| c.fallback.standby),
             parked_until: view.parked_until.map(rfc3339::text),
             learned_ceiling: view.learned_ceiling.map(|c| c.get()),
+        }
+    }
+}
+
+/// A lane's circuit breaker; the counts are of its window.
+#[derive(Debug, Serialize)]
+pub struct BreakerAnswer {
+    state: Phase,
+    until: Option<String>,
+    by_hand: bool,
+    calls: u64,
+    failed: u64,
+    slow: u64,
+    opened: u64,
+}
+
+impl From<BreakerView> for BreakerAnswer {
+    fn from(view: BreakerView) -> Self {
+        Self {
+            state: view.state,
+            until: view.until.map(rfc3339::text),
+            by_hand: view.by_hand,
+            calls: view.calls,
+            failed: view.failed,
+            slow: view.slow,
+            opened: view.opened,
         }
     }
 }

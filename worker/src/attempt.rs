@@ -5,8 +5,8 @@ use futures_util::StreamExt;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{BoxFuture, Clock, Live, Model, Update};
 use smoother_core::{
-    Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead, Request, RequestId, Timestamp,
-    Usage,
+    Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead, ModelId, Request, RequestId,
+    Timestamp, Usage,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,11 +59,11 @@ pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, b
         number: row.call,
         lane: lane.id.clone(),
         operation: row.operation,
-        model: row.model.clone(),
+        model: row.model_to_call().clone(),
         body,
         headers: row.headers.clone(),
     };
-    let mut answer = Collected::new(row.id, around.live, around.clock);
+    let mut answer = Collected::new(row, around.live, around.clock);
     let ended = tokio::select! {
         biased;
         () = around.aborted => Ended::Aborted,
@@ -97,6 +97,8 @@ struct Collected<'a> {
     live: &'a dyn Live,
     clock: &'a dyn Clock,
     head: Arc<ModelHead>,
+    /// The model that is called where that is not the one the caller named.
+    called_model: Option<ModelId>,
     accepted: bool,
     parts: Vec<Bytes>,
     bytes: usize,
@@ -108,9 +110,10 @@ struct Collected<'a> {
 }
 
 impl<'a> Collected<'a> {
-    fn new(id: RequestId, live: &'a dyn Live, clock: &'a dyn Clock) -> Self {
+    fn new(row: &Request, live: &'a dyn Live, clock: &'a dyn Clock) -> Self {
         Self {
-            id,
+            id: row.id,
+            called_model: row.called_model.clone(),
             live,
             clock,
             head: Arc::default(),
@@ -147,7 +150,13 @@ impl<'a> Collected<'a> {
         let mut answer = tokio::time::timeout(patience, model.call(call))
             .await
             .map_err(silent)??;
-        self.head = Arc::new(std::mem::take(&mut answer.head));
+        let mut head = std::mem::take(&mut answer.head);
+        // For a reader of the stream, whose own row does not know of the lane that serves it now.
+        if let Some(model) = self.called_model.take() {
+            head.headers
+                .push(("x-smoother-model".to_owned(), model.as_str().to_owned()));
+        }
+        self.head = Arc::new(head);
         self.accepted = true;
         while let Some(event) = tokio::time::timeout(patience, answer.events.next())
             .await

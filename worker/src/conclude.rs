@@ -2,11 +2,13 @@
 
 use crate::attempt::{Answer, Attempt};
 use bytes::Bytes;
+use smoother_core::breaker::{CallHealth, health_of};
 use smoother_core::config::LaneConfig;
 use smoother_core::scheduler::Again;
 use smoother_core::verdict::{self, Bill, Situation, Verdict};
 use smoother_core::{
-    CallEnding, Change, Millis, ModelError, ModelErrorKind, Outcome, Request, Settlement, Timestamp, Usage,
+    CallEnding, Change, HopCause, Millis, ModelError, ModelErrorKind, Outcome, Request, Settlement,
+    Timestamp, Usage, fallback,
 };
 
 /// What is to be stored, and what the lane is told.
@@ -16,6 +18,7 @@ pub(crate) struct Conclusion {
     /// `None` where somebody else ends the request: it was cancelled.
     pub(crate) change: Option<Change>,
     pub(crate) again: Again,
+    pub(crate) health: CallHealth,
     pub(crate) result: Option<Bytes>,
     pub(crate) first_output_at: Option<Timestamp>,
 }
@@ -79,6 +82,7 @@ impl Settle<'_> {
             settlement: self.settlement(CallEnding::Completed, None, usage, true, upstream),
             change: Some(complete),
             again: Again::No,
+            health: self.health(None, false),
             result: Some(body),
             first_output_at,
         }
@@ -91,37 +95,28 @@ impl Settle<'_> {
         accepted: bool,
         situation: &Situation,
     ) -> Conclusion {
-        let verdict = verdict::judge(Some(error.kind), situation);
-        let throttle = verdict::throttle_of(error.kind);
         let call = self.row.call;
-        let requeue = |not_before, spends_try| {
-            let error = Some(error.kind);
-            (
-                Change::Requeue {
-                    call,
-                    not_before,
-                    throttle,
-                    error,
-                    spends_try,
-                },
-                Again::NotBefore(not_before),
-            )
+        let requeue = |not_before, spends_try| Change::Requeue {
+            call,
+            not_before,
+            throttle: verdict::throttle_of(error.kind),
+            error: Some(error.kind),
+            spends_try,
         };
-        let (change, again) = match verdict {
-            Verdict::Retry { at } => requeue(at, true),
-            Verdict::Snooze { until } | Verdict::Park { until } => requeue(until, false),
-            // An error is never Done, and no lane has another to fall back to yet: it fails as Bedrock put it.
-            Verdict::Done | Verdict::Fallback | Verdict::Discard => {
-                let failure = verdict::failure_of(error, situation.started_output);
-                (
-                    Change::Fail {
-                        call: Some(call),
-                        failure,
-                        at: self.now,
-                    },
-                    Again::No,
-                )
+        let on = || fallback::next_step(self.row, Some(call), HopCause::Error(error.kind), self.now);
+        let fail = || Change::Fail {
+            call: Some(call),
+            failure: verdict::failure_of(error, situation.started_output),
+            at: self.now,
+        };
+        let ((change, result), again) = match verdict::judge(Some(error.kind), situation) {
+            Verdict::Retry { at } => ((requeue(at, true), None), Again::Retry(at)),
+            Verdict::Snooze { until } | Verdict::Park { until } => {
+                ((requeue(until, false), None), Again::NotBefore(until))
             }
+            Verdict::Fallback => (on().unwrap_or_else(|| (fail(), None)), Again::No),
+            // An error is never Done.
+            Verdict::Done | Verdict::Discard => ((fail(), None), Again::No),
         };
         let upstream = error
             .headers
@@ -133,7 +128,8 @@ impl Settle<'_> {
             settlement: self.settlement(ending, Some(error.kind), usage, accepted, upstream),
             change: Some(change),
             again,
-            result: None,
+            health: self.health(Some(error.kind), false),
+            result,
             first_output_at: None,
         }
     }
@@ -143,9 +139,15 @@ impl Settle<'_> {
             settlement: self.settlement(CallEnding::Aborted, None, usage, true, None),
             change,
             again: Again::No,
+            health: self.health(None, true),
             result: None,
             first_output_at: None,
         }
+    }
+
+    fn health(&self, met: Option<ModelErrorKind>, called_off: bool) -> CallHealth {
+        let took = self.now.since(self.row.started_at.unwrap_or(self.now));
+        health_of(met, called_off, took, self.lane.breaker.slow_call)
     }
 
     fn settlement(

@@ -185,6 +185,7 @@ impl<'a> Settling<'a> {
             charged,
             throttle,
             again,
+            health: self.conclusion.health,
             at,
         }
     }

@@ -232,6 +232,8 @@ pub fn lane(endpoint: &str) -> LaneConfig {
         chunk_timeout: Millis::from_secs(60),
         call_timeout: Millis::from_secs(600),
         max_tries: 5,
+        fallback: smoother_core::config::FallbackConfig::default(),
+        breaker: smoother_core::breaker::BreakerConfig::default(),
     }
 }
 

@@ -36,7 +36,8 @@ impl Rates {
             return;
         }
         let number = number(now, window);
-        let slice = &mut self.slices[(number % SLICES as u64) as usize];
+        let place = usize::try_from(number % SLICES as u64).unwrap_or(0);
+        let slice = &mut self.slices[place];
         if slice.number != number {
             *slice = Slice {
                 number,

@@ -216,7 +216,7 @@ proptest! {
                 out.push((key(next), now));
             }
             if let Stand::HalfOpen { probing, succeeded } = &breaker.stand {
-                prop_assert!(probing.len() as u32 + succeeded <= 2);
+                prop_assert!(probing.len() as u64 + u64::from(*succeeded) <= 2);
             }
             if let Gate::Shut(Some(until)) = gate {
                 prop_assert!(until > at(now) && until <= at(now) + Millis::from_secs(20));

@@ -51,7 +51,7 @@ pub(super) fn gather(
 
 /// What the reader says, as a configuration.
 pub(super) fn build(reader: &Reader) -> Config {
-    if let Some(found) = reader.flag("auto_lanes").filter(|found| found.value) {
+    if let Some(found) = reader.flag("auto_lanes", None).filter(|found| found.value) {
         let allowed = "false; lanes for models that none names are not available yet, give each model a lane";
         reader.refuse(&found, "true", allowed);
     }

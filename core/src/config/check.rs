@@ -49,6 +49,11 @@ pub(super) fn endpoint(text: &str) -> bool {
     host_is_good && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|number| number > 0))
 }
 
+/// Whether it is short enough to be stored with every request.
+pub(super) fn degraded_answer(text: &str) -> bool {
+    text.len() <= 4096
+}
+
 /// Whether it is the ARN of an IAM role, in any of AWS's partitions.
 pub(super) fn role_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();

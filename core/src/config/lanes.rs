@@ -2,10 +2,12 @@
 
 use super::build::named;
 use super::check;
+use super::fallback;
 use super::models::{burndown_of, max_output_of};
 use super::read::{Found, Reader};
 use super::settings::{Value, dotted};
-use super::types::{LaneConfig, Pacing};
+use super::types::{FallbackConfig, LaneConfig, Pacing};
+use crate::breaker::BreakerConfig;
 use crate::ids::{LaneId, ModelId};
 use crate::units::{Millis, RequestsPerMinute, TokensPerDay, TokensPerMinute};
 use std::collections::BTreeMap;
@@ -13,15 +15,20 @@ use std::collections::BTreeMap;
 /// Every lane, and what holds between them.
 pub(super) fn all(reader: &Reader) -> BTreeMap<LaneId, LaneConfig> {
     let mut lanes = BTreeMap::new();
-    // Which lane a model was first seen in.
-    let mut owners: BTreeMap<ModelId, LaneId> = BTreeMap::new();
-    for (name, id) in named(reader, "lanes", LaneId::new) {
-        let models = models(reader, &name);
-        if let Some(found) = &models {
-            one_lane_each(reader, &id, found, &mut owners);
+    let mut owners = Owners::new();
+    let names = named(reader, "lanes", LaneId::new);
+    for (name, id) in &names {
+        let found = models(reader, name);
+        let models = found
+            .as_ref()
+            .map(|found| found.value.clone())
+            .unwrap_or_default();
+        let mut lane = lane(reader, name, id.clone(), models);
+        lane.fallback = fallback::of(reader, name, id, &names);
+        if let Some(found) = &found {
+            one_quota_each(reader, &lane, found, &mut owners);
         }
-        let models = models.map(|found| found.value).unwrap_or_default();
-        lanes.insert(id.clone(), lane(reader, &name, id, models));
+        lanes.insert(id.clone(), lane);
     }
     lanes
 }
@@ -48,7 +55,23 @@ fn lane(reader: &Reader, name: &str, id: LaneId, models: Vec<ModelId>) -> LaneCo
         chunk_timeout: millis("lanes.*.chunk_timeout_ms"),
         call_timeout: millis("lanes.*.call_timeout_ms"),
         max_tries: reader.small("lanes.*.max_tries", name).unwrap_or(1),
+        fallback: FallbackConfig::default(),
+        breaker: breaker(reader, name),
         models,
+    }
+}
+
+fn breaker(reader: &Reader, name: Option<&str>) -> BreakerConfig {
+    let millis = |key: &str| Millis::new(reader.number(key, name).unwrap_or(1));
+    let small = |key: &str| reader.small(key, name).unwrap_or(1);
+    BreakerConfig {
+        window: millis("lanes.*.breaker_window_ms"),
+        least_calls: small("lanes.*.breaker_min_calls"),
+        failure_percent: small("lanes.*.breaker_failure_percent"),
+        slow_percent: small("lanes.*.breaker_slow_percent"),
+        slow_call: millis("lanes.*.breaker_slow_call_ms"),
+        open_for: millis("lanes.*.breaker_open_ms"),
+        probes: small("lanes.*.breaker_probes"),
     }
 }
 
@@ -115,20 +138,28 @@ fn parsed(reader: &Reader, found: Found<Vec<String>>) -> Option<Found<Vec<ModelI
     (ids.len() == found.value.len()).then(|| found.with(ids))
 }
 
-/// A model's calls can be charged to one quota only.
-fn one_lane_each(
-    reader: &Reader,
-    id: &LaneId,
-    found: &Found<Vec<ModelId>>,
-    owners: &mut BTreeMap<ModelId, LaneId>,
-) {
+/// Whose quota a model's calls at this Region, endpoint and role are charged to.
+type Owners = BTreeMap<(ModelId, String, Option<String>, Option<String>), LaneId>;
+
+/// One quota is one lane's: counted in two it would be spent twice.
+fn one_quota_each(reader: &Reader, lane: &LaneConfig, found: &Found<Vec<ModelId>>, owners: &mut Owners) {
     for model in &found.value {
-        if let Some(owner) = owners.insert(model.clone(), id.clone()) {
+        let quota = (
+            model.clone(),
+            lane.region.clone(),
+            lane.endpoint.clone(),
+            lane.role_arn.clone(),
+        );
+        if let Some(owner) = owners.insert(quota, lane.id.clone()) {
             let shown = Value::Text(model.as_str().to_owned()).shown();
-            let allowed = if owner == *id {
+            let allowed = if owner == lane.id {
                 "each model once in a lane".to_owned()
             } else {
-                format!("each model in one lane only, and both {owner} and {id} name this one")
+                format!(
+                    "each quota in one lane only, and {owner} and {} both name this model at one Region, endpoint \
+                     and role",
+                    lane.id
+                )
             };
             reader.refuse(found, &shown, &allowed);
         }

@@ -8,6 +8,7 @@
 mod build;
 mod check;
 mod env;
+mod fallback;
 mod file;
 mod keys;
 mod lanes;
@@ -24,4 +25,6 @@ mod tests;
 pub use keys::{KEYS, Key, Kind, Preset};
 pub use mistake::{ConfigErrors, Mistake, Source};
 pub use models::{burndown_of, max_output_of};
-pub use types::{Config, Durability, LaneConfig, Pacing, PriorityWeights, ServerConfig, TenantConfig};
+pub use types::{
+    Config, Durability, FallbackConfig, LaneConfig, Pacing, PriorityWeights, ServerConfig, TenantConfig,
+};

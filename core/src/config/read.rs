@@ -148,8 +148,8 @@ impl Reader {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&self, pattern: &str) -> Option<Found<bool>> {
-        let (key, found) = self.find(pattern, None)?;
+    pub(super) fn flag(&self, pattern: &str, name: Option<&str>) -> Option<Found<bool>> {
+        let (key, found) = self.find(pattern, name)?;
         let flag = match &found.value {
             Value::Flag(flag) => Some(*flag),
             Value::Raw(text) => text.trim().to_ascii_lowercase().parse().ok(),

@@ -3,6 +3,7 @@
 
 use super::build::{build, gather};
 use super::*;
+use crate::breaker::BreakerConfig;
 use crate::ids::{LaneId, ModelId, TenantId};
 use crate::request::Priority;
 use crate::units::{Millis, RequestsPerMinute, TokensPerDay, TokensPerMinute};
@@ -77,7 +78,49 @@ fn every_key_of_a_file_counts() {
     let acme = config.tenant(&TenantId::new("acme").unwrap());
     assert_eq!((acme.weight, acme.default_priority), (2, Priority::Batch));
     let model = ModelId::new(SONNET).unwrap();
-    assert_eq!(config.lane_of(&model).unwrap().id, sonnet.id);
+    let serving: Vec<&LaneId> = config.lanes_of(&model).map(|lane| &lane.id).collect();
+    assert_eq!(serving, [&sonnet.id], "a standby lane shares no load");
+}
+
+#[test]
+fn a_lane_says_where_its_requests_go_on_and_when_it_is_left_alone() {
+    let config = Config::load(Some(("full", FULL)), Vec::new()).unwrap();
+    let (sonnet, west) = (lane(&config, "sonnet"), lane(&config, "west"));
+    let names: Vec<&str> = sonnet.fallback.lanes.iter().map(LaneId::as_str).collect();
+    assert_eq!(names, ["west", "haiku"]);
+    assert!(sonnet.fallback.degraded_answer.is_some() && !sonnet.fallback.standby);
+    assert_eq!((west.fallback.standby, west.fallback.lanes.len()), (true, 0));
+    assert_eq!(
+        west.fallback.call_model.as_ref().map(ModelId::as_str),
+        Some("anthropic.claude-sonnet-4-5-20250929-v1:0")
+    );
+    let breaker = BreakerConfig {
+        window: Millis::new(10_000),
+        least_calls: 5,
+        failure_percent: 40,
+        slow_percent: 60,
+        slow_call: Millis::new(9_000),
+        open_for: Millis::new(700),
+        probes: 2,
+    };
+    assert_eq!(
+        (sonnet.breaker, west.breaker),
+        (breaker, BreakerConfig::default())
+    );
+}
+
+#[test]
+fn a_chain_names_other_lanes_once() {
+    let lanes = "[lanes.a]\nmodel = \"m\"\nregion = \"us-east-1\"\ntokens_per_minute = 1\n\
+                 [lanes.b]\nmodel = \"m\"\nregion = \"us-west-2\"\ntokens_per_minute = 1\n";
+    for chain in ["[\"a\"]", "[\"b\", \"b\"]", "[\"c\"]", "[]"] {
+        let report = wrong(
+            &lanes.replacen("[lanes.b]", &format!("fallback = {chain}\n[lanes.b]"), 1),
+            &[],
+        );
+        assert!(report.contains("lanes.a.fallback"), "{chain}: {report}");
+    }
+    Config::load(Some(("two", lanes)), Vec::new()).unwrap();
 }
 
 /// The table, the reading and the file that sets everything speak of the same keys.

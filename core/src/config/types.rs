@@ -1,5 +1,6 @@
 //! The configuration as the program uses it; units are types, defaults are filled in, names are checked.
 
+use crate::breaker::BreakerConfig;
 use crate::ids::{LaneId, ModelId, TenantId};
 use crate::request::Priority;
 use crate::units::{Millis, RequestsPerMinute, TokensPerDay, TokensPerMinute};
@@ -64,6 +65,23 @@ pub struct LaneConfig {
     pub call_timeout: Millis,
     /// Transient errors after which a request fails.
     pub max_tries: u32,
+    /// Where requests go that the lane cannot serve.
+    pub fallback: FallbackConfig,
+    /// When the lane is left alone.
+    pub breaker: BreakerConfig,
+}
+
+/// What becomes of requests that a lane cannot serve, and which of others' it takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FallbackConfig {
+    /// The lanes they go on in, in this order.
+    pub lanes: Vec<LaneId>,
+    /// The text they are answered with in the end.
+    pub degraded_answer: Option<String>,
+    /// The lane serves only what falls back to it.
+    pub standby: bool,
+    /// The model that is called, whichever the caller names.
+    pub call_model: Option<ModelId>,
 }
 
 /// Shares of the bands.
@@ -152,8 +170,10 @@ impl Config {
         self.tenants.get(id).cloned().unwrap_or_default()
     }
 
-    /// The lane that serves a model.
-    pub fn lane_of(&self, model: &ModelId) -> Option<&LaneConfig> {
-        self.lanes.values().find(|lane| lane.models.contains(model))
+    /// The lanes among which a model's calls are spread.
+    pub fn lanes_of(&self, model: &ModelId) -> impl Iterator<Item = &LaneConfig> {
+        self.lanes
+            .values()
+            .filter(|lane| !lane.fallback.standby && lane.models.contains(model))
     }
 }

@@ -112,6 +112,11 @@ impl Ledger {
         self.reserve(now, key, tokens)
     }
 
+    /// When a call under way started, if that is known.
+    pub fn started_at(&self, key: CallKey) -> Option<Timestamp> {
+        self.open.get(&key)?.started
+    }
+
     /// A call has started: its charge is dated to `at`, as Bedrock's is.
     pub fn started(&mut self, now: Timestamp, key: CallKey, at: Timestamp) {
         let now = self.advance(now);

@@ -49,6 +49,11 @@ impl Ledger {
         self.park.until(now).max(pause)
     }
 
+    /// Until when a refusal for the day's quota keeps everything back.
+    pub fn day_parked_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.park.until(now)
+    }
+
     /// What the lane has learned it can have, where refusals of the last minute took something off its quota.
     pub fn learned_ceiling(&self, now: Timestamp) -> Option<TokensPerMinute> {
         self.tokens.learned(now).map(TokensPerMinute::new)

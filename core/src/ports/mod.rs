@@ -17,8 +17,8 @@ pub use model::{FreeCalls, Model};
 pub use payloads::{PayloadKind, PayloadRef, Payloads};
 pub use queues::{Dispatch, LaneQueue, QueueError, Released};
 pub use store::{
-    ChangeError, DayCount, EndReport, Inserted, ListFilter, ListPage, NewRequest, Outbox, OutboxEntry,
-    Recovered, Store, StoreError,
+    ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest, Outbox,
+    OutboxEntry, Recovered, Store, StoreError,
 };
 pub use views::LaneViews;
 

@@ -1,6 +1,7 @@
 //! Requests, calls and the outbox, durably.
 
 use super::{BoxFuture, PayloadRef, Pending};
+use crate::breaker::BreakerMemory;
 use crate::call::{Call, Settlement};
 use crate::ids::{LaneId, RequestId, TenantId};
 use crate::lifecycle::{Change, Refused, State};
@@ -75,6 +76,8 @@ pub struct ListFilter {
     pub states: Vec<State>,
     /// Only this lane's.
     pub lane: Option<LaneId>,
+    /// Only dead letters.
+    pub dead: bool,
 }
 
 /// One page of a listing, newest arrival first.
@@ -95,6 +98,14 @@ pub struct DayCount {
     pub tokens: Tokens,
 }
 
+/// What a lane has learned that outlives its process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneMemory {
+    /// Its circuit breaker.
+    #[serde(default)]
+    pub breaker: BreakerMemory,
+}
+
 /// What a lane needs in order to go on after a restart.
 #[derive(Debug, Clone, Default)]
 pub struct Recovered {
@@ -104,6 +115,8 @@ pub struct Recovered {
     pub calls: Vec<Call>,
     /// The day's counter as last stored.
     pub day: Option<DayCount>,
+    /// What it had learned, as last stored.
+    pub memory: LaneMemory,
 }
 
 /// Requests and their calls.
@@ -132,6 +145,14 @@ pub trait Store: Send + Sync {
         result: Option<PayloadRef>,
     ) -> Pending<Result<EndReport, StoreError>>;
 
+    /// Ends a request that waits, with a result but without a call, in one commit: [`Change::Degrade`].
+    fn answer(
+        &self,
+        id: RequestId,
+        change: Change,
+        result: PayloadRef,
+    ) -> Pending<Result<Request, ChangeError>>;
+
     /// Reads a row.
     fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>>;
 
@@ -156,6 +177,9 @@ pub trait Store: Send + Sync {
 
     /// Stores a lane's day counter; a lower count of the same day is ignored.
     fn keep_day(&self, lane: &LaneId, count: DayCount) -> Pending<Result<(), StoreError>>;
+
+    /// Stores what a lane has learned; the last one counts.
+    fn keep_memory(&self, lane: &LaneId, memory: LaneMemory) -> Pending<Result<(), StoreError>>;
 }
 
 /// A terminal state that has to be told.

@@ -1,8 +1,9 @@
 //! What becomes of a released request: its call starts, ends, is refused, or is never heard of.
 
-use super::Command;
 use super::entry::Standing;
 use super::lane::Scheduler;
+use super::{Again, Command};
+use crate::breaker::CallHealth;
 use crate::ledger::CallKey;
 use crate::request::Failure;
 use crate::throttle::ThrottleCause;
@@ -10,6 +11,15 @@ use crate::units::{Timestamp, Tokens};
 
 /// A request larger than the burst fails when it was refused so often with nothing beside it.
 const REFUSED_ALONE: u8 = 3;
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) charged: Tokens,
+    pub(super) throttle: Option<ThrottleCause>,
+    pub(super) again: Again,
+    pub(super) health: CallHealth,
+}
 
 impl Scheduler {
     /// The slot of a request whose current call is this one.
@@ -38,15 +48,15 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn ended(
-        &mut self,
-        key: CallKey,
-        charged: Tokens,
-        throttle: Option<ThrottleCause>,
-        again: Option<Timestamp>,
-        out: &mut Vec<Command>,
-    ) {
+    pub(super) fn ended(&mut self, key: CallKey, end: End, out: &mut Vec<Command>) {
+        let End {
+            charged,
+            throttle,
+            again,
+            health,
+        } = end;
         let counts = self.ledger.is_open(key);
+        let started = self.ledger.started_at(key).unwrap_or(self.now);
         match throttle {
             Some(cause) => {
                 self.throttles[cause as usize] += u64::from(counts);
@@ -59,19 +69,23 @@ impl Scheduler {
             }
             None => self.ledger.settle(self.now, key, charged),
         }
+        if counts {
+            self.breaker.ended(self.now, key, started, health);
+        }
         let Some(slot) = self.current(key) else { return };
         self.charge_share(slot, charged);
         let stray = self.table.find_stray(key).is_some();
         let flow = self.table.get(slot).map(|entry| entry.flow);
         let too_large = throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot);
-        if too_large && again.is_some() {
+        if too_large && again != Again::No {
             let failure = self.above_the_burst(slot);
             self.fail(slot, failure, out);
             return;
         }
-        match again.filter(|_| !stray) {
-            Some(not_before) => self.come_back(slot, not_before),
-            None => self.forget(slot),
+        match again {
+            Again::NotBefore(at) if !stray => self.come_back(slot, at, false),
+            Again::Retry(at) if !stray => self.come_back(slot, at, true),
+            _ => self.forget(slot),
         }
         if let Some(flow) = flow {
             self.refill(flow, out);
@@ -88,7 +102,8 @@ impl Scheduler {
     pub(super) fn lapsed(&mut self, key: CallKey) {
         if let Some(slot) = self.released_as(key) {
             self.take_back(slot);
-            self.come_back(slot, Timestamp::EPOCH);
+            let retries = self.table.get(slot).is_some_and(|entry| entry.retries);
+            self.come_back(slot, Timestamp::EPOCH, retries);
         }
     }
 
@@ -105,6 +120,7 @@ impl Scheduler {
             return;
         };
         self.ledger.release(self.now, key);
+        self.breaker.void(key);
         self.charge_share(slot, Tokens::ZERO);
     }
 
@@ -114,6 +130,7 @@ impl Scheduler {
         let Some(entry) = self.table.get(slot) else { return };
         let (key, reserve) = (entry.key(), entry.reserve);
         self.ledger.settle(self.now, key, reserve);
+        self.breaker.void(key);
         if self.table.find_stray(key).is_some() {
             self.forget(slot);
         } else {
@@ -130,9 +147,10 @@ impl Scheduler {
     }
 
     /// The request waits again, before its tenant's others.
-    fn come_back(&mut self, slot: u32, not_before: Timestamp) {
+    fn come_back(&mut self, slot: u32, not_before: Timestamp, retries: bool) {
         if let Some(entry) = self.table.get_mut(slot) {
             entry.returned = true;
+            entry.retries = retries;
         }
         self.wait(slot, not_before);
     }

@@ -31,6 +31,10 @@ pub(super) struct Entry {
     pub(super) standing: Standing,
     /// It has been released before: it goes before its tenant's others.
     pub(super) returned: bool,
+    /// Its next call repeats one that failed.
+    pub(super) retries: bool,
+    /// Its chain of fallbacks goes on.
+    pub(super) may_leave: bool,
     /// It was refused upstream although it is larger than the burst: it goes again only with nothing beside.
     pub(super) wants_alone: bool,
     /// The call under way went with nothing beside it.
@@ -63,6 +67,8 @@ impl Entry {
             call: waiting.last_call,
             standing: Standing::Snoozed,
             returned: waiting.last_call > CallNo::NONE,
+            retries: waiting.retries,
+            may_leave: waiting.may_leave,
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,
@@ -85,6 +91,8 @@ impl Entry {
             call: key.1,
             standing: Standing::Running,
             returned: false,
+            retries: false,
+            may_leave: false,
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,

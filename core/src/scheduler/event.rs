@@ -1,9 +1,12 @@
 //! What goes into a lane's scheduler, and what comes out.
 
+use crate::breaker::{CallHealth, Hand};
+use crate::fallback::HopCause;
 use crate::ids::{CallNo, RequestId, TenantId};
 use crate::request::{Failure, Priority};
 use crate::throttle::ThrottleCause;
 use crate::units::{Timestamp, Tokens};
+use crate::verdict::throttle_of;
 use serde::{Deserialize, Serialize};
 
 /// A request as the scheduler needs it: no body, no model, no text.
@@ -29,6 +32,12 @@ pub struct Waiting {
     pub last_call: CallNo,
     /// Not to be released before.
     pub not_before: Option<Timestamp>,
+    /// Its next call repeats one that failed.
+    #[serde(default)]
+    pub retries: bool,
+    /// Its chain of fallbacks goes on.
+    #[serde(default)]
+    pub may_leave: bool,
 }
 
 impl From<&crate::request::Request> for Waiting {
@@ -47,6 +56,10 @@ impl From<&crate::request::Request> for Waiting {
             expected: request.estimate.settled(1),
             last_call: request.call,
             not_before: request.not_before,
+            retries: request
+                .last_error
+                .is_some_and(|kind| request.call > CallNo::NONE && throttle_of(kind).is_none()),
+            may_leave: !request.fallback.is_empty(),
         }
     }
 }
@@ -82,6 +95,8 @@ pub enum Again {
     No,
     /// It waits again, at the head of its tenant, not to be released before this.
     NotBefore(Timestamp),
+    /// The same, and its next call repeats one that failed: it counts against the lane's retry budget.
+    Retry(Timestamp),
 }
 
 /// Something a lane's scheduler is told. Each may come late, twice, or for a request it does not know.
@@ -119,6 +134,9 @@ pub enum Event {
         throttle: Option<ThrottleCause>,
         /// Whether the request waits again.
         again: Again,
+        /// What it says about the upstream.
+        #[serde(default)]
+        health: CallHealth,
         /// When it was over.
         at: Timestamp,
     },
@@ -147,6 +165,8 @@ pub enum Event {
         /// Whether more wait than were sent.
         more: bool,
     },
+    /// Somebody holds the circuit breaker, or lets it go (`None`).
+    Breaker(Option<Hand>),
     /// Time has passed; asked for by [`Command::WakeAt`].
     Tick,
 }
@@ -169,6 +189,13 @@ pub enum Command {
     Expire {
         /// Which.
         request: RequestId,
+    },
+    /// A waiting request is to go on in its chain: the next lane, or the text that ends it.
+    Leave {
+        /// Which.
+        request: RequestId,
+        /// Why.
+        cause: HopCause,
     },
     /// A waiting request can never be served.
     Fail {

@@ -1,13 +1,16 @@
 //! The scheduler of one lane: its state, and what it does with each event.
 
 use super::ages::Ages;
+use super::budget::RetryBudget;
+use super::calls::End;
 use super::entry::{Entry, Table};
 use super::fairness::Shares;
-use super::{Again, Command, Event, SchedulerConfig, Waiting};
+use super::{Command, Event, SchedulerConfig, Waiting};
+use crate::breaker::Breaker;
 use crate::call::Call;
 use crate::ids::RequestId;
 use crate::ledger::{Ledger, Margins};
-use crate::ports::DayCount;
+use crate::ports::{DayCount, LaneMemory};
 use crate::units::{Millis, Timestamp, Tokens};
 use std::collections::BTreeSet;
 
@@ -41,6 +44,12 @@ pub struct Scheduler {
     pub(super) counts: [Count; 3],
     pub(super) released: u64,
     pub(super) throttles: [u64; 4],
+    pub(super) breaker: Breaker,
+    pub(super) budget: RetryBudget,
+    /// Waiting requests whose chain goes on.
+    pub(super) leavers: BTreeSet<u32>,
+    /// Requests that went on in their chain without a call.
+    pub(super) left: u64,
     /// The head of the queue is refused until then.
     pub(super) blocked_until: Option<Timestamp>,
     /// Slots to be tried before their turn; kept to spare an allocation a step.
@@ -60,6 +69,10 @@ impl Scheduler {
             counts: Default::default(),
             released: 0,
             throttles: [0; 4],
+            breaker: Breaker::new(config.lane.breaker),
+            budget: RetryBudget::new(now),
+            leavers: BTreeSet::new(),
+            left: 0,
             blocked_until: None,
             candidates: Vec::new(),
             now,
@@ -106,13 +119,16 @@ impl Scheduler {
                 charged,
                 throttle,
                 again,
+                health,
                 ..
             } => {
-                let again = match again {
-                    Again::No => None,
-                    Again::NotBefore(at) => Some(at),
+                let end = End {
+                    charged,
+                    throttle,
+                    again,
+                    health,
                 };
-                self.ended((request, call), charged, throttle, again, out);
+                self.ended((request, call), end, out);
             }
             Event::Unclaimed { request, call } => self.unclaimed((request, call)),
             Event::Lapsed { request, call } => self.lapsed((request, call)),
@@ -121,6 +137,7 @@ impl Scheduler {
                 tenant,
                 more,
             } => self.refilled(priority, &tenant, more, out),
+            Event::Breaker(hand) => self.breaker.set_by_hand(self.now, hand),
             Event::Tick => {}
         }
         self.ring(out);
@@ -132,6 +149,7 @@ impl Scheduler {
     pub fn reconfigure(&mut self, now: Timestamp, config: SchedulerConfig) {
         self.now = self.now.max(now);
         self.ledger.reconfigure(&config.lane, self.now);
+        self.breaker.reconfigure(config.lane.breaker);
         self.shares.set_weights(&config.priorities);
         self.shares.set_tenant_weights(|tenant| config.weight(tenant));
         self.config = config;
@@ -140,6 +158,18 @@ impl Scheduler {
     /// Tokens charged today (UTC) to calls that are over, for keeping.
     pub fn day_count(&self) -> DayCount {
         self.ledger.day_count()
+    }
+
+    /// What the lane has learned, for keeping.
+    pub fn memory(&self) -> LaneMemory {
+        LaneMemory {
+            breaker: self.breaker.memory(),
+        }
+    }
+
+    /// Takes up what an earlier process learned.
+    pub fn remember(&mut self, now: Timestamp, memory: &LaneMemory) {
+        self.breaker.restore(now, &memory.breaker);
     }
 
     /// Whether the scheduler knows this request as waiting, released or running.

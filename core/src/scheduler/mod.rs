@@ -7,17 +7,21 @@
 //!
 //! ```text
 //! Arrived ──▶ waiting ◀──▶ snoozed          Expire, Fail, Left: out
-//!                │ ▲
+//!                │ ▲                      Leave: on in its chain
 //!        Release │ │ Lapsed, Ended{again}   Check: a release not heard of
 //!                ▼ │
 //!             released ── Started ──▶ running ── Ended ──▶ out
 //! ```
+//!
+//! Where the lane's circuit breaker is open or its day is used up, nothing goes: whoever has another lane in its
+//! chain is sent on, the others wait. Retries go as far as the lane's budget of them reaches.
 //!
 //! Whoever's turn it is reserves in the [`crate::ledger`]. If that is refused, the head is promised the moment
 //! the ledger names, and smaller requests behind it go first only if that promise still holds.
 
 mod account;
 mod ages;
+mod budget;
 mod calls;
 mod config;
 mod entry;

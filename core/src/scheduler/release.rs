@@ -4,8 +4,15 @@ use super::Command;
 use super::entry::Standing;
 use super::lane::{CHECK_AFTER, START_WITHIN, Scheduler};
 use super::waiting::never_fits;
+use crate::breaker::Gate;
+use crate::fallback::HopCause;
 use crate::ledger::Wait;
-use crate::units::Timestamp;
+use crate::units::{Millis, Timestamp};
+
+/// How often a retry without budget looks again.
+const BUDGET_LOOK: Millis = Millis::from_secs(1);
+/// How many requests are sent on in one step: their writes should not hold everything else back.
+const LEAVE_AT_ONCE: usize = 256;
 
 /// How many requests behind a blocked one are looked at (EASY backfill).
 const BACKFILL: usize = 8;
@@ -15,9 +22,17 @@ impl Scheduler {
     pub(super) fn let_go(&mut self, out: &mut Vec<Command>) {
         self.blocked_until = None;
         while let Some(head) = self.shares.head() {
+            if let Gate::Shut(until) = self.breaker.gate(self.now) {
+                self.blocked_until = until;
+                break;
+            }
             if let Some(wait) = self.ledger.shut(self.now) {
                 self.blocked_until = wait.until();
-                return;
+                break;
+            }
+            if self.must_wait_to_retry(head) {
+                self.put_off(head);
+                continue;
             }
             match self.reserve(head) {
                 Ok(()) => self.release(head, true, out),
@@ -25,12 +40,49 @@ impl Scheduler {
                 Err(Wait::Until(at)) => {
                     self.blocked_until = Some(at);
                     self.backfill(head, at, out);
-                    return;
+                    break;
                 }
                 // It waits for every call to end: whatever went now would only be waited for too.
-                Err(Wait::CallEnds) => return,
+                Err(Wait::CallEnds) => break,
             }
         }
+        self.send_on(out);
+    }
+
+    /// Where the lane calls nobody, those whose chain goes on need not wait for it.
+    fn send_on(&mut self, out: &mut Vec<Command>) {
+        let cause = if matches!(self.breaker.gate(self.now), Gate::Shut(_)) {
+            HopCause::BreakerOpen
+        } else if self.ledger.day_parked_until(self.now).is_some() {
+            HopCause::Parked
+        } else {
+            return;
+        };
+        for _ in 0..LEAVE_AT_ONCE {
+            let Some(&slot) = self.leavers.first() else { return };
+            let Some(entry) = self.table.get(slot) else {
+                self.leavers.remove(&slot);
+                continue;
+            };
+            let (request, flow) = (entry.id, entry.flow);
+            out.push(Command::Leave { request, cause });
+            self.left += 1;
+            self.forget(slot);
+            self.refill(flow, out);
+        }
+        // The others right after whatever else there is to do.
+        self.blocked_until = Some(self.now);
+    }
+
+    fn must_wait_to_retry(&self, slot: u32) -> bool {
+        let retries = self.table.get(slot).is_some_and(|entry| entry.retries);
+        retries && !self.budget.allows(self.now)
+    }
+
+    /// A retry for which there is no budget lets the others pass and asks again later.
+    fn put_off(&mut self, slot: u32) {
+        self.stop_waiting(slot, Standing::Snoozed);
+        self.wait(slot, self.now + BUDGET_LOOK);
     }
 
     fn reserve(&mut self, slot: u32) -> Result<(), Wait> {
@@ -62,6 +114,8 @@ impl Scheduler {
             let reserve = entry.reserve;
             let small = reserve < promised && !entry.wants_alone;
             if small
+                && !self.must_wait_to_retry(slot)
+                && !matches!(self.breaker.gate(self.now), Gate::Shut(_))
                 && self.ledger.admits(self.now, reserve)
                 && self.ledger.keeps(self.now, at, promised, reserve)
                 && self.reserve(slot).is_ok()
@@ -107,7 +161,7 @@ impl Scheduler {
             return;
         };
         entry.call = entry.call.next();
-        let (flow, expected) = (entry.flow, entry.expected);
+        let (flow, expected, retries, key) = (entry.flow, entry.expected, entry.retries, entry.key());
         let start_by = (self.now + START_WITHIN).min(entry.expires);
         out.push(Command::Release {
             request: entry.id,
@@ -115,6 +169,12 @@ impl Scheduler {
             reserve: entry.reserve,
             start_by,
         });
+        self.breaker.released(key);
+        if retries {
+            self.budget.spend(self.now);
+        } else {
+            self.budget.earn();
+        }
         // The tags move on before the line moves up, so that the last one of a flow leaves its tag behind.
         self.shares.serve(flow, expected, in_turn);
         self.stop_waiting(slot, Standing::Released);

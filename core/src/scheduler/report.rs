@@ -29,6 +29,10 @@ impl Scheduler {
             running: under_way.saturating_sub(self.released),
             waiting: self.waiting_view(now),
             throttles: self.throttles_view(),
+            day_parked: self.ledger.day_parked_until(now).is_some(),
+            breaker: self.breaker.view(now),
+            retries_left: self.budget.left(),
+            sent_on: self.left,
             parked_until: self.ledger.parked_until(now),
             learned_ceiling: self.ledger.learned_ceiling(now),
         }

@@ -1,5 +1,6 @@
 //! What a scheduler shows of itself.
 
+use crate::breaker::BreakerView;
 use crate::ids::LaneId;
 use crate::units::{Millis, Timestamp, TokensPerMinute};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,14 @@ pub struct LaneView {
     pub throttles: BTreeMap<String, u64>,
     /// No release before this: the daily limit was met, or capacity is short.
     pub parked_until: Option<Timestamp>,
+    /// Its tokens of the day are used up.
+    pub day_parked: bool,
+    /// Its circuit breaker.
+    pub breaker: BreakerView,
+    /// Retries that could go at once.
+    pub retries_left: u64,
+    /// Requests sent on in their chain without a call, since start.
+    pub sent_on: u64,
     /// What the lane has learned it can have, where that is less than its quota.
     pub learned_ceiling: Option<TokensPerMinute>,
 }

@@ -50,6 +50,9 @@ impl Scheduler {
         };
         entry.not_before = not_before;
         entry.standing = Standing::Snoozed;
+        if entry.may_leave {
+            self.leavers.insert(slot);
+        }
         let (flow, arrived, reserve) = (entry.flow, entry.arrived, entry.reserve);
         if let Some(band) = self.shares.flow(flow).map(|flow| flow.priority.index()) {
             let count = &mut self.counts[band];
@@ -84,6 +87,9 @@ impl Scheduler {
         };
         let in_line = entry.standing == Standing::Waiting;
         entry.standing = becomes;
+        if entry.may_leave {
+            self.leavers.remove(&slot);
+        }
         let (flow, place, reserve) = (entry.flow, entry.place(), entry.reserve);
         if in_line {
             self.shares.dequeue(flow, place);

@@ -22,8 +22,7 @@ pub enum Verdict {
         /// Not to be released before.
         until: Timestamp,
     },
-    /// Permanent for this model, perhaps not for another: on to the next lane of its chain. A request that has
-    /// no other lane fails as Bedrock reported it.
+    /// No further call in this lane would help or is allowed, and the request's chain goes on.
     Fallback,
     /// The day's quota is used up: the whole lane waits, its requests with it, no try spent.
     Park {
@@ -58,10 +57,12 @@ pub struct Situation {
     pub tries: u32,
     /// The transient error with this number is final; at least 1.
     pub max_tries: u32,
-    /// How often the request was throttled before this call.
+    /// How often the request was throttled before this call, by whatever cause.
     pub throttled: u32,
     /// Whether generated content of this call has gone out to a waiting reader.
     pub started_output: bool,
+    /// Whether the request's chain of fallbacks goes on.
+    pub has_fallback: bool,
     /// When the request must be completed.
     pub deadline: Option<Timestamp>,
     /// How long Bedrock said to wait (`expectedQueueDelayInMs`).
@@ -84,6 +85,7 @@ impl Situation {
                 .values()
                 .fold(0, |sum, n| sum.saturating_add(*n)),
             started_output: false,
+            has_fallback: !request.fallback.is_empty(),
             deadline: request.deadline,
             retry_after: None,
             now,
@@ -104,6 +106,9 @@ const LOADING: Backoff = backoff(2_000, 60_000, Jitter::Equal);
 const QUOTA: Backoff = backoff(250, 10_000, Jitter::Equal);
 /// After a capacity error, which no ledger of ours foresees.
 const CAPACITY: Backoff = backoff(500, 30_000, Jitter::Equal);
+
+/// Capacity errors that a request with a fallback waits out before it takes that.
+const PATIENCE: u32 = 2;
 
 /// How often a parked lane looks whether it may go on.
 const PROBE: Millis = Millis::from_secs(60 * 60);
@@ -144,8 +149,10 @@ pub const fn rule(kind: ModelErrorKind) -> Rule {
 ///
 /// The situation overrules the table in this order:
 /// 1. content has gone out on Bedrock's wire: the caller cannot take it back, so the error is reported;
-/// 2. a transient error with no try left: reported;
-/// 3. the next attempt would come at or after the deadline: reported now rather than expired later.
+/// 2. a transient error with no try left, a quota used up for the day, capacity that stays short: the chain goes on
+///    if it can, and else a transient error is reported and a refusal waited out;
+/// 3. the next attempt would come at or after the deadline: the chain goes on, or the error is reported now rather
+///    than the request expired later.
 pub fn judge(met: Option<ModelErrorKind>, situation: &Situation) -> Verdict {
     let Some(kind) = met else {
         return Verdict::Done;
@@ -153,29 +160,40 @@ pub fn judge(met: Option<ModelErrorKind>, situation: &Situation) -> Verdict {
     if situation.started_output && situation.door == Door::Sync {
         return Verdict::Discard;
     }
+    // What no other lane can mend is never sent to one.
+    let out = if situation.has_fallback {
+        Verdict::Fallback
+    } else {
+        Verdict::Discard
+    };
+    let before_deadline = |at, verdict: Verdict| match situation.deadline {
+        Some(deadline) if at >= deadline => out,
+        _ => verdict,
+    };
     match rule(kind) {
-        Rule::Retry(_) if situation.tries.saturating_add(1) >= situation.max_tries => Verdict::Discard,
-        Rule::Retry(backoff) => within(situation, wait(backoff, situation.tries, situation), |at| {
-            Verdict::Retry { at }
-        }),
-        Rule::Snooze(backoff) => within(
-            situation,
-            wait(backoff, situation.throttled, situation),
-            |until| Verdict::Snooze { until },
-        ),
-        Rule::Park => within(situation, next_probe(situation.now), |until| Verdict::Park {
-            until,
-        }),
-        Rule::Fallback => Verdict::Fallback,
+        Rule::Retry(_) if situation.tries.saturating_add(1) >= situation.max_tries => out,
+        Rule::Retry(backoff) => {
+            let at = wait(backoff, situation.tries, situation);
+            before_deadline(at, Verdict::Retry { at })
+        }
+        Rule::Snooze(_) if situation.has_fallback && is_short(kind, situation) => out,
+        Rule::Snooze(backoff) => {
+            let until = wait(backoff, situation.throttled, situation);
+            before_deadline(until, Verdict::Snooze { until })
+        }
+        Rule::Park if situation.has_fallback => out,
+        Rule::Park => {
+            let until = next_probe(situation.now);
+            before_deadline(until, Verdict::Park { until })
+        }
+        Rule::Fallback => out,
         Rule::Discard => Verdict::Discard,
     }
 }
 
-fn within(situation: &Situation, at: Timestamp, verdict: impl Fn(Timestamp) -> Verdict) -> Verdict {
-    match situation.deadline {
-        Some(deadline) if at >= deadline => Verdict::Discard,
-        _ => verdict(at),
-    }
+/// Whether the upstream has lacked capacity for this request often enough. A quota refills; that is waited for.
+fn is_short(kind: ModelErrorKind, situation: &Situation) -> bool {
+    throttle_of(kind) == Some(ThrottleCause::Capacity) && situation.throttled >= PATIENCE
 }
 
 fn wait(backoff: Backoff, earlier: u32, situation: &Situation) -> Timestamp {

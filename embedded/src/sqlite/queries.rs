@@ -149,6 +149,14 @@ fn listing(filter: &ListFilter, before: i64) -> (String, Vec<Value>) {
     let mut values = vec![Value::from(before)];
     let mut conditions = "place < ?1".to_owned();
     let index = match (&filter.lane, &filter.tenant) {
+        (_, tenant) if filter.dead => {
+            conditions.push_str(" AND dead = 1");
+            if let Some(tenant) = tenant {
+                values.push(Value::from(tenant.as_str().to_owned()));
+                conditions.push_str(" AND tenant = ?2");
+            }
+            "INDEXED BY requests_dead"
+        }
         (Some(lane), tenant) if only_open => {
             values.push(Value::from(lane.as_str().to_owned()));
             conditions.push_str(" AND open = 1 AND lane = ?2");

@@ -61,7 +61,8 @@ pub(super) fn call(row: &Row<'_>, at: usize) -> Result<Call, StoreError> {
     value(row, at, "call")
 }
 
-fn value<T: DeserializeOwned>(row: &Row<'_>, at: usize, what: &str) -> Result<T, StoreError> {
+/// A value from columns `at` (`v`), `at + 1` (`sum`), `at + 2` (`data`).
+pub(super) fn value<T: DeserializeOwned>(row: &Row<'_>, at: usize, what: &str) -> Result<T, StoreError> {
     let v = get(row, at)?;
     let sum = get(row, at + 1)?;
     let data = row

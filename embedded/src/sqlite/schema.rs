@@ -9,12 +9,25 @@ pub(super) const APPLICATION_ID: i32 = 0x4253_6D6F;
 pub(super) const ROW_VERSION: i64 = 1;
 
 /// Step n leads from schema n to n + 1. Steps are only ever added.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND];
 
 /// The schema this code writes.
 pub(super) fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
+
+/// Dead letters by an index of their own, which stays as small as they are few; what lanes have learned.
+const SECOND: &str = "
+ALTER TABLE requests ADD COLUMN dead INTEGER;
+CREATE INDEX requests_dead ON requests (dead) WHERE dead = 1;
+
+CREATE TABLE memories (
+    lane TEXT PRIMARY KEY,
+    v INTEGER NOT NULL,
+    sum INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
 
 /// `place` is arrival in milliseconds × 2^20 plus a tie-breaker: one number that is the row's address, sorts
 /// by arrival, and is the tail of every index without being stored twice. New rows therefore go to the end of

@@ -6,8 +6,8 @@ use super::writer::{End, Op};
 use smoother_core::call::Settlement;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, DayCount, EndReport, Inserted, ListFilter, ListPage, NewRequest, PayloadRef,
-    Pending, Recovered, Store, StoreError,
+    BoxFuture, ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest,
+    PayloadRef, Pending, Recovered, Store, StoreError,
 };
 use smoother_core::{Call, LaneId, Request, RequestId, Timestamp};
 
@@ -42,6 +42,21 @@ impl Store for SqliteStore {
             result,
         });
         self.begin(|reply| Op::End { id, end, reply })
+    }
+
+    fn answer(
+        &self,
+        id: RequestId,
+        change: Change,
+        result: PayloadRef,
+    ) -> Pending<Result<Request, ChangeError>> {
+        let change = Box::new(change);
+        self.begin(|reply| Op::Answer {
+            id,
+            change,
+            result,
+            reply,
+        })
     }
 
     fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {
@@ -88,5 +103,10 @@ impl Store for SqliteStore {
     fn keep_day(&self, lane: &LaneId, count: DayCount) -> Pending<Result<(), StoreError>> {
         let lane = lane.clone();
         self.begin(|reply| Op::KeepDay { lane, count, reply })
+    }
+
+    fn keep_memory(&self, lane: &LaneId, memory: LaneMemory) -> Pending<Result<(), StoreError>> {
+        let lane = lane.clone();
+        self.begin(|reply| Op::KeepMemory { lane, memory, reply })
     }
 }

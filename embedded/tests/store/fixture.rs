@@ -8,8 +8,8 @@ use smoother_core::ports::{
 };
 use smoother_core::request::Fresh;
 use smoother_core::{
-    CallNo, Door, Estimate, Hop, LaneId, ModelHead, ModelId, Operation, Outcome, Request, RequestId,
-    TenantId, Timestamp, Tokens,
+    CallNo, Door, Estimate, LaneId, ModelHead, ModelId, Operation, Outcome, Request, RequestId, TenantId,
+    Timestamp, Tokens,
 };
 use smoother_embedded::{OpenError, OpenOptions, Opened, SqliteStore};
 use std::path::Path;
@@ -174,19 +174,6 @@ pub fn request(n: u64) -> Request {
             expected_output: Tokens::new(50),
         },
     })
-}
-
-/// One that may go on in the lane "nova".
-pub fn falling_back(n: u64) -> Request {
-    let from = request(n);
-    Request {
-        fallback: vec![Hop::Lane {
-            lane: lane("nova"),
-            model: from.model.clone(),
-            estimate: from.estimate,
-        }],
-        ..from
-    }
 }
 
 pub fn new(request: &Request) -> NewRequest {

@@ -56,6 +56,7 @@ async fn every_filter_gives_its_rows_newest_first_in_pages_of_any_size() {
         for lane in &lanes {
             for states in &states {
                 let filter = ListFilter {
+                    dead: false,
                     tenant: tenant.clone(),
                     states: states.clone(),
                     lane: lane.clone(),

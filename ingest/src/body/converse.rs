@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use smoother_core::Priority;
+use smoother_core::degraded::Form;
 use std::borrow::Cow;
 
 #[derive(Deserialize)]
@@ -128,6 +129,7 @@ pub(super) fn read(model: &str, text: &str) -> Result<Facts, Refusal> {
     let max_output = at_least_one(field, view.inference_config.as_ref().and_then(|c| c.max_tokens))?;
     let hint = hint(view.request_metadata.as_deref(), view.service_tier.as_deref());
     Ok(Facts {
+        form: Some(Form::Converse),
         meter,
         max_output,
         max_output_field: field,

@@ -3,6 +3,7 @@
 use crate::json::Object;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use smoother_core::degraded::Form;
 
 /// The formats that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,17 @@ impl Family {
         IDS.iter()
             .find(|(part, _)| model.contains(part))
             .map(|(_, family)| *family)
+    }
+
+    /// The form of its answers; embeddings are no text.
+    pub(super) fn form(self) -> Option<Form> {
+        match self {
+            Self::Anthropic => Some(Form::Anthropic),
+            Self::Nova => Some(Form::Nova),
+            Self::Titan => Some(Form::Titan),
+            Self::Llama => Some(Form::Llama),
+            Self::TitanEmbedding => None,
+        }
     }
 
     /// `None` too where the body is no JSON object: whoever reads it next says so.

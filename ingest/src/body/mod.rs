@@ -18,6 +18,7 @@ use crate::json;
 use crate::meter::Meter;
 use crate::refusal::Refusal;
 use family::Family;
+use smoother_core::degraded::Form;
 use smoother_core::{Operation, Priority};
 
 /// The most messages a body may hold.
@@ -34,6 +35,8 @@ pub(crate) struct Facts {
     pub(crate) max_output_field: &'static str,
     /// What Converse's `requestMetadata.priority` or `serviceTier` hints at.
     pub(crate) hint: Option<Priority>,
+    /// In whose form its answers are; `None` where that is not known or no text.
+    pub(crate) form: Option<Form>,
     /// Whether the model answers without generating tokens (embeddings).
     pub(crate) no_output: bool,
 }
@@ -44,12 +47,23 @@ pub(crate) fn read(operation: Operation, model: &str, body: &[u8]) -> Result<Fac
     if operation.is_converse() {
         return converse::read(model, text);
     }
-    match Family::of_model(model).or_else(|| Family::of_body(text)) {
+    let family = Family::of_model(model).or_else(|| Family::of_body(text));
+    let facts = match family {
         Some(Family::Anthropic) => anthropic::read(text),
         Some(Family::Nova) => nova::read(text),
         Some(Family::Titan) => titan::read(text, false),
         Some(Family::TitanEmbedding) => titan::read(text, true),
         Some(Family::Llama) => llama::read(text),
         None => unknown::read(text),
-    }
+    }?;
+    Ok(Facts {
+        form: family.and_then(Family::form),
+        ..facts
+    })
+}
+
+/// Whether `model` reads and answers an InvokeModel body of this form; a model that tells nothing by its id is taken
+/// to do so, as whoever configured it says.
+pub(crate) fn speaks(model: &str, form: Option<Form>) -> bool {
+    Family::of_model(model).is_none_or(|family| family.form() == form)
 }

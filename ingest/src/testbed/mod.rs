@@ -109,6 +109,8 @@ pub(crate) fn lane(name: &str, model: &str, tokens_per_minute: u64) -> LaneConfi
         chunk_timeout: Millis::from_secs(60),
         call_timeout: Millis::from_secs(600),
         max_tries: 3,
+        fallback: smoother_core::config::FallbackConfig::default(),
+        breaker: smoother_core::breaker::BreakerConfig::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, DayCount, EndReport, Inserted, ListFilter, ListPage, NewRequest, PayloadKind,
-    PayloadRef, Payloads, Pending, Recovered, Store, StoreError,
+    BoxFuture, ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest,
+    PayloadKind, PayloadRef, Payloads, Pending, Recovered, Store, StoreError,
 };
 use smoother_core::{Call, Change, LaneId, Request, RequestId, Settlement, Timestamp, lifecycle};
 use std::collections::HashMap;
@@ -125,6 +125,19 @@ impl Store for Memory {
     ) -> Pending<Result<EndReport, StoreError>> {
         let request = change.map_or(Err(ChangeError::NotFound(id)), |change| self.apply(id, &change));
         Box::pin(async move { Ok(EndReport { request }) })
+    }
+
+    fn answer(
+        &self,
+        id: RequestId,
+        change: Change,
+        _result: PayloadRef,
+    ) -> Pending<Result<Request, ChangeError>> {
+        self.change(id, change)
+    }
+
+    fn keep_memory(&self, _lane: &LaneId, _memory: LaneMemory) -> Pending<Result<(), StoreError>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {

@@ -2,8 +2,8 @@
 
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, Clock, DayCount, EndReport, Inserted, ListFilter, ListPage, NewRequest,
-    PayloadRef, Pending, Recovered, Store, StoreError,
+    BoxFuture, ChangeError, Clock, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage,
+    NewRequest, PayloadRef, Pending, Recovered, Store, StoreError,
 };
 use smoother_core::{Call, LaneId, Millis, Request, RequestId, Settlement, Timestamp};
 use smoother_embedded::{SqliteStore, SystemClock};
@@ -99,6 +99,19 @@ impl Store for Faults {
 
     fn recover(&self, lane: &LaneId, since: Timestamp) -> BoxFuture<'_, Result<Recovered, StoreError>> {
         self.store.recover(lane, since)
+    }
+
+    fn answer(
+        &self,
+        id: RequestId,
+        change: Change,
+        result: PayloadRef,
+    ) -> Pending<Result<Request, ChangeError>> {
+        self.store.answer(id, change, result)
+    }
+
+    fn keep_memory(&self, lane: &LaneId, memory: LaneMemory) -> Pending<Result<(), StoreError>> {
+        self.store.keep_memory(lane, memory)
     }
 
     fn keep_day(&self, lane: &LaneId, count: DayCount) -> Pending<Result<(), StoreError>> {

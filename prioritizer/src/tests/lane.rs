@@ -1,6 +1,7 @@
 //! What a lane's task does with what it is told.
 
 use super::stage::Stage;
+use smoother_core::breaker::CallHealth;
 use smoother_core::ports::{LaneViews, Store};
 use smoother_core::scheduler::{Again, Event, Gone};
 use smoother_core::{CallNo, Change, Millis, State, Tokens};
@@ -52,6 +53,7 @@ async fn a_full_lane_holds_the_next_until_a_call_ends() {
             charged: Tokens::new(300),
             throttle: None,
             again: Again::No,
+            health: CallHealth::Fine,
             at,
         })
         .await;
@@ -131,6 +133,7 @@ async fn what_waited_before_a_restart_goes_on_in_its_order() {
                 charged: Tokens::new(1),
                 throttle: None,
                 again: Again::No,
+                health: CallHealth::Fine,
                 at,
             })
             .await;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod lane;
+mod leaving;
 mod mending;
 mod stage;
 mod turns;

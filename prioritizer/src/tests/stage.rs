@@ -22,7 +22,7 @@ pub(super) struct Stage {
     pub(super) store: Arc<SqliteStore>,
     pub(super) faults: Arc<Faults>,
     pub(super) clock: Arc<CountingClock>,
-    pub(super) queue: LaneChannels,
+    pub(super) queue: Arc<LaneChannels>,
     pub(super) desk: Desk,
     pub(super) released: UnboundedReceiver<Released>,
     stop: CancellationToken,
@@ -42,13 +42,16 @@ impl Stage {
         let store = SqliteStore::open(&OpenOptions::new(dir), clock.clone())
             .unwrap()
             .store;
-        let (queue, mut events) = LaneChannels::new([lane.id.clone()]);
+        let (queue, mut events) = LaneChannels::new(config.lanes.keys().cloned());
+        let queue = Arc::new(queue);
         let (desk, mut questions) = Desk::open([lane.id.clone()]);
         let (dispatch, released) = DispatchChannel::new();
         let faults = Arc::new(Faults::new(store.clone()));
         let ports = Arc::new(LanePorts {
             store: faults.clone(),
+            payloads: store.clone(),
             dispatch: Arc::new(dispatch),
+            lanes: queue.clone(),
             clock: clock.clone(),
         });
         let stop = CancellationToken::new();

@@ -108,6 +108,7 @@ fn filter(tenant: TenantId, query: &Query) -> Result<ListFilter, Problem> {
         .transpose()
         .map_err(|e| Problem::invalid(e.to_string()))?;
     Ok(ListFilter {
+        dead: false,
         tenant: Some(tenant),
         states,
         lane,

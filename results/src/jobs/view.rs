@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use smoother_core::scheduler::Forecast;
 use smoother_core::{
-    Call, CallEnding, Failure, LaneId, ModelErrorKind, ModelId, Operation, Outcome, Priority, Request,
-    RequestId, TenantId, ThrottleCause, Timestamp, Usage,
+    Call, CallEnding, Failure, HopCause, Hopped, LaneId, ModelErrorKind, ModelId, Operation, Outcome,
+    Priority, Request, RequestId, TenantId, ThrottleCause, Timestamp, Usage,
 };
 use std::collections::BTreeMap;
 
@@ -45,6 +45,20 @@ pub struct JobView {
     throttles: BTreeMap<ThrottleCause, u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<String>,
+    /// The lanes it left for another, first one first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hops: Vec<HopView>,
+    /// Where its answer came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    served_by: Option<ServedBy>,
+    /// The answer is the configured text, not a model's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    degraded: bool,
+    /// It waits for an operator: `smoother dlq`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dead_letter: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redriven: Option<u32>,
     timings: Timings,
     #[serde(skip_serializing_if = "Option::is_none")]
     usage: Option<UsageView>,
@@ -89,6 +103,11 @@ impl JobView {
             tries: row.tries,
             throttles: row.throttles.clone(),
             last_error: row.last_error.map(word),
+            hops: row.hops.iter().map(HopView::from).collect(),
+            served_by: ServedBy::of(row),
+            degraded: row.degraded,
+            dead_letter: row.dead,
+            redriven: Some(row.redriven).filter(|times| *times > 0),
             timings: Timings::of(row, now),
             usage,
             charged_tokens: None,
@@ -168,6 +187,48 @@ impl From<&Failure> for ErrorView {
             exception: failure.exception.clone(),
             message: failure.message.clone(),
         }
+    }
+}
+
+/// A step of the chain of fallbacks.
+#[derive(Debug, Serialize)]
+struct HopView {
+    from: LaneId,
+    model: ModelId,
+    /// `breaker_open`, `parked`, or the kind of the error that a call met.
+    cause: String,
+    at: String,
+}
+
+impl From<&Hopped> for HopView {
+    fn from(hop: &Hopped) -> Self {
+        Self {
+            from: hop.from.clone(),
+            model: hop.model.clone(),
+            cause: match hop.cause {
+                HopCause::Error(kind) => word(kind),
+                HopCause::BreakerOpen => "breaker_open".to_owned(),
+                HopCause::Parked => "parked".to_owned(),
+            },
+            at: rfc3339::text(hop.at),
+        }
+    }
+}
+
+/// The lane and the model that answered.
+#[derive(Debug, Serialize)]
+struct ServedBy {
+    lane: LaneId,
+    model: ModelId,
+}
+
+impl ServedBy {
+    fn of(row: &Request) -> Option<Self> {
+        let answered = matches!(row.outcome, Some(Outcome::Answer { .. })) && !row.degraded;
+        answered.then(|| Self {
+            lane: row.lane.clone(),
+            model: row.model_to_call().clone(),
+        })
     }
 }
 

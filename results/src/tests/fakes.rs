@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, Clock, DayCount, EndReport, Inserted, LaneViews, ListFilter, ListPage, Live,
-    NewRequest, Outbox, OutboxEntry, PayloadKind, PayloadRef, Payloads, Pending, Reader, Recovered, Store,
-    StoreError, Update,
+    BoxFuture, ChangeError, Clock, DayCount, EndReport, Inserted, LaneMemory, LaneViews, ListFilter,
+    ListPage, Live, NewRequest, Outbox, OutboxEntry, PayloadKind, PayloadRef, Payloads, Pending, Reader,
+    Recovered, Store, StoreError, Update,
 };
 use smoother_core::scheduler::{Forecast, LaneView};
 use smoother_core::{Call, Change, LaneId, Request, RequestId, Settlement, Timestamp};
@@ -85,6 +85,7 @@ impl Store for Rows {
         let fits = |row: &&Request| {
             filter.tenant.as_ref().is_none_or(|t| row.tenant == *t)
                 && filter.lane.as_ref().is_none_or(|l| row.lane == *l)
+                && (!filter.dead || row.dead)
                 && (filter.states.is_empty() || filter.states.contains(&row.state))
         };
         let all: Vec<Request> = rows.values().rev().filter(fits).cloned().collect();
@@ -96,6 +97,16 @@ impl Store for Rows {
     }
 
     fn recover(&self, _: &LaneId, _: Timestamp) -> BoxFuture<'_, Result<Recovered, StoreError>> {
+        refuse()
+    }
+
+    fn answer(&self, _: RequestId, _: Change, _: PayloadRef) -> Pending<Result<Request, ChangeError>> {
+        Box::pin(ready(Err(
+            StoreError::Failed("not of this test".to_owned()).into()
+        )))
+    }
+
+    fn keep_memory(&self, _: &LaneId, _: LaneMemory) -> Pending<Result<(), StoreError>> {
         refuse()
     }
 

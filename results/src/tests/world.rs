@@ -124,6 +124,8 @@ fn lane() -> LaneConfig {
         chunk_timeout: Millis::from_secs(60),
         call_timeout: Millis::from_secs(600),
         max_tries: 5,
+        fallback: smoother_core::config::FallbackConfig::default(),
+        breaker: smoother_core::breaker::BreakerConfig::default(),
     }
 }
 
@@ -156,6 +158,10 @@ pub fn view() -> LaneView {
         )]
         .into(),
         throttles: [("tokens".to_owned(), 3)].into(),
+        day_parked: false,
+        breaker: smoother_core::breaker::Breaker::new(Default::default()).view(NOW),
+        retries_left: 10,
+        sent_on: 0,
         parked_until: None,
         learned_ceiling: None,
     }

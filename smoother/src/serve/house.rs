@@ -121,7 +121,9 @@ impl House {
         );
         let ports = Arc::new(LanePorts {
             store: store.clone(),
+            payloads: store.clone(),
             dispatch: Arc::new(dispatch),
+            lanes: channels.clone(),
             clock: clock.clone(),
         });
         let loss = Loss::none_yet();

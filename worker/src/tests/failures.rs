@@ -58,7 +58,7 @@ async fn transient_errors_spend_tries_and_the_last_one_is_final() {
     assert!(matches!(
         stage.ended().await,
         Event::Ended {
-            again: Again::NotBefore(_),
+            again: Again::Retry(_),
             throttle: None,
             ..
         }

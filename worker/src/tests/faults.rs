@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, DayCount, EndReport, Inserted, ListFilter, ListPage, NewRequest, PayloadKind,
-    PayloadRef, Payloads, Pending, Recovered, Store, StoreError,
+    BoxFuture, ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest,
+    PayloadKind, PayloadRef, Payloads, Pending, Recovered, Store, StoreError,
 };
 use smoother_core::{Call, LaneId, Request, RequestId, Settlement, Timestamp};
 use smoother_embedded::SqliteStore;
@@ -68,6 +68,15 @@ impl Store for Faults {
         self.store.end(id, settlement, change, result)
     }
 
+    fn answer(
+        &self,
+        id: RequestId,
+        change: Change,
+        result: PayloadRef,
+    ) -> Pending<Result<Request, ChangeError>> {
+        self.store.answer(id, change, result)
+    }
+
     fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {
         self.store.get(id)
     }
@@ -91,6 +100,10 @@ impl Store for Faults {
 
     fn keep_day(&self, lane: &LaneId, count: DayCount) -> Pending<Result<(), StoreError>> {
         self.store.keep_day(lane, count)
+    }
+
+    fn keep_memory(&self, lane: &LaneId, memory: LaneMemory) -> Pending<Result<(), StoreError>> {
+        self.store.keep_memory(lane, memory)
     }
 }
 

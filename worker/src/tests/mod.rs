@@ -2,6 +2,7 @@
 
 mod calls;
 mod failures;
+mod fallbacks;
 mod faults;
 mod stage;
 mod storing;

@@ -16,7 +16,7 @@ use smoother_core::{
     ModelStream, Operation, Request, RequestId, TenantId, Tokens, Usage,
 };
 use smoother_embedded::{Hub, LaneChannels, OpenOptions, SqliteStore, SystemClock};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -101,7 +101,7 @@ pub(super) struct Stage {
     stop: CancellationToken,
     lane: LaneConfig,
     numbers: AtomicU64,
-    _events: UnboundedReceiver<Event>,
+    _events: HashMap<LaneId, UnboundedReceiver<Event>>,
     _dir: TempDir,
 }
 
@@ -124,7 +124,7 @@ impl Stage {
             .unwrap()
             .store;
         let hub = Arc::new(Hub::new());
-        let (channels, mut events) = LaneChannels::new([lane.id.clone()]);
+        let (channels, events) = LaneChannels::new(config.lanes.keys().cloned());
         let tap = channels.tap();
         let model = Arc::new(ScriptedModel::default());
         let faults = Arc::new(Faults::new(store.clone()));
@@ -137,11 +137,10 @@ impl Stage {
             clock: clock.clone(),
             entropy: Arc::new(Even),
         };
-        let worker = Worker::new(ports, [lane.clone()], pace);
+        let worker = Worker::new(ports, config.lanes.values().cloned(), pace);
         let (dispatch, released) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         tokio::spawn(worker.clone().run(released, stop.clone()));
-        let _events = events.remove(&lane.id).unwrap();
         let numbers = AtomicU64::new(0);
         Self {
             store,
@@ -155,7 +154,7 @@ impl Stage {
             stop,
             lane,
             numbers,
-            _events,
+            _events: events,
             _dir: dir,
         }
     }
@@ -245,6 +244,11 @@ impl Stage {
     /// The next event on the lane queue.
     pub(super) async fn told(&mut self) -> Event {
         self.tap.recv().await.expect("the lane queue is closed").1
+    }
+
+    /// The next event on the lane queues, and which lane's it is.
+    pub(super) async fn told_to(&mut self) -> (LaneId, Event) {
+        self.tap.recv().await.expect("the lane queues are closed")
     }
 
     /// The next event of a call's end on the lane queue.

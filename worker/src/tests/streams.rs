@@ -51,7 +51,7 @@ async fn a_stream_cut_before_its_first_content_is_called_again_and_nobody_saw_it
     assert!(matches!(
         stage.ended().await,
         Event::Ended {
-            again: Again::NotBefore(_),
+            again: Again::Retry(_),
             ..
         }
     ));

@@ -1,12 +1,14 @@
 //! Leaving a lane for another, for a text, and coming back from the dead.
 
 use super::*;
+use crate::degraded::Form;
 
 const DOWN: HopCause = HopCause::Error(ModelErrorKind::Internal);
 
 fn text() -> Hop {
     Hop::Answer {
         text: "Busy.".to_owned(),
+        form: Form::Converse,
     }
 }
 

@@ -3,6 +3,7 @@
 use super::lifecycle::{busy, idle};
 use super::world::{at, id, waiting};
 use super::{Again, ended, released, started, throttled};
+use crate::breaker::CallHealth;
 use crate::ids::CallNo;
 use crate::request::Priority::Normal;
 use crate::scheduler::{Command, Event};
@@ -80,6 +81,7 @@ fn a_throttle_inside_an_accepted_stream_keeps_its_charge() {
             charged: Tokens::new(3_000),
             throttle: Some(ThrottleCause::Tokens),
             again: Again::NotBefore(at(9_000)),
+            health: CallHealth::Fine,
             at: at(1_000),
         },
     );

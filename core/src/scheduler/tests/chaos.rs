@@ -2,6 +2,7 @@
 
 use super::released;
 use super::world::{at, config, id, lane, tenant, waiting};
+use crate::breaker::CallHealth;
 use crate::config::Pacing;
 use crate::ids::{CallNo, RequestId};
 use crate::ledger::Wait;
@@ -56,6 +57,7 @@ fn event() -> impl Strategy<Value = Event> {
                 charged: Tokens::new(charged),
                 throttle,
                 again,
+                health: CallHealth::Fine,
                 at: at(0),
             }
         ),
@@ -157,6 +159,7 @@ fn finishes(mut scheduler: Scheduler, from: Timestamp) -> Result<(), TestCaseErr
                 charged: Tokens::new(10),
                 throttle: None,
                 again: Again::No,
+                health: CallHealth::Fine,
                 at: now,
             };
             commands.extend(scheduler.step(now, ended));

@@ -19,10 +19,12 @@ mod memory;
 mod order;
 mod shares;
 mod speed;
+mod upstream;
 mod window;
 pub(crate) mod world;
 
 use super::{Again, Command, Event, Scheduler, SchedulerConfig};
+use crate::breaker::CallHealth;
 use crate::ids::{CallNo, RequestId};
 use crate::throttle::ThrottleCause;
 use crate::units::{Timestamp, Tokens};
@@ -47,6 +49,7 @@ fn ended(request: RequestId, call: u32, charged: u64, ms: u64) -> Event {
         charged: Tokens::new(charged),
         throttle: None,
         again: Again::No,
+        health: CallHealth::Fine,
         at: at(ms),
     }
 }
@@ -58,6 +61,7 @@ fn throttled(request: RequestId, call: u32, cause: ThrottleCause, again: Timesta
         charged: Tokens::ZERO,
         throttle: Some(cause),
         again: Again::NotBefore(again),
+        health: CallHealth::Fine,
         at: again,
     }
 }

@@ -1,5 +1,6 @@
 //! A lane in virtual time: callers, the scheduler, workers, and a limiter upstream.
 
+use crate::breaker::CallHealth;
 use crate::config::{LaneConfig, Pacing, PriorityWeights};
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, TenantId};
 use crate::ledger::CallKey;
@@ -45,6 +46,8 @@ pub(crate) fn lane(tokens: u64, requests: Option<u64>, pacing: Pacing) -> LaneCo
         chunk_timeout: Millis::from_secs(60),
         call_timeout: Millis::from_secs(600),
         max_tries: 3,
+        fallback: crate::config::FallbackConfig::default(),
+        breaker: crate::breaker::BreakerConfig::default(),
     }
 }
 
@@ -69,6 +72,8 @@ pub(crate) fn waiting(number: u64, arrived: u64, priority: Priority, reserve: u6
         expected: Tokens::new(reserve),
         last_call: CallNo::NONE,
         not_before: None,
+        retries: false,
+        may_leave: false,
     }
 }
 
@@ -273,6 +278,7 @@ impl World {
             charged: Tokens::new(charged),
             throttle,
             again,
+            health: CallHealth::Fine,
             at: at(self.now),
         });
     }
@@ -306,7 +312,7 @@ impl World {
                     self.plan(when, Happening::Wake);
                 }
             }
-            Command::Check { .. } | Command::Refill { .. } => {}
+            Command::Check { .. } | Command::Refill { .. } | Command::Leave { .. } => {}
         }
     }
 

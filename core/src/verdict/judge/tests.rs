@@ -43,6 +43,7 @@ fn calm() -> Situation {
         max_tries: 3,
         throttled: 0,
         started_output: false,
+        has_fallback: false,
         deadline: None,
         retry_after: None,
         now: NOW,
@@ -68,8 +69,7 @@ fn expected(kind: ModelErrorKind) -> &'static str {
         Throttled(ThrottleCause::Day) => "park",
         Throttled(_) | Unavailable => "snooze",
         Internal | ModelTimeout | ModelFailed | NotReady | Connect | Cut | Stalled | Malformed => "retry",
-        AccessDenied | NotFound | Setup => "fallback",
-        Validation => "discard",
+        AccessDenied | NotFound | Setup | Validation => "discard",
     }
 }
 
@@ -91,6 +91,63 @@ fn the_last_try_ends_only_what_spends_tries() {
             expected(kind)
         };
         assert_eq!(word(judge(Some(kind), &last)), means, "{kind:?}");
+    }
+}
+
+/// As [`expected`], where another lane is at hand.
+fn expected_with_fallback(kind: ModelErrorKind) -> &'static str {
+    use ModelErrorKind::*;
+    match kind {
+        AccessDenied | NotFound | Setup | Throttled(ThrottleCause::Day) => "fallback",
+        other => expected(other),
+    }
+}
+
+#[test]
+fn another_lane_takes_what_this_one_cannot_serve() {
+    let with = Situation {
+        has_fallback: true,
+        ..calm()
+    };
+    let last = Situation { tries: 2, ..with };
+    let short = Situation { throttled: 2, ..with };
+    for kind in kinds() {
+        assert_eq!(
+            word(judge(Some(kind), &with)),
+            expected_with_fallback(kind),
+            "{kind:?}"
+        );
+        let means = match expected(kind) {
+            "retry" => "fallback",
+            _ => expected_with_fallback(kind),
+        };
+        assert_eq!(word(judge(Some(kind), &last)), means, "{kind:?}, its last try");
+        let capacity = throttle_of(kind) == Some(ThrottleCause::Capacity);
+        let means = if capacity {
+            "fallback"
+        } else {
+            expected_with_fallback(kind)
+        };
+        assert_eq!(word(judge(Some(kind), &short)), means, "{kind:?}, often refused");
+    }
+    // The request's own fault is nobody else's to mend, and what was shown is final.
+    let shown = Situation {
+        started_output: true,
+        ..last
+    };
+    assert_eq!(judge(Some(ModelErrorKind::Validation), &last), Verdict::Discard);
+    assert_eq!(judge(Some(ModelErrorKind::Internal), &shown), Verdict::Discard);
+}
+
+#[test]
+fn a_deadline_too_near_for_a_wait_is_tried_in_the_other_lane() {
+    for kind in kinds().into_iter().filter(|kind| expected(*kind) != "discard") {
+        let situation = Situation {
+            has_fallback: true,
+            deadline: Some(NOW + Millis::new(250)),
+            ..calm()
+        };
+        assert_eq!(judge(Some(kind), &situation), Verdict::Fallback, "{kind:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::sqlite::queries;
 use smoother_core::call::Settlement;
 use smoother_core::lifecycle::{Change, apply};
 use smoother_core::ports::{
-    ChangeError, DayCount, EndReport, Inserted, NewRequest, PayloadKind, PayloadRef, StoreError,
+    ChangeError, DayCount, EndReport, Inserted, LaneMemory, NewRequest, PayloadKind, PayloadRef, StoreError,
 };
 use smoother_core::{Call, CallNo, Door, LaneId, Request, RequestId, Timestamp};
 
@@ -98,7 +98,8 @@ impl Writer {
         let now = self.clock.now();
         let row = self.find(id)?.ok_or(ChangeError::NotFound(id))?;
         let next = apply(&row.request, change)?;
-        let moved = next.lane != row.request.lane;
+        let was_over = row.request.state.is_terminal();
+        let moved = next.lane != row.request.lane || (was_over && !next.state.is_terminal());
         row.request = next;
         let request = row.request.clone();
         let dirty = row.dirty.get_or_insert_default();
@@ -121,7 +122,7 @@ impl Writer {
         if first {
             self.batch.dirty.push(id);
         }
-        if request.state.is_terminal() {
+        if request.state.is_terminal() && !was_over {
             self.batch.ended.push(id);
         }
         Ok(request)
@@ -139,7 +140,7 @@ impl Writer {
 
     fn end_row(&mut self, id: RequestId, end: End) -> Result<EndReport, StoreError> {
         let result_key = held_key(end.result.as_ref());
-        let completes = matches!(end.change, Some(Change::Complete { .. }));
+        let completes = matches!(end.change, Some(Change::Complete { .. } | Change::Degrade { .. }));
         let settled = self.settle(id, end.settlement);
         let request = match (settled, end.change) {
             (Err(ChangeError::Store(error)), _) => Err(error),
@@ -157,6 +158,26 @@ impl Writer {
             self.remove_files(result_key.as_slice());
         }
         Ok(EndReport { request: request? })
+    }
+
+    /// A change that brings a result but ends no call.
+    pub(super) fn answer_row(
+        &mut self,
+        id: RequestId,
+        change: &Change,
+        result: PayloadRef,
+        reply: Reply<Request, ChangeError>,
+    ) {
+        let result_key = held_key(Some(&result));
+        let outcome = self.change_row(id, change);
+        if outcome.is_ok() {
+            self.batch.named.extend(result_key);
+            self.keep_result(id, Some(result));
+        } else {
+            self.remove_files(result_key.as_slice());
+        }
+        let door = outcome.as_ref().ok().map(|request| request.door);
+        self.answer(id, door, Urgency::of_change(change), reply, outcome);
     }
 
     /// Settles a call of a request; a settled one stays as it was. Gives the request's row.
@@ -226,6 +247,12 @@ impl Writer {
         if self.batch.days.get(&lane).is_none_or(newer) {
             self.batch.days.insert(lane, count);
         }
+        self.batch.note(Urgency::Whenever);
+        self.batch.answer(reply, Ok(()));
+    }
+
+    pub(super) fn keep_memory(&mut self, lane: LaneId, memory: LaneMemory, reply: Reply<()>) {
+        self.batch.memories.insert(lane, memory);
         self.batch.note(Urgency::Whenever);
         self.batch.answer(reply, Ok(()));
     }

@@ -1,7 +1,7 @@
 //! What the next commit will hold.
 
 use super::op::{Reply, Urgency};
-use smoother_core::ports::{DayCount, StoreError};
+use smoother_core::ports::{DayCount, LaneMemory, StoreError};
 use smoother_core::{LaneId, RequestId, TenantId};
 use std::collections::HashMap;
 use std::fmt;
@@ -22,6 +22,7 @@ pub(super) struct Batch {
     /// Those that reached their terminal state, in that order.
     pub ended: Vec<RequestId>,
     pub days: HashMap<LaneId, DayCount>,
+    pub memories: HashMap<LaneId, LaneMemory>,
     pub tenants: Vec<TenantId>,
     pub told: Option<u64>,
     pub bytes: usize,
@@ -61,7 +62,11 @@ impl Batch {
 
     /// Whether there is something to write, and not only answers to give.
     pub fn writes_rows(&self) -> bool {
-        !self.dirty.is_empty() || !self.days.is_empty() || !self.tenants.is_empty() || self.told.is_some()
+        !self.dirty.is_empty()
+            || !self.days.is_empty()
+            || !self.memories.is_empty()
+            || !self.tenants.is_empty()
+            || self.told.is_some()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::statements::{execute, run, write_request};
 use crate::lock;
 use crate::sqlite::failure::{is_index_full, of_sqlite};
-use crate::sqlite::rows::signed;
+use crate::sqlite::rows::{encode, signed};
 use crate::sqlite::schema::ROW_VERSION;
 use rusqlite::params;
 use smoother_core::Millis;
@@ -97,6 +97,16 @@ impl Writer {
                        WHERE (lanes.day, lanes.tokens) < (excluded.day, excluded.tokens)";
             let (day, tokens) = (signed(count.day), signed(count.tokens.get()));
             execute(conn, sql, params![lane.as_str(), ROW_VERSION, day, tokens])?;
+        }
+        for (lane, memory) in &batch.memories {
+            let sql = "INSERT INTO memories (lane, v, sum, data) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT (lane) DO UPDATE SET v = excluded.v, sum = excluded.sum, data = excluded.data";
+            let stored = encode(memory)?;
+            execute(
+                conn,
+                sql,
+                params![lane.as_str(), ROW_VERSION, stored.sum, stored.data],
+            )?;
         }
         let now = self.clock.now();
         for tenant in &batch.tenants {

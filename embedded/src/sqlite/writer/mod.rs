@@ -135,6 +135,13 @@ impl Writer {
             Op::Insert { new, reply } => self.insert(*new, reply),
             Op::Change { id, change, reply } => self.change(id, &change, reply),
             Op::End { id, end, reply } => self.end(id, *end, reply),
+            Op::Answer {
+                id,
+                change,
+                result,
+                reply,
+            } => self.answer_row(id, &change, result, reply),
+            Op::KeepMemory { lane, memory, reply } => self.keep_memory(lane, memory, reply),
             Op::KeepDay { lane, count, reply } => self.keep_day(lane, count, reply),
             Op::Told { seq, reply } => self.told(seq, reply),
             Op::Recover { lane, since, reply } => self.recover(&lane, since, reply),
@@ -182,9 +189,9 @@ fn refuse(op: Op, why: &StoreError) {
     }
     match op {
         Op::Insert { reply, .. } => say(reply, why),
-        Op::Change { reply, .. } => say(reply, why),
+        Op::Change { reply, .. } | Op::Answer { reply, .. } => say(reply, why),
         Op::End { reply, .. } => say(reply, why),
-        Op::KeepDay { reply, .. } | Op::Told { reply, .. } => say(reply, why),
+        Op::KeepDay { reply, .. } | Op::KeepMemory { reply, .. } | Op::Told { reply, .. } => say(reply, why),
         Op::Recover { reply, .. } => say(reply, why),
         Op::Purge { reply, .. } => say(reply, why),
         Op::Barrier { reply } | Op::Close { reply } => say(reply, why),

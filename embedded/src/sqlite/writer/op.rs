@@ -3,7 +3,7 @@
 use smoother_core::call::Settlement;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    ChangeError, DayCount, EndReport, Inserted, NewRequest, PayloadRef, Recovered, StoreError,
+    ChangeError, DayCount, EndReport, Inserted, LaneMemory, NewRequest, PayloadRef, Recovered, StoreError,
 };
 use smoother_core::{LaneId, Request, RequestId, Timestamp};
 use std::time::Duration;
@@ -29,9 +29,21 @@ pub(in crate::sqlite) enum Op {
         end: Box<End>,
         reply: Reply<EndReport>,
     },
+    /// A change that brings a result but ends no call.
+    Answer {
+        id: RequestId,
+        change: Box<Change>,
+        result: PayloadRef,
+        reply: Reply<Request, ChangeError>,
+    },
     KeepDay {
         lane: LaneId,
         count: DayCount,
+        reply: Reply<()>,
+    },
+    KeepMemory {
+        lane: LaneId,
+        memory: LaneMemory,
         reply: Reply<()>,
     },
     Told {

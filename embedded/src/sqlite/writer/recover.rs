@@ -9,7 +9,7 @@ use rusqlite::OptionalExtension;
 use rusqlite::types::Value;
 use smoother_core::call::{CallEnding, Settlement};
 use smoother_core::lifecycle::after_restart;
-use smoother_core::ports::{ChangeError, DayCount, Recovered, StoreError};
+use smoother_core::ports::{ChangeError, DayCount, LaneMemory, Recovered, StoreError};
 use smoother_core::{Call, LaneId, Request, Timestamp, Tokens};
 
 impl Writer {
@@ -36,6 +36,7 @@ impl Writer {
             waiting,
             calls,
             day: self.day(lane)?,
+            memory: self.memory(lane)?,
         })
     }
 
@@ -82,6 +83,14 @@ impl Writer {
                 request.id
             ))),
         }
+    }
+
+    fn memory(&self, lane: &LaneId) -> Result<LaneMemory, StoreError> {
+        let sql = "SELECT v, sum, data FROM memories WHERE lane = ?1";
+        let found = all(&self.conn, sql, [name(lane)], |row| {
+            rows::value(row, 0, "memory of a lane")
+        })?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     fn day(&self, lane: &LaneId) -> Result<Option<DayCount>, StoreError> {

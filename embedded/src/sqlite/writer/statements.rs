@@ -73,7 +73,7 @@ fn insert_request(conn: &Connection, row: &Row) -> Result<(), StoreError> {
     execute(conn, sql, values).map(drop)
 }
 
-/// Leaves alone the columns that have indexes, unless they change: SQLite would rewrite those too.
+/// Leaves alone the columns that have indexes, unless they change (`moved`): SQLite would rewrite those too.
 fn update_request(conn: &Connection, row: &Row, moved: bool) -> Result<(), StoreError> {
     let request = &row.request;
     let stored = encode(request)?;
@@ -82,15 +82,26 @@ fn update_request(conn: &Connection, row: &Row, moved: bool) -> Result<(), Store
         let sql = "UPDATE requests SET state = ?2, sum = ?3, data = ?4 WHERE place = ?1";
         return execute(conn, sql, params![row.place, state, stored.sum, stored.data]).map(drop);
     }
-    let sql = "UPDATE requests SET state = ?2, sum = ?3, data = ?4, lane = ?5, open = ?6, ended_at = ?7
+    let sql =
+        "UPDATE requests SET state = ?2, sum = ?3, data = ?4, lane = ?5, open = ?6, ended_at = ?7, dead = ?8
                WHERE place = ?1";
     let open = (!request.state.is_terminal()).then_some(1);
     let ended_at = request.ended_at.map(|at| signed(at.as_millis()));
     let lane = request.lane.as_str();
+    let dead = request.dead.then_some(1);
     execute(
         conn,
         sql,
-        params![row.place, state, stored.sum, stored.data, lane, open, ended_at],
+        params![
+            row.place,
+            state,
+            stored.sum,
+            stored.data,
+            lane,
+            open,
+            ended_at,
+            dead
+        ],
     )
     .map(drop)
 }

@@ -26,7 +26,7 @@ pub(super) struct Dirty {
     pub new: bool,
     /// The row itself has changed.
     pub changed: bool,
-    /// Its lane is another than the stored one.
+    /// Its lane is another than the stored one, or it is open again.
     pub moved: bool,
     pub body: Option<PayloadRef>,
     pub result: Option<PayloadRef>,

@@ -66,8 +66,14 @@ pub(super) fn own_headers(headers: &mut HeaderMap, row: &Request, queued_for: Mi
     if let Ok(id) = HeaderValue::from_str(&row.id.to_string()) {
         headers.insert(HeaderName::from_static("x-smoother-job-id"), id);
     }
-    if let Ok(model) = HeaderValue::from_str(row.model.as_str()) {
-        headers.insert(HeaderName::from_static("x-smoother-model"), model);
+    // A stream that another lane serves brings the model with its head.
+    if let Ok(model) = HeaderValue::from_str(row.model_to_call().as_str()) {
+        let name = HeaderName::from_static("x-smoother-model");
+        headers.entry(name).or_insert(model);
+    }
+    if row.degraded {
+        let name = HeaderName::from_static("x-smoother-degraded");
+        headers.insert(name, HeaderValue::from_static("true"));
     }
     headers.insert(
         HeaderName::from_static("x-smoother-queue-ms"),

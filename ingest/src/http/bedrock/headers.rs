@@ -14,6 +14,7 @@ pub(super) struct Said {
     pub(super) timeout: Option<Millis>,
     pub(super) max_wait: Option<Millis>,
     pub(super) key: Key,
+    pub(super) fallback: Option<Vec<String>>,
     pub(super) on_disconnect: OnDisconnect,
     pub(super) upstream: Vec<(String, String)>,
 }
@@ -22,6 +23,7 @@ const TIMEOUT: &str = "x-smoother-timeout-ms";
 const MAX_WAIT: &str = "x-smoother-max-wait-ms";
 const PRIORITY: &str = "x-smoother-priority";
 const ON_DISCONNECT: &str = "x-smoother-on-disconnect";
+const FALLBACK: &str = "x-smoother-fallback";
 const KEY: &str = "idempotency-key";
 const SERVICE_TIER: &str = "x-amzn-bedrock-service-tier";
 
@@ -39,6 +41,7 @@ pub(super) fn read(headers: &HeaderMap) -> Result<Said, Refusal> {
         timeout: span(TIMEOUT)?,
         max_wait: span(MAX_WAIT)?,
         key: key(headers)?,
+        fallback: text(headers, FALLBACK)?.map(lanes),
         on_disconnect: on_disconnect(text(headers, ON_DISCONNECT)?)?,
         upstream: upstream(headers),
     })
@@ -63,6 +66,12 @@ fn key(headers: &HeaderMap) -> Result<Key, Refusal> {
     // The SDK's headers are not meant for us: what is odd in them is no mistake of the caller's.
     let sdk = |name| headers.get(name).and_then(|v| v.to_str().ok());
     Ok(sdk("amz-sdk-invocation-id").map_or(Key::None, |id| Key::invocation(id, sdk("amz-sdk-request"))))
+}
+
+/// Names between commas; `none` is none.
+fn lanes(text: &str) -> Vec<String> {
+    let names = text.split(',').map(str::trim);
+    names.filter(|name| *name != "none").map(str::to_owned).collect()
 }
 
 fn on_disconnect(word: Option<&str>) -> Result<OnDisconnect, Refusal> {

@@ -76,6 +76,7 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
         max_wait: said.max_wait,
         key: said.key,
         headers: said.upstream,
+        fallback: said.fallback,
         on_disconnect: said.on_disconnect,
         on_indeterminate: OnIndeterminate::Retry,
     };

@@ -1,0 +1,212 @@
+//! An upstream in trouble: the breaker, those who need not wait for it, and the retry budget.
+
+use super::world::*;
+use super::*;
+use crate::breaker::{BreakerConfig, CallHealth, Hand, Phase};
+use crate::config::Pacing;
+use crate::fallback::HopCause;
+use crate::request::Priority;
+use crate::scheduler::Waiting;
+use crate::units::Millis;
+
+/// A lane whose breaker opens at the second failure of two, for a second, and probes with one call.
+fn lane_in_trouble() -> Scheduler {
+    let mut lane = lane(60_000_000, None, Pacing::Auto);
+    lane.breaker = BreakerConfig {
+        least_calls: 2,
+        probes: 1,
+        open_for: Millis::new(1_000),
+        ..BreakerConfig::default()
+    };
+    scheduler(config(lane))
+}
+
+fn arrives(number: u64, may_leave: bool) -> Event {
+    Event::Arrived(Waiting {
+        may_leave,
+        ..waiting(number, 0, Priority::Normal, 100)
+    })
+}
+
+fn over(number: u64, call: u32, health: CallHealth, again: Again, ms: u64) -> Event {
+    Event::Ended {
+        request: id(number),
+        call: CallNo::new(call),
+        charged: Tokens::new(10),
+        throttle: None,
+        again,
+        health,
+        at: at(ms),
+    }
+}
+
+fn leaving(commands: &[Command]) -> Vec<(RequestId, HopCause)> {
+    let leave = |command: &Command| match command {
+        Command::Leave { request, cause } => Some((*request, *cause)),
+        _ => None,
+    };
+    commands.iter().filter_map(leave).collect()
+}
+
+/// Requests 1 and 2 have failed, at 10 ms.
+fn opened() -> Scheduler {
+    let mut lane = lane_in_trouble();
+    for number in [1, 2] {
+        assert_eq!(
+            released(&lane.step(at(0), arrives(number, false))),
+            [(id(number), 1)]
+        );
+        lane.step(at(1), started(id(number), 1, 1));
+    }
+    for number in [1, 2] {
+        lane.step(at(10), over(number, 1, CallHealth::Failed, Again::No, 10));
+    }
+    assert_eq!(lane.view(at(10)).breaker.state, Phase::Open);
+    lane
+}
+
+#[test]
+fn while_the_breaker_is_open_requests_wait_and_one_probes_after_it() {
+    let mut lane = opened();
+    let commands = lane.step(at(20), arrives(3, false));
+    assert_eq!((released(&commands).len(), wake(&commands)), (0, Some(at(1_010))));
+    lane.step(at(21), arrives(4, false));
+    assert_eq!(released(&lane.step(at(1_010), Event::Tick)), [(id(3), 1)]);
+    lane.step(at(1_011), started(id(3), 1, 1_011));
+    let commands = lane.step(at(1_020), over(3, 1, CallHealth::Fine, Again::No, 1_020));
+    assert_eq!(released(&commands), [(id(4), 1)], "it closed");
+}
+
+#[test]
+fn a_probe_nobody_claimed_makes_room_for_the_next() {
+    let mut lane = opened();
+    lane.step(at(20), arrives(3, false));
+    assert_eq!(released(&lane.step(at(1_010), Event::Tick)).len(), 1);
+    let lapsed = Event::Lapsed {
+        request: id(3),
+        call: CallNo::new(1),
+    };
+    assert_eq!(released(&lane.step(at(26_100), lapsed)), [(id(3), 2)]);
+}
+
+#[test]
+fn whoever_has_another_lane_is_sent_on_and_the_others_wait() {
+    let mut lane = opened();
+    let commands = lane.step(at(20), arrives(3, true));
+    assert_eq!(leaving(&commands), [(id(3), HopCause::BreakerOpen)]);
+    assert!(!lane.knows(id(3)));
+    assert_eq!(leaving(&lane.step(at(20), arrives(4, false))), []);
+    assert!(lane.knows(id(4)));
+    // Half-open, one goes to see, and the next need not wait for what it finds.
+    assert_eq!(released(&lane.step(at(1_010), Event::Tick)), [(id(4), 1)]);
+    let commands = lane.step(at(1_011), arrives(5, true));
+    assert_eq!(leaving(&commands), [(id(5), HopCause::BreakerOpen)]);
+    assert_eq!(lane.view(at(1_011)).sent_on, 2);
+}
+
+#[test]
+fn those_who_waited_when_it_opened_leave_too_a_few_at_a_time() {
+    let mut lane = lane_in_trouble();
+    lane.step(at(0), Event::Breaker(Some(Hand::Open)));
+    lane.step(at(0), Event::Breaker(Some(Hand::Closed)));
+    // The ledger lets none of these go: the first takes the whole burst.
+    let mut big = waiting(1, 0, Priority::Normal, 9_000_000);
+    big.may_leave = true;
+    assert_eq!(released(&lane.step(at(0), Event::Arrived(big))).len(), 1);
+    for number in 2..600 {
+        let mut next = waiting(number, 0, Priority::Batch, 9_000_000);
+        next.may_leave = true;
+        assert_eq!(leaving(&lane.step(at(0), Event::Arrived(next))), []);
+    }
+    let first = lane.step(at(5), Event::Breaker(Some(Hand::Open)));
+    assert_eq!((leaving(&first).len(), wake(&first)), (256, Some(at(6))));
+    assert_eq!(leaving(&lane.step(at(6), Event::Tick)).len(), 256);
+    assert_eq!(leaving(&lane.step(at(7), Event::Tick)).len(), 598 - 512);
+    assert_eq!(lane.view(at(7)).waiting["batch"].requests, 0);
+}
+
+#[test]
+fn a_day_used_up_sends_on_whoever_may_leave() {
+    let mut lane = lane_in_trouble();
+    lane.step(at(0), arrives(1, true));
+    lane.step(at(1), started(id(1), 1, 1));
+    lane.step(at(2), throttled(id(1), 1, ThrottleCause::Day, at(3_600_000)));
+    let commands = lane.step(at(3), arrives(2, true));
+    assert_eq!(leaving(&commands), [(id(2), HopCause::Parked)]);
+}
+
+#[test]
+fn by_hand_it_closes_and_what_waited_goes() {
+    let mut lane = opened();
+    lane.step(at(20), arrives(3, false));
+    assert_eq!(
+        released(&lane.step(at(30), Event::Breaker(Some(Hand::Closed)))),
+        [(id(3), 1)]
+    );
+    assert!(lane.view(at(30)).breaker.by_hand);
+}
+
+#[test]
+fn throttles_do_not_open_it() {
+    let mut lane = lane_in_trouble();
+    for n in 1..30 {
+        lane.step(at(n * 10_000), arrives(n, false));
+        lane.step(at(n * 10_000), started(id(n), 1, n * 10_000));
+        let again = at(n * 10_000 + 3_600_000);
+        lane.step(
+            at(n * 10_000 + 1),
+            throttled(id(n), 1, ThrottleCause::Tokens, again),
+        );
+    }
+    assert_eq!(lane.view(at(300_000)).breaker.state, Phase::Closed);
+}
+
+#[test]
+fn retries_beyond_a_fifth_of_the_calls_wait_while_first_calls_go() {
+    let mut config = config(lane(60_000_000, None, Pacing::Auto));
+    config.lane.breaker.least_calls = u32::MAX;
+    let mut lane = scheduler(config);
+    let (mut firsts, mut retries) = (0u64, 0u64);
+    for n in 1..=400 {
+        let mut commands = lane.step(at(n * 10), arrives(n, false));
+        // Whatever goes fails at once and wants to be made again at once.
+        while let Some((request, call)) = released(&commands).pop() {
+            if call == 1 {
+                firsts += 1;
+            } else {
+                retries += 1;
+            }
+            lane.step(at(n * 10), started(request, call, n * 10));
+            let again = Again::Retry(at(n * 10));
+            commands = lane.step(at(n * 10), fails_again(request, call, again, n * 10));
+        }
+    }
+    assert_eq!(firsts, 400, "first calls are never kept back");
+    assert!(
+        retries >= 90 && retries * 100 <= (firsts + retries) * 20 + 1_000,
+        "{retries} of {firsts}"
+    );
+    let view = lane.view(at(4_000));
+    assert_eq!(view.waiting["normal"].requests, 400, "none was given up");
+}
+
+fn fails_again(request: RequestId, call: u32, again: Again, ms: u64) -> Event {
+    Event::Ended {
+        request,
+        call: CallNo::new(call),
+        charged: Tokens::ZERO,
+        throttle: None,
+        again,
+        health: CallHealth::Failed,
+        at: at(ms),
+    }
+}
+
+#[test]
+fn a_restart_finds_the_breaker_as_it_was() {
+    let before = opened();
+    let mut after = lane_in_trouble();
+    after.remember(at(500), &before.memory());
+    assert_eq!(released(&after.step(at(500), arrives(3, false))), []);
+    assert_eq!(released(&after.step(at(1_010), Event::Tick)), [(id(3), 1)]);
+}

@@ -1,0 +1,35 @@
+//! A waiting request goes on in its chain: stands in line in the next lane, or is answered with the chain's text.
+
+use crate::carry_out::Hands;
+use smoother_core::ports::{ChangeError, PayloadKind};
+use smoother_core::scheduler::Event;
+use smoother_core::{HopCause, Request, RequestId, fallback};
+
+/// Writes the step and tells the next lane. Whatever was refused is for the row to say.
+pub(crate) async fn go_on(hands: &Hands, id: RequestId, cause: HopCause) -> Result<(), ChangeError> {
+    let ports = &hands.ports;
+    let row = ports.store.get(id).await?.ok_or(ChangeError::NotFound(id))?;
+    let Some((change, result)) = fallback::next_step(&row, None, cause, ports.clock.now()) else {
+        tracing::error!(lane = %hands.lane, request = %id, "sent on with its chain at the end");
+        return Err(ChangeError::NotFound(id));
+    };
+    match result {
+        None => {
+            let row = ports.store.change(id, change).await?;
+            enter(hands, &row).await;
+        }
+        Some(result) => {
+            let kept = ports.payloads.keep(id, PayloadKind::Result, result).await?;
+            ports.store.answer(id, change, kept).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn enter(hands: &Hands, row: &Request) {
+    let arrived = Event::Arrived(hands.priced(row));
+    if let Err(error) = hands.ports.lanes.send(&row.lane, arrived).await {
+        // Stored as it is, the next start puts it in line there.
+        tracing::warn!(lane = %row.lane, request = %row.id, %error, "a lane could not be told of a request that falls back to it");
+    }
+}
