@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn spans_are_measured_finer_than_moments() {
         let clock = SystemClock::new(Timestamp::EPOCH);
-        let fine = (0..1_000).any(|_| clock.elapsed().subsec_nanos() % 1_000_000 != 0);
+        let fine = (0..1_000).any(|_| !clock.elapsed().subsec_nanos().is_multiple_of(1_000_000));
         assert!(fine, "a decision of microseconds would be measured as nothing");
     }
 }

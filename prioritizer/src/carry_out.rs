@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long a store that failed is left alone.
-const FAILED_STORE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
+pub(crate) const FAILED_STORE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What a command's outcome tells the scheduler; empty where all went as it decided.
 pub(crate) type Feedback = BoxFuture<'static, Vec<Event>>;

@@ -3,20 +3,27 @@
 //! The scheduler believes what it was told; messages get lost, writes are refused, workers die. Wherever that
 //! shows, the row is read and the scheduler is told what it says.
 
-use crate::carry_out::{Hands, elsewhere};
-use smoother_core::ports::ChangeError;
+use crate::carry_out::{FAILED_STORE_PAUSE, Hands, elsewhere};
+use smoother_core::ports::{ChangeError, StoreError};
 use smoother_core::scheduler::Event;
 use smoother_core::{CallNo, Change, Request, RequestId, State};
 
 /// What the row says, whatever the scheduler believed.
+///
+/// The scheduler may have forgotten the request already, so a store that fails is asked until it answers: nobody
+/// else would ask before the next start.
 pub(crate) async fn reread(hands: &Hands, id: RequestId) -> Vec<Event> {
-    match hands.ports.store.get(id).await {
-        Ok(Some(row)) => as_stored(hands, &row),
-        Ok(None) => vec![elsewhere(id)],
-        Err(error) => {
-            tracing::error!(lane = %hands.lane, request = %id, %error, "a row could not be read");
-            Vec::new()
+    loop {
+        let error = match hands.ports.store.get(id).await {
+            Ok(Some(row)) => return as_stored(hands, &row),
+            Ok(None) => return vec![elsewhere(id)],
+            Err(error) => error,
+        };
+        tracing::error!(lane = %hands.lane, request = %id, %error, "a row could not be read");
+        if matches!(error, StoreError::Damaged(_) | StoreError::Closed) {
+            return Vec::new();
         }
+        tokio::time::sleep(FAILED_STORE_PAUSE).await;
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Faults {
     store: Arc<SqliteStore>,
     planned: Mutex<Option<(&'static str, u32)>>,
     asked: Mutex<BTreeMap<&'static str, u32>>,
+    reads: AtomicU64,
 }
 
 impl Faults {
@@ -26,12 +27,18 @@ impl Faults {
             store,
             planned: Mutex::new(None),
             asked: Mutex::default(),
+            reads: AtomicU64::new(0),
         }
     }
 
     /// The next changes with this word fail.
     pub(super) fn fail(&self, word: &'static str, times: u32) {
         *self.planned.lock().unwrap() = Some((word, times));
+    }
+
+    /// So many of the lane's next reads fail.
+    pub(super) fn fail_reads(&self, times: u64) {
+        self.reads.store(times, Ordering::SeqCst);
     }
 
     /// How many changes with this word were asked for.
@@ -81,6 +88,14 @@ impl Store for Faults {
     }
 
     fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {
+        let fails = |left: u64| left.checked_sub(1);
+        if self
+            .reads
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails)
+            .is_ok()
+        {
+            return Box::pin(ready(Err(StoreError::Failed("as planned".to_owned()))));
+        }
         self.store.get(id)
     }
 

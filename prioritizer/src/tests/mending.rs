@@ -31,6 +31,22 @@ async fn a_release_that_came_too_late_to_its_worker_waits_again_at_once() {
 }
 
 #[tokio::test]
+async fn a_request_is_not_forgotten_while_its_row_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut stage = Stage::start(dir.path(), "max_concurrency = 1\n").await;
+    stage.arrive(|_| {}).await;
+    stage.next_release().await;
+    stage.faults.fail("expire", 1);
+    stage.faults.fail_reads(1);
+    let waiting = stage
+        .arrive(|row| row.deadline = Some(row.arrived_at + Millis::new(20)))
+        .await;
+    let row = stage.until(waiting.id, |row| row.state.is_terminal()).await;
+    assert_eq!((row.state, stage.faults.asked("expire")), (State::Expired, 2));
+    stage.stop().await;
+}
+
+#[tokio::test]
 async fn a_store_that_fails_an_expiry_is_asked_again_after_a_pause() {
     let dir = tempfile::tempdir().unwrap();
     let mut stage = Stage::start(dir.path(), "max_concurrency = 1\n").await;

@@ -5,19 +5,19 @@ use smoother_core::ports::{BoxFuture, LaneQueue, Model, Pending, QueueError};
 use smoother_core::scheduler::Event;
 use smoother_core::{LaneId, ModelCall, ModelError, ModelEvent, ModelHead, ModelStream, Tokens, Usage};
 use smoother_embedded::LaneChannels;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 /// The lane's queue, whoever holds the lane just now.
-pub struct Queue(Mutex<LaneChannels>);
+pub struct Queue(Mutex<Arc<LaneChannels>>);
 
 impl Queue {
-    pub fn new(to: LaneChannels) -> Self {
+    pub fn new(to: Arc<LaneChannels>) -> Self {
         Self(Mutex::new(to))
     }
 
-    pub fn redirect(&self, to: LaneChannels) {
+    pub fn redirect(&self, to: Arc<LaneChannels>) {
         *self.0.lock().unwrap() = to;
     }
 }

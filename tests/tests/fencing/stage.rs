@@ -58,14 +58,17 @@ impl Holder {
         config: &Config,
         store: &Arc<SqliteStore>,
         clock: &Arc<SystemClock>,
-    ) -> (Self, LaneChannels) {
+    ) -> (Self, Arc<LaneChannels>) {
         let lane = config.lanes.values().next().unwrap();
         let (queue, mut events) = LaneChannels::new([lane.id.clone()]);
+        let queue = Arc::new(queue);
         let (desk, mut questions) = Desk::open([lane.id.clone()]);
         let (dispatch, released) = DispatchChannel::new();
         let ports = LanePorts {
             store: store.clone(),
+            payloads: store.clone(),
             dispatch: Arc::new(dispatch),
+            lanes: queue.clone(),
             clock: clock.clone(),
         };
         let stop = CancellationToken::new();
