@@ -82,10 +82,11 @@ async fn cycle(store: &SqliteStore, clock: &SystemClock) -> Result<(), Failure> 
     let now = clock.now();
     let call = CallNo::new(1);
     let request = request(RequestId::fresh(now, OsEntropy.bytes()), now)?;
-    let id = request.id;
+    let (id, lane) = (request.id, request.lane.clone());
     let body = PayloadRef::Inline(vec![b'x'; 600].into());
     let inserted = store.insert(NewRequest { request, body });
     let release = Change::Release {
+        lane,
         call,
         reserve: Tokens::new(400),
         start_by: now + Millis::from_secs(20),

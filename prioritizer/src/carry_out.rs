@@ -35,6 +35,7 @@ impl Hands {
                 start_by,
             } => {
                 let change = Change::Release {
+                    lane: self.lane.clone(),
                     call,
                     reserve,
                     start_by,

@@ -2,7 +2,7 @@
 
 use super::{Change, Refused, State};
 use crate::fallback::{Hop, HopCause, Hopped};
-use crate::ids::CallNo;
+use crate::ids::{CallNo, LaneId};
 use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Request};
 use crate::units::Timestamp;
 
@@ -15,12 +15,14 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
             next.state = State::Queued;
         }
         Change::Release {
+            lane,
             call,
             reserve,
             start_by,
             at,
         } => {
             allow(request, change, &[State::Queued])?;
+            same_lane(lane, &request.lane)?;
             same_call(*call, request.call.next())?;
             next.state = State::Released;
             next.call = *call;
@@ -174,6 +176,17 @@ fn open(request: &Request, change: &Change) -> Result<(), Refused> {
         });
     }
     Ok(())
+}
+
+fn same_lane(found: &LaneId, current: &LaneId) -> Result<(), Refused> {
+    if found == current {
+        Ok(())
+    } else {
+        Err(Refused::Lane {
+            found: found.clone(),
+            current: current.clone(),
+        })
+    }
 }
 
 fn same_call(found: CallNo, current: CallNo) -> Result<(), Refused> {

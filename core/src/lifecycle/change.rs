@@ -2,7 +2,7 @@
 
 use super::State;
 use crate::fallback::HopCause;
-use crate::ids::CallNo;
+use crate::ids::{CallNo, LaneId};
 use crate::model::ModelErrorKind;
 use crate::request::{Door, Failure, OnDisconnect, Outcome};
 use crate::throttle::ThrottleCause;
@@ -17,6 +17,8 @@ pub enum Change {
     Queue,
     /// QUEUED → RELEASED as call `call`, void after `start_by`.
     Release {
+        /// The lane that lets it go: the one in which the request waits.
+        lane: LaneId,
         /// The number this release gives out: the one after the request's last.
         call: CallNo,
         /// Tokens reserved for it.
@@ -175,6 +177,14 @@ pub enum Refused {
         found: CallNo,
         /// The request's own.
         current: CallNo,
+    },
+    /// A lane releases what waits in another.
+    #[error("lane {found} cannot release a request of lane {current}")]
+    Lane {
+        /// The lane that the release names.
+        found: LaneId,
+        /// The request's own.
+        current: LaneId,
     },
     /// A claim came after the release was void.
     #[error("the release was void after {start_by}, it is {at}")]

@@ -94,6 +94,7 @@ fn changes(request: &Request, call: CallNo, at: Timestamp) -> Vec<Change> {
     let all = vec![
         Change::Queue,
         Change::Release {
+            lane: request.lane.clone(),
             call: next,
             reserve: Tokens::new(100),
             start_by: at + Millis::from_secs(20),
@@ -236,10 +237,33 @@ fn what_comes_of_another_call_changes_nothing() {
 }
 
 #[test]
+fn a_lane_releases_what_waits_in_it_and_nothing_else() {
+    let before = request(State::Queued);
+    let release = |lane: &LaneId| Change::Release {
+        lane: lane.clone(),
+        call: before.call.next(),
+        reserve: Tokens::new(1),
+        start_by: START_BY,
+        at: NOW,
+    };
+    let left = LaneId::new("left-behind").unwrap();
+    let refused = Refused::Lane {
+        found: left.clone(),
+        current: before.lane.clone(),
+    };
+    assert_eq!(apply(&before, &release(&left)), Err(refused));
+    assert_eq!(
+        apply(&before, &release(&before.lane)).unwrap().state,
+        State::Released
+    );
+}
+
+#[test]
 fn a_release_gives_out_the_next_number_and_no_other() {
     let before = request(State::Queued);
     for number in [0, 1, 2, 4] {
         let change = Change::Release {
+            lane: before.lane.clone(),
             call: CallNo::new(number),
             reserve: Tokens::new(1),
             start_by: START_BY,

@@ -185,6 +185,7 @@ pub fn new(request: &Request) -> NewRequest {
 
 pub fn release(call: u32) -> Change {
     Change::Release {
+        lane: lane("sonnet"),
         call: CallNo::new(call),
         reserve: Tokens::new(110),
         start_by: at(20_000),

@@ -21,8 +21,10 @@ impl Bed {
     /// Releases a request.
     pub(crate) fn release(&self, id: RequestId) -> Request {
         let at = self.clock.now();
-        let call = self.store.row(id).unwrap().call.next();
+        let row = self.store.row(id).unwrap();
+        let call = row.call.next();
         let release = Change::Release {
+            lane: row.lane,
             call,
             reserve: Tokens::new(1),
             start_by: at + Millis::from_secs(20),

@@ -69,6 +69,7 @@ async fn a_cancelled_release_is_not_called() {
     let at = row.arrived_at;
     let start_by = at + Millis::from_secs(20);
     let release = Change::Release {
+        lane: row.lane.clone(),
         call: row.call.next(),
         reserve: Tokens::new(1),
         start_by,

@@ -220,6 +220,7 @@ impl Stage {
             .change(
                 id,
                 Change::Release {
+                    lane: row.lane.clone(),
                     call,
                     reserve,
                     start_by,
