@@ -1,3 +1,5 @@
 //! Tests over the whole house: rules of the workspace, conformance, end to end.
 
+pub mod conformance;
 pub mod crash;
+pub mod memory;

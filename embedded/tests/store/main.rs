@@ -1,8 +1,8 @@
-//! The store on one machine, through its ports, on a real directory.
+//! The store on one machine, on a real directory: what its files, commits and damage are like. What every store
+//! does behind its ports stands in the conformance suite.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod backup;
-mod basics;
 mod brim;
 mod callers;
 mod commits;
@@ -10,9 +10,7 @@ mod damage;
 mod disk;
 mod fixture;
 mod full;
-mod listing;
 mod log;
-mod model;
 mod outbox;
 mod payloads;
 mod restart;
