@@ -126,12 +126,15 @@ impl Drop for Duty {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
 
     #[tokio::test]
     async fn a_task_that_ends_by_itself_or_by_a_panic_is_lost() {
         let loss = Loss::none_yet();
         Tasks::new(loss.clone()).start("the early one", async {});
-        assert_eq!(loss.first().await, Lost("the early one".to_owned()));
+        let first = timeout(Duration::from_secs(20), loss.first()).await;
+        assert_eq!(first, Ok(Lost("the early one".to_owned())));
 
         let loss = Loss::none_yet();
         let tasks = Tasks::new(loss.clone());
