@@ -4,6 +4,7 @@
 mod answers;
 mod bad_input;
 mod bodies;
+mod chains;
 mod free;
 mod jobs;
 mod joining;
