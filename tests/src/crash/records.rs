@@ -109,8 +109,18 @@ pub struct Row {
     pub rev: u64,
     pub calls_made: u32,
     pub calls: Vec<Call>,
+    /// Every state it has passed, by the store's own journal, in order.
+    pub passed: Vec<Passed>,
     /// Digest of `GET /v1/jobs/{id}/result`, where that answers 200.
     pub digest: Option<String>,
+}
+
+/// A state that a job has passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    pub rev: u64,
+    pub state: String,
+    pub at_ms: u64,
 }
 
 /// One call of a job.

@@ -82,9 +82,10 @@ impl Outcome {
 pub fn page(outcome: &Outcome, command: &str) -> anyhow::Result<String> {
     let mut text = format!(
         "# Killed and started again\n\n\
-         Written by `{command}` on {}. What is done and judged: the module documentation of\n\
-         [tests/src/crash](../tests/src/crash/mod.rs).\n\n\
-         Machine: {}. Build: {}. Seed {}, {} client processes, upstream limiter `{}`; it took {} s.\n\n\
+         Written by `{command}` on {}.\n\
+         What is done and judged: the module documentation of [tests/src/crash](../tests/src/crash/mod.rs).\n\n\
+         Machine: {}. Build: {}. Seed {}, {} client processes, upstream limiter\n\
+         `{}`; it took {} s.\n\n\
          | what | counted |\n|---|---|\n",
         chrono::Utc::now().format("%Y-%m-%d"),
         machine()?,

@@ -33,7 +33,7 @@ pub fn history(records: &Records, fault: &Fault) -> String {
             "  job {} is {} at rev {}, calls_made {}, result {:?}",
             row.id, row.state, row.rev, row.calls_made, row.digest
         );
-        calls(row, &mut lines);
+        of_row(row, &mut lines);
         named.extend(row.calls.iter().filter_map(|call| call.upstream.as_deref()));
     }
     for up in &records.upstream {
@@ -57,7 +57,11 @@ pub fn history(records: &Records, fault: &Fault) -> String {
     text
 }
 
-fn calls(row: &Row, lines: &mut Vec<(u64, String)>) {
+fn of_row(row: &Row, lines: &mut Vec<(u64, String)>) {
+    for passed in &row.passed {
+        let words = format!("store    rev {} of {}: {}", passed.rev, row.id, passed.state);
+        lines.push((passed.at_ms, words));
+    }
     for call in &row.calls {
         let begins = format!("server   call {} of {} begins", call.number, row.id);
         lines.push((call.started_ms, begins));

@@ -9,6 +9,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for row in sorted(&case.records.rows) {
         at_the_end(case, row, &mut faults);
+        passed(case, row, &mut faults);
     }
     let marks: BTreeMap<&&str, &Vec<&Told>> = case.told.iter().collect();
     let mut owners: HashMap<&str, &str> = HashMap::new();
@@ -80,6 +81,42 @@ fn at_the_end(case: &Case<'_>, row: &Row, faults: &mut Vec<Fault>) {
             }
             Some(_) => {}
         }
+    }
+}
+
+/// The store's journal leaves no version out, and holds one terminal state, its last.
+fn passed(case: &Case<'_>, row: &Row, faults: &mut Vec<Fault>) {
+    let mut fault = |kind, what: String| faults.push(case.fault(kind, &row.id, what));
+    let revs = row.passed.iter().map(|passed| passed.rev);
+    if !revs.eq(1..=row.rev) {
+        fault(
+            Kind::Changed,
+            format!("at rev {}, and has passed {:?}", row.rev, row.passed),
+        );
+    }
+    let ends: Vec<&str> = row
+        .passed
+        .iter()
+        .map(|p| p.state.as_str())
+        .filter(|s| is_terminal(s))
+        .collect();
+    let last = row.passed.last().map(|passed| passed.state.as_str());
+    if is_terminal(&row.state) && (ends.len() != 1 || last != Some(&row.state)) {
+        fault(
+            Kind::Changed,
+            format!("{} in the end, and has passed {:?}", row.state, row.passed),
+        );
+    }
+    // A change while it runs is no claim.
+    let running = |at: usize| row.passed.get(at).is_some_and(|passed| passed.state == "RUNNING");
+    let claims = (0..row.passed.len())
+        .filter(|at| running(*at) && !at.checked_sub(1).is_some_and(running))
+        .count();
+    if claims != row.calls_made as usize {
+        fault(
+            Kind::Numbering,
+            format!("claimed {claims} times, calls_made is {}", row.calls_made),
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! The audit bites: sound records have no fault, and each doctored one has exactly its own.
 
 use super::*;
-use crate::crash::records::{Life, What};
+use crate::crash::records::{Life, Passed, What};
 
 const CLAUDE: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 const KILL: u64 = 10_000;
@@ -61,12 +61,29 @@ fn upstream(id: &str, mark: &str, arrival_ms: u64, end_ms: u64, outcome: &str) -
     }
 }
 
+/// Nine versions: queued, running at every second one as often as called, and the state at last.
+fn journal(calls: usize, state: &str) -> Vec<Passed> {
+    let state_at = |rev: u64| match usize::try_from(rev).unwrap() {
+        9 => state,
+        n if n % 2 == 0 && n <= calls * 2 => "RUNNING",
+        _ => "QUEUED",
+    };
+    (1..=9)
+        .map(|rev| Passed {
+            rev,
+            state: state_at(rev).to_owned(),
+            at_ms: 1_000 + rev,
+        })
+        .collect()
+}
+
 fn row(id: &str, state: &str, calls: Vec<Call>) -> Row {
     Row {
         id: id.to_owned(),
         state: state.to_owned(),
         rev: 9,
         calls_made: u32::try_from(calls.len()).unwrap(),
+        passed: journal(calls.len(), state),
         calls,
         digest: (state == "COMPLETED").then(|| format!("digest of {id}")),
     }
@@ -197,6 +214,7 @@ fn a_job_that_never_ends() {
         kinds(|records| {
             let job = job(records, "job-c");
             job.state = "QUEUED".into();
+            job.passed = journal(1, "QUEUED");
             records.told.pop();
         }),
         [Kind::Unfinished]
@@ -235,6 +253,25 @@ fn a_state_that_a_crash_has_taken_back() {
         }),
         [Kind::Changed]
     );
+}
+
+#[test]
+fn a_journal_with_a_gap_or_a_second_end() {
+    assert_eq!(
+        kinds(|records| drop(job(records, "job-a").passed.remove(4))),
+        [Kind::Changed]
+    );
+    assert_eq!(
+        kinds(|records| job(records, "job-a").passed[5].state = "FAILED".into()),
+        [Kind::Changed]
+    );
+    assert_eq!(
+        kinds(|records| job(records, "job-a").passed[5].state = "RUNNING".into()),
+        [Kind::Numbering],
+        "claimed once more than it was called"
+    );
+    let goes_on = |records: &mut Records| job(records, "job-a").passed[4].state = "RUNNING".into();
+    assert_eq!(kinds(goes_on), [], "a change while it runs is no claim");
 }
 
 #[test]
@@ -307,6 +344,7 @@ fn a_call_number_used_twice() {
             let twice = call(3, 13_990, 14_500, "COMPLETED", Some("up-2"));
             job(records, "job-a").calls.push(twice);
             job(records, "job-a").calls_made = 3;
+            job(records, "job-a").passed = journal(3, "COMPLETED");
             job(records, "job-a").calls[1].ended_ms = Some(13_980);
         }),
         [Kind::Changed, Kind::CallTwice]
@@ -487,6 +525,7 @@ fn a_history_holds_what_every_witness_knows() {
         "job job-a, mark a",
         "1100 client   Accepted",
         "9000 server   call 1 of job-a begins",
+        "1009 store    rev 9 of job-a: COMPLETED",
         "9010 upstream up-1",
         "10000 driver   life 0 is killed",
         "13990 upstream up-2 ends answered",

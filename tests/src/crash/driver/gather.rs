@@ -1,16 +1,19 @@
 //! What the server and the simulator know at the end.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use chrono::DateTime;
 use futures_util::{StreamExt, TryStreamExt};
+use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use crate::crash::client::digest;
-use crate::crash::records::{Call, Row, Upstream};
+use crate::crash::records::{Call, Passed, Row, Upstream};
 use crate::crash::wall::now_ms;
 
 /// Questions under way at once.
@@ -130,8 +133,30 @@ async fn row(http: &reqwest::Client, url: &str, id: String) -> anyhow::Result<Ro
         rev: job.rev,
         calls_made: job.calls_made,
         calls: calls.collect::<anyhow::Result<_>>()?,
+        passed: Vec::new(),
         digest,
     })
+}
+
+/// Adds what each job has passed, by the journal in a database that no server has open.
+pub(super) fn passed(database: &Path, rows: &mut HashMap<String, Row>) -> anyhow::Result<()> {
+    let conn = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let mut journal = conn.prepare(
+        "SELECT requests.id, events.data FROM events JOIN requests USING (place) ORDER BY place, events.rev",
+    )?;
+    let mut entries = journal.query([])?;
+    while let Some(entry) = entries.next()? {
+        let id: [u8; 16] = entry.get(0)?;
+        let id = Uuid::from_bytes(id).to_string();
+        let states: Vec<(u64, String, u64)> = serde_json::from_str(&entry.get::<_, String>(1)?)?;
+        let row = rows
+            .get_mut(&id)
+            .with_context(|| format!("{id} is in the store and not listed"))?;
+        let states = states.into_iter();
+        row.passed
+            .extend(states.map(|(rev, state, at_ms)| Passed { rev, state, at_ms }));
+    }
+    Ok(())
 }
 
 fn moment(text: &str) -> anyhow::Result<u64> {

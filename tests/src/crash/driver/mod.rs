@@ -150,8 +150,9 @@ async fn witness(
     smoother.attend(clients).await?;
     // What is on the disk counts, not what is in memory.
     smoother.restart_by_a_kill().await?;
-    let rows = gather::rows(&smoother.url, patience).await?;
+    let mut rows = gather::rows(&smoother.url, patience).await?;
     smoother.stop().await?;
+    gather::passed(&folder.join("data/smoother.db"), &mut rows)?;
     let upstream = gather::upstream(&url, offset).await?;
     simulator.stop().await?;
     Ok(Records {
