@@ -53,8 +53,12 @@ pub fn request(n: u64) -> Request {
 }
 
 pub(super) fn release(call: u32) -> Change {
+    release_in("sonnet", call)
+}
+
+pub(super) fn release_in(name: &str, call: u32) -> Change {
     Change::Release {
-        lane: lane("sonnet"),
+        lane: lane(name),
         call: CallNo::new(call),
         reserve: Tokens::new(110),
         start_by: at(20_000),

@@ -3,7 +3,7 @@
 use super::bed::{Bed, Restart};
 use crate::conformance::suite::cases;
 use crate::conformance::words::{
-    at, cancel, complete, divert, fail, id, lane, request, requeue, settlement, to_nova,
+    at, cancel, complete, divert, fail, id, lane, release_in, request, requeue, settlement, to_nova,
 };
 use smoother_core::call::CallEnding;
 use smoother_core::lifecycle::Refused;
@@ -175,7 +175,10 @@ async fn a_diverted_request_leaves_its_charge_behind(bed: Bed) {
     let row = report.request.unwrap();
     assert_eq!((row.state, row.lane), (State::Queued, lane("nova")));
     assert_eq!(bed.calls(id(1)).await[0].lane, lane("sonnet"));
-    bed.release(id(1), 2).await.unwrap();
+    // The lane it has left may not know yet.
+    let stale = bed.change(id(1), release_in("sonnet", 2)).await;
+    assert!(matches!(stale, Err(ChangeError::Refused(Refused::Lane { .. }))));
+    bed.change(id(1), release_in("nova", 2)).await.unwrap();
     bed.claim(id(1), 2).await.unwrap();
     assert_eq!(bed.calls(id(1)).await[1].lane, lane("nova"));
 }
