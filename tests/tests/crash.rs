@@ -39,7 +39,7 @@ async fn what_was_promised_outlives_fifty_kills() {
         "{shown}"
     );
     assert!(counts.indeterminate > 0 && counts.answered > 0, "{shown}");
-    assert!(counts.acknowledged * 10 > counts.asked * 8, "{shown}");
+    assert!(counts.acknowledged * 2 > counts.asked, "{shown}");
     assert!(
         counts.fullest_minute_permille > 400,
         "the quota was to bind: {shown}"
