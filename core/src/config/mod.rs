@@ -7,6 +7,7 @@
 
 mod build;
 mod check;
+mod differences;
 mod env;
 mod fallback;
 mod file;
@@ -22,6 +23,7 @@ mod types;
 #[cfg(test)]
 mod tests;
 
+pub use differences::{CannotReload, Difference, differences, reload};
 pub use keys::{KEYS, Key, Kind, Preset};
 pub use mistake::{ConfigErrors, Mistake, Source};
 pub use models::{burndown_of, max_output_of};
