@@ -14,6 +14,7 @@ pub mod fallback;
 pub mod ids;
 pub mod ledger;
 pub mod lifecycle;
+pub mod listing;
 pub mod metrics;
 pub mod model;
 pub mod ports;

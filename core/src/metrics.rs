@@ -67,6 +67,23 @@ pub const COMMIT_WRITES: &str = "smoother_store_commit_writes";
 /// Terminal states not yet told.
 pub const OUTBOX_PENDING: &str = "smoother_outbox_pending";
 
+/// The lane's circuit breaker: 0 closed, 1 half-open, 2 open.
+pub const BREAKER_STATE: &str = "smoother_breaker_state";
+/// How often the lane's circuit breaker has opened.
+pub const BREAKER_OPENED: &str = "smoother_breaker_opened_total";
+/// Requests sent on in their chain of fallbacks without a call.
+pub const SENT_ON: &str = "smoother_requests_sent_on_total";
+/// Requests answered with the configured text instead of a model's answer.
+pub const DEGRADED: &str = "smoother_degraded_answers_total";
+/// How often a retry was put off because the lane had no budget for it.
+pub const RETRIES_PUT_OFF: &str = "smoother_retries_put_off_total";
+/// Jobs that became dead letters.
+pub const DEAD_LETTERS: &str = "smoother_dead_letters_total";
+/// Dead letters that an operator sent on their way again.
+pub const REDRIVEN: &str = "smoother_dead_letters_redriven_total";
+/// Dead letters that an operator dropped.
+pub const DROPPED: &str = "smoother_dead_letters_dropped_total";
+
 /// Every metric there is.
 pub const ALL: &[Metric] = &[
     Metric {
@@ -194,6 +211,54 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &[],
         help: "Terminal states not yet told.",
+    },
+    Metric {
+        name: BREAKER_STATE,
+        kind: Kind::Gauge,
+        labels: &["lane"],
+        help: "The lane's circuit breaker: 0 closed, 1 half-open, 2 open.",
+    },
+    Metric {
+        name: BREAKER_OPENED,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "How often the lane's circuit breaker has opened.",
+    },
+    Metric {
+        name: SENT_ON,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Requests sent on in their chain of fallbacks without a call.",
+    },
+    Metric {
+        name: DEGRADED,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Requests answered with the configured text instead of a model's answer.",
+    },
+    Metric {
+        name: RETRIES_PUT_OFF,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "How often a retry was put off because the lane had no budget for it.",
+    },
+    Metric {
+        name: DEAD_LETTERS,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Jobs that became dead letters.",
+    },
+    Metric {
+        name: REDRIVEN,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Dead letters that an operator sent on their way again.",
+    },
+    Metric {
+        name: DROPPED,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Dead letters that an operator dropped.",
     },
 ];
 

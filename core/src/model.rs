@@ -1,6 +1,7 @@
 //! The words in which the pipeline and the model port speak of one upstream call.
 
 mod free;
+mod word;
 
 use crate::cost::Usage;
 use crate::ids::{CallNo, LaneId, ModelId, RequestId};
@@ -12,6 +13,7 @@ use std::fmt;
 use std::pin::Pin;
 
 pub use free::{FreeAnswer, FreeCall, FreeOperation};
+pub use word::{ErrorFilter, UnknownError};
 
 /// One of the four operations of Bedrock's runtime that cost tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -33,6 +33,8 @@ pub struct LaneAnswer {
     breaker: BreakerAnswer,
     /// Retries after transient errors that could go at once.
     retries_left: u64,
+    /// How often one was put off because none was left.
+    retries_put_off: u64,
     /// Requests sent on to another lane, or answered degraded, without a call.
     sent_on: u64,
     /// The lanes its requests go on in.
@@ -61,6 +63,7 @@ impl LaneAnswer {
             throttles: view.throttles,
             breaker: BreakerAnswer::from(view.breaker),
             retries_left: view.retries_left,
+            retries_put_off: view.retries_put_off,
             sent_on: view.sent_on,
             fallback: config.map(|c| c.fallback.lanes.clone()).unwrap_or_default(),
             standby: config.is_some_and(|c| c.fallback.standby),

@@ -10,10 +10,10 @@
 //! ```
 
 mod access;
-mod cursor;
 mod health;
 mod jobs;
 mod lanes;
+mod letters;
 mod observe;
 mod outbox;
 mod problem;

@@ -2,7 +2,11 @@
 
 use crate::service::Results;
 use smoother_core::Priority;
-use smoother_core::metrics::{ALL, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RUNNING, WAITING};
+use smoother_core::breaker::Phase;
+use smoother_core::metrics::{
+    ALL, BREAKER_OPENED, BREAKER_STATE, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RETRIES_PUT_OFF,
+    RUNNING, SENT_ON, WAITING,
+};
 use smoother_core::scheduler::LaneView;
 
 /// Gives the recorder the meaning of every metric; the root calls it once, after installing the recorder.
@@ -41,4 +45,18 @@ fn set(view: &LaneView) {
     metrics::gauge!(RUNNING, "lane" => lane.to_owned()).set(view.running as f64);
     metrics::gauge!(QUOTA_USED, "lane" => lane.to_owned()).set(view.tokens.used as f64);
     metrics::gauge!(QUOTA_LIMIT, "lane" => lane.to_owned()).set(view.tokens.limit as f64);
+    let state = match view.breaker.state {
+        Phase::Closed => 0.0,
+        Phase::HalfOpen => 1.0,
+        Phase::Open => 2.0,
+    };
+    metrics::gauge!(BREAKER_STATE, "lane" => lane.to_owned()).set(state);
+    // The lane counts these itself, from its start on.
+    for (name, count) in [
+        (BREAKER_OPENED, view.breaker.opened),
+        (SENT_ON, view.sent_on),
+        (RETRIES_PUT_OFF, view.retries_put_off),
+    ] {
+        metrics::counter!(name, "lane" => lane.to_owned()).absolute(count);
+    }
 }

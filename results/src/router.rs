@@ -3,7 +3,7 @@
 use crate::health::{self, Probes};
 use crate::problem::Problem;
 use crate::service::Results;
-use crate::{jobs, lanes};
+use crate::{jobs, lanes, letters};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -18,13 +18,15 @@ pub(crate) struct App {
 }
 
 impl Results {
-    /// `GET` on `/v1/jobs`, `/v1/jobs/{id}`, `/v1/jobs/{id}/result`, `/v1/lanes`, `/v1/lanes/{id}`,
-    /// `/v1/models`, `/healthz`, `/readyz` and `/metrics`.
+    /// `GET` on `/v1/jobs`, `/v1/jobs/{id}`, `/v1/jobs/{id}/result`, `/v1/dlq`, `/v1/dlq/{id}`, `/v1/lanes`,
+    /// `/v1/lanes/{id}`, `/v1/models`, `/healthz`, `/readyz` and `/metrics`.
     pub fn router(self: &Arc<Self>, probes: Probes) -> Router {
         Router::new()
             .route("/v1/jobs", get(jobs::list::handle))
             .route("/v1/jobs/{id}", get(jobs::status::handle))
             .route("/v1/jobs/{id}/result", get(jobs::result::handle))
+            .route("/v1/dlq", get(letters::list::handle))
+            .route("/v1/dlq/{id}", get(letters::one::handle))
             .route("/v1/lanes", get(lanes::list))
             .route("/v1/lanes/{id}", get(lanes::one))
             .route("/v1/models", get(lanes::models))

@@ -275,6 +275,8 @@ fn redrive(next: &mut Request) {
     next.dead = false;
     next.redriven = next.redriven.saturating_add(1);
     next.tries = 0;
+    // What an operator sends is no retry, which the lane would count against its budget.
+    next.last_error = None;
     next.deadline = None;
     next.latest_start = None;
     next.ended_at = None;

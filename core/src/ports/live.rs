@@ -5,7 +5,7 @@
 //! at their own pace, so a slow one holds nobody back.
 
 use super::{BoxFuture, StoreError};
-use crate::ids::{CallNo, RequestId};
+use crate::ids::{CallNo, RequestId, Rev};
 use crate::lifecycle::State;
 use crate::model::ModelHead;
 use crate::request::Request;
@@ -47,6 +47,10 @@ pub trait Live: Send + Sync {
     /// An end that has a result but does not bring it is held back while the request's runner, who has it at
     /// hand, is still here: it is told when the runner has gone without telling the end itself.
     fn publish(&self, id: RequestId, update: Update);
+
+    /// A request that has ended is sent on its way again, as version `rev` of its row: what is told of it from now
+    /// on makes a new log, and an end of an earlier version is no news any more. Before its lane is told.
+    fn reopen(&self, _id: RequestId, _rev: Rev) {}
 
     /// A reader from the beginning of the log. Subscribe before reading the store, or the end may be missed.
     fn subscribe(&self, id: RequestId) -> Box<dyn Reader>;

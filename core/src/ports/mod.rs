@@ -18,7 +18,7 @@ pub use payloads::{PayloadKind, PayloadRef, Payloads};
 pub use queues::{Dispatch, LaneQueue, QueueError, Released};
 pub use store::{
     ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest, Outbox,
-    OutboxEntry, Recovered, Store, StoreError,
+    OutboxEntry, Recovered, StateEvent, Store, StoreError,
 };
 pub use views::LaneViews;
 

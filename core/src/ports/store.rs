@@ -3,8 +3,9 @@
 use super::{BoxFuture, PayloadRef, Pending};
 use crate::breaker::BreakerMemory;
 use crate::call::{Call, Settlement};
-use crate::ids::{LaneId, RequestId, TenantId};
+use crate::ids::{LaneId, RequestId, Rev, TenantId};
 use crate::lifecycle::{Change, Refused, State};
+use crate::model::ErrorFilter;
 use crate::request::Request;
 use crate::units::{Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,17 @@ pub struct EndReport {
     pub request: Result<Request, ChangeError>,
 }
 
+/// A state that a request has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateEvent {
+    /// The row's version with it.
+    pub rev: Rev,
+    /// The state.
+    pub state: State,
+    /// When it was stored.
+    pub at: Timestamp,
+}
+
 /// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListFilter {
@@ -78,6 +90,12 @@ pub struct ListFilter {
     pub lane: Option<LaneId>,
     /// Only dead letters.
     pub dead: bool,
+    /// Only those that failed so.
+    pub error: Option<ErrorFilter>,
+    /// Only those that ended then or later.
+    pub ended_from: Option<Timestamp>,
+    /// Only those that ended earlier.
+    pub ended_before: Option<Timestamp>,
 }
 
 /// One page of a listing, newest arrival first.
@@ -158,6 +176,12 @@ pub trait Store: Send + Sync {
 
     /// Reads a request's calls, by number.
     fn calls(&self, id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>>;
+
+    /// The states a request has passed, oldest first, where the store keeps them; every change is one, those that
+    /// leave the state as it was included.
+    fn events(&self, _id: RequestId) -> BoxFuture<'_, Result<Vec<StateEvent>, StoreError>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
 
     /// Lists rows, newest arrival first; `limit` is at most 1,000. A cursor that is none is an error.
     fn list(

@@ -50,6 +50,8 @@ pub struct Scheduler {
     pub(super) leavers: BTreeSet<u32>,
     /// Requests that went on in their chain without a call.
     pub(super) left: u64,
+    /// Retries that were put off for want of budget.
+    pub(super) put_off: u64,
     /// The head of the queue is refused until then.
     pub(super) blocked_until: Option<Timestamp>,
     /// Slots to be tried before their turn; kept to spare an allocation a step.
@@ -73,6 +75,7 @@ impl Scheduler {
             budget: RetryBudget::new(now),
             leavers: BTreeSet::new(),
             left: 0,
+            put_off: 0,
             blocked_until: None,
             candidates: Vec::new(),
             now,

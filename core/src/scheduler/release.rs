@@ -81,6 +81,7 @@ impl Scheduler {
 
     /// A retry for which there is no budget lets the others pass and asks again later.
     fn put_off(&mut self, slot: u32) {
+        self.put_off += 1;
         self.stop_waiting(slot, Standing::Snoozed);
         self.wait(slot, self.now + BUDGET_LOOK);
     }

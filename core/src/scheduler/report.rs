@@ -32,6 +32,7 @@ impl Scheduler {
             day_parked: self.ledger.day_parked_until(now).is_some(),
             breaker: self.breaker.view(now),
             retries_left: self.budget.left(),
+            retries_put_off: self.put_off,
             sent_on: self.left,
             parked_until: self.ledger.parked_until(now),
             learned_ceiling: self.ledger.learned_ceiling(now),

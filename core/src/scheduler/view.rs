@@ -70,6 +70,8 @@ pub struct LaneView {
     pub breaker: BreakerView,
     /// Retries that could go at once.
     pub retries_left: u64,
+    /// How often a retry was put off because there was no budget for it, since start.
+    pub retries_put_off: u64,
     /// Requests sent on in their chain without a call, since start.
     pub sent_on: u64,
     /// What the lane has learned it can have, where that is less than its quota.

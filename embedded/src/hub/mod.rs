@@ -3,7 +3,7 @@
 //! A log is made by its first subscriber or update. It goes away once its end was published and nobody reads
 //! it, or, if nothing was ever published, with its last reader. The ids of logs that ended lately are
 //! remembered, so that an update which comes after the end is dropped instead of making a log that nobody
-//! would ever end.
+//! would ever end. A request that is sent on its way again after its end gets a log of its own for what follows.
 
 mod log;
 mod reader;
@@ -15,8 +15,8 @@ use crate::lock;
 use log::{Log, Role};
 use reader::LogReader;
 use recent::Recent;
-use smoother_core::RequestId;
 use smoother_core::ports::{BoxFuture, Live, Reader, Update};
+use smoother_core::{RequestId, Rev};
 use std::collections::HashMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
@@ -34,6 +34,23 @@ pub struct Hub {
 struct Logs {
     open: HashMap<RequestId, Arc<Log>>,
     ended: Recent,
+    /// Requests on their way again, with the version from which on what is told of them is news.
+    reopened: HashMap<RequestId, Rev>,
+}
+
+impl Logs {
+    /// Whether the update tells an end that its request has left behind.
+    fn is_of_before(&mut self, id: RequestId, update: &Update) -> bool {
+        let Update::Ended(end) = update else { return false };
+        match self.reopened.get(&id) {
+            Some(from) if end.request.rev < *from => true,
+            Some(_) => {
+                self.reopened.remove(&id);
+                false
+            }
+            None => false,
+        }
+    }
 }
 
 impl Hub {
@@ -65,7 +82,9 @@ impl Hub {
     /// One user in `role` less.
     fn leave(&self, id: RequestId, log: &Log, role: Role) {
         let mut logs = lock(&self.logs);
-        if log.leave(role) {
+        // The request may have another log by now.
+        let current = logs.open.get(&id).is_some_and(|open| std::ptr::eq(&**open, log));
+        if log.leave(role) && current {
             logs.open.remove(&id);
         }
     }
@@ -75,6 +94,9 @@ impl Live for Hub {
     fn publish(&self, id: RequestId, update: Update) {
         let ends = matches!(update, Update::Ended(_) | Update::NotStored(_));
         let mut logs = lock(&self.logs);
+        if logs.is_of_before(id, &update) {
+            return;
+        }
         let known = logs.open.get(&id).cloned();
         if ends {
             logs.ended.remember(id);
@@ -93,6 +115,14 @@ impl Live for Hub {
                 logs.open.insert(id, log);
             }
         }
+    }
+
+    fn reopen(&self, id: RequestId, rev: Rev) {
+        let mut logs = lock(&self.logs);
+        // Whoever still reads the old log reads it to its end.
+        logs.open.remove(&id);
+        logs.ended.forget(&id);
+        logs.reopened.insert(id, rev);
     }
 
     fn subscribe(&self, id: RequestId) -> Box<dyn Reader> {

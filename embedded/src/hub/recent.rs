@@ -16,6 +16,12 @@ impl Recent {
         self.members.contains(id)
     }
 
+    pub fn forget(&mut self, id: &RequestId) {
+        if self.members.remove(id) {
+            self.order.retain(|other| other != id);
+        }
+    }
+
     pub fn remember(&mut self, id: RequestId) {
         if !self.members.insert(id) {
             return;

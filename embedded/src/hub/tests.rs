@@ -6,7 +6,7 @@ use smoother_core::model::ModelHead;
 use smoother_core::ports::{Ended, StoreError};
 use smoother_core::request::Fresh;
 use smoother_core::{
-    CallNo, Door, Estimate, LaneId, ModelId, Operation, Request, State, TenantId, Timestamp,
+    CallNo, Door, Estimate, LaneId, ModelId, Operation, Request, Rev, State, TenantId, Timestamp,
 };
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +23,10 @@ fn call(n: u32) -> Update {
 }
 
 fn ended() -> Update {
+    ended_at(Rev::default())
+}
+
+fn ended_at(rev: Rev) -> Update {
     let fresh = Request::fresh(Fresh {
         id: id(0),
         tenant: TenantId::default(),
@@ -37,6 +41,7 @@ fn ended() -> Update {
     });
     let request = Request {
         state: State::Completed,
+        rev,
         ..fresh
     };
     Update::Ended(Arc::new(Ended {
@@ -207,5 +212,29 @@ async fn an_end_without_its_result_waits_for_the_runner_to_tell_it() {
     drop(runner);
     assert!(matches!(reader.next().await, Some(Update::Ended(_))));
     drop(reader);
+    assert!(hub.is_empty());
+}
+
+#[tokio::test]
+async fn a_request_on_its_way_again_has_a_log_that_its_former_end_does_not_end() {
+    let hub = Hub::new();
+    let before = hub.subscribe(id(1));
+    hub.publish(id(1), call(1));
+    hub.publish(id(1), ended_at(Rev::new(4)));
+    hub.reopen(id(1), Rev::new(5));
+
+    let mut aborted = hub.aborted(id(1));
+    assert!(is_waiting(&mut aborted), "its former end calls no call off");
+    let after = hub.subscribe(id(1));
+    hub.publish(id(1), call(2));
+    // The outbox may tell the former end once more, and late.
+    hub.publish(id(1), ended_at(Rev::new(4)));
+    assert!(is_waiting(&mut aborted));
+    assert_eq!(rest(before).await, ["call 1", "ended"]);
+    hub.publish(id(1), frame("a"));
+    hub.publish(id(1), Update::State(State::Running));
+    drop(aborted);
+    hub.publish(id(1), ended_at(Rev::new(9)));
+    assert_eq!(rest(after).await[..2], ["call 2", "a"]);
     assert!(hub.is_empty());
 }

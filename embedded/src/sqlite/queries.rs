@@ -8,8 +8,10 @@ use bytes::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 use smoother_core::lifecycle::State;
-use smoother_core::ports::{ListFilter, ListPage, OutboxEntry, PayloadKind, PayloadRef, StoreError};
-use smoother_core::{Call, LaneId, Request, RequestId};
+use smoother_core::ports::{
+    ListFilter, ListPage, OutboxEntry, PayloadKind, PayloadRef, StateEvent, StoreError,
+};
+use smoother_core::{Call, LaneId, Request, RequestId, Rev, Timestamp};
 
 /// Rows that one page of a listing looks at before it is given out short, with a cursor to go on.
 const LOOKED_AT: usize = 20_000;
@@ -27,6 +29,19 @@ pub(super) fn calls(conn: &Connection, id: RequestId) -> Result<Vec<Call>, Store
     all(conn, sql, [Value::Blob(id.as_bytes().to_vec())], |row| {
         rows::call(row, 0)
     })
+}
+
+/// The states a request has passed, oldest first.
+pub(super) fn events(conn: &Connection, id: RequestId) -> Result<Vec<StateEvent>, StoreError> {
+    let sql =
+        "SELECT e.data FROM events e JOIN requests r ON r.place = e.place WHERE r.id = ?1 ORDER BY e.rev";
+    let found = all(conn, sql, [Value::Blob(id.as_bytes().to_vec())], |row| {
+        let data: String = get(row, 0)?;
+        serde_json::from_str::<Vec<(Rev, State, Timestamp)>>(&data)
+            .map_err(|error| about(id, StoreError::Damaged(format!("its events: {error}"))))
+    })?;
+    let event = |(rev, state, at)| StateEvent { rev, state, at };
+    Ok(found.into_iter().flatten().map(event).collect())
 }
 
 /// One call of the request at `place`.
@@ -128,15 +143,17 @@ pub(super) fn list(
             None => true,
         };
         let fits = lane_fits && (wanted.is_empty() || wanted.contains(&get(row, 1)?));
-        if looked_at == LOOKED_AT || (fits && page.requests.len() == limit) {
+        let request = match fits {
+            true => Some(rows::request(row, 3)?).filter(|request| filter.takes(request)),
+            false => None,
+        };
+        if looked_at == LOOKED_AT || (request.is_some() && page.requests.len() == limit) {
             page.next = Some(to_cursor(last));
             break;
         }
         looked_at += 1;
         last = get(row, 0)?;
-        if fits {
-            page.requests.push(rows::request(row, 3)?);
-        }
+        page.requests.extend(request);
     }
     Ok(page)
 }

@@ -7,7 +7,7 @@ use smoother_core::call::Settlement;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
     BoxFuture, ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest,
-    PayloadRef, Pending, Recovered, Store, StoreError,
+    PayloadRef, Pending, Recovered, StateEvent, Store, StoreError,
 };
 use smoother_core::{Call, LaneId, Request, RequestId, Timestamp};
 
@@ -74,6 +74,14 @@ impl Store for SqliteStore {
                 .readers
                 .read(move |conn| queries::calls(conn, id))
                 .await
+        })
+    }
+
+    fn events(&self, id: RequestId) -> BoxFuture<'_, Result<Vec<StateEvent>, StoreError>> {
+        Box::pin(async move {
+            self.settled(Some(id)).await?;
+            let read = move |conn: &_| queries::events(conn, id);
+            self.shared.readers.read(read).await
         })
     }
 

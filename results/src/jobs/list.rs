@@ -2,7 +2,6 @@
 
 use super::view::JobView;
 use crate::access::{Ask, Caller};
-use crate::cursor;
 use crate::lanes::unknown_lane;
 use crate::problem::Problem;
 use crate::router::App;
@@ -10,9 +9,9 @@ use axum::Json;
 use axum::extract::State as Shared;
 use serde::{Deserialize, Serialize};
 use smoother_core::ports::ListFilter;
-use smoother_core::{LaneId, State, TenantId};
+use smoother_core::{LaneId, State, TenantId, listing};
 
-const DEFAULT_LIMIT: usize = 100;
+pub const DEFAULT_LIMIT: usize = 100;
 const MOST: usize = 1_000;
 
 /// What a caller may ask; an unknown parameter is a mistake, not a wish to list everything.
@@ -41,7 +40,7 @@ pub async fn handle(
     let filter = filter(tenant, &query)?;
     let cursor = match query.cursor.as_deref() {
         None => None,
-        Some(sealed) => Some(cursor::open(sealed, &filter).ok_or_else(bad_cursor)?),
+        Some(sealed) => Some(listing::open(sealed, &filter).ok_or_else(bad_cursor)?),
     };
     let ports = &app.results.ports;
     let begins = cursor.is_none();
@@ -52,13 +51,13 @@ pub async fn handle(
     let now = ports.clock.now();
     Ok(Json(Page {
         jobs: page.requests.iter().map(|row| JobView::of(row, now)).collect(),
-        next_cursor: page.next.map(|inner| cursor::seal(&inner, &filter)),
+        next_cursor: page.next.map(|inner| listing::seal(&inner, &filter)),
     }))
 }
 
 /// An empty list of a lane that never was would hide a slip of the pen. One that is gone still has the jobs it
 /// served.
-async fn lane_is_known(app: &App, filter: &ListFilter) -> Result<(), Problem> {
+pub async fn lane_is_known(app: &App, filter: &ListFilter) -> Result<(), Problem> {
     let ports = &app.results.ports;
     let Some(lane) = filter
         .lane
@@ -68,8 +67,9 @@ async fn lane_is_known(app: &App, filter: &ListFilter) -> Result<(), Problem> {
         return Ok(());
     };
     let any = ListFilter {
-        states: Vec::new(),
-        ..filter.clone()
+        tenant: filter.tenant.clone(),
+        lane: filter.lane.clone(),
+        ..ListFilter::default()
     };
     if ports.store.list(any, None, 1).await?.requests.is_empty() {
         return Err(unknown_lane(app, lane));
@@ -77,14 +77,14 @@ async fn lane_is_known(app: &App, filter: &ListFilter) -> Result<(), Problem> {
     Ok(())
 }
 
-fn bad_cursor() -> Problem {
+pub fn bad_cursor() -> Problem {
     Problem::invalid(
-        "cursor is not one that this listing gave out: take next_cursor as it was, with the same status and \
-         lane, or leave it out to begin again.",
+        "cursor is not one that this listing gave out: take next_cursor as it was, with the same filter, \
+         or leave it out to begin again.",
     )
 }
 
-fn limit(found: Option<&str>) -> Result<usize, Problem> {
+pub fn limit(found: Option<&str>) -> Result<usize, Problem> {
     let Some(text) = found else {
         return Ok(DEFAULT_LIMIT);
     };
@@ -108,10 +108,10 @@ fn filter(tenant: TenantId, query: &Query) -> Result<ListFilter, Problem> {
         .transpose()
         .map_err(|e| Problem::invalid(e.to_string()))?;
     Ok(ListFilter {
-        dead: false,
         tenant: Some(tenant),
         states,
         lane,
+        ..ListFilter::default()
     })
 }
 

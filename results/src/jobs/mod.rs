@@ -4,4 +4,4 @@ pub mod list;
 pub mod result;
 pub mod status;
 mod timings;
-mod view;
+pub mod view;

@@ -3,7 +3,6 @@
 use super::timings::{Timings, waits};
 use crate::rfc3339;
 use serde::Serialize;
-use serde_json::Value;
 use smoother_core::scheduler::Forecast;
 use smoother_core::{
     Call, CallEnding, Failure, HopCause, Hopped, LaneId, ModelErrorKind, ModelId, Operation, Outcome,
@@ -44,7 +43,7 @@ pub struct JobView {
     tries: u32,
     throttles: BTreeMap<ThrottleCause, u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    last_error: Option<String>,
+    last_error: Option<&'static str>,
     /// The lanes it left for another, first one first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hops: Vec<HopView>,
@@ -102,7 +101,7 @@ impl JobView {
             calls_made: row.calls_made,
             tries: row.tries,
             throttles: row.throttles.clone(),
-            last_error: row.last_error.map(word),
+            last_error: row.last_error.map(ModelErrorKind::as_str),
             hops: row.hops.iter().map(HopView::from).collect(),
             served_by: ServedBy::of(row),
             degraded: row.degraded,
@@ -173,7 +172,7 @@ impl From<Usage> for UsageView {
 #[derive(Debug, Serialize)]
 pub struct ErrorView {
     #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
+    kind: Option<&'static str>,
     status: u16,
     exception: String,
     message: String,
@@ -182,7 +181,7 @@ pub struct ErrorView {
 impl From<&Failure> for ErrorView {
     fn from(failure: &Failure) -> Self {
         Self {
-            kind: failure.kind.map(word),
+            kind: failure.kind.map(ModelErrorKind::as_str),
             status: failure.status,
             exception: failure.exception.clone(),
             message: failure.message.clone(),
@@ -196,7 +195,7 @@ struct HopView {
     from: LaneId,
     model: ModelId,
     /// `breaker_open`, `parked`, or the kind of the error that a call met.
-    cause: String,
+    cause: &'static str,
     at: String,
 }
 
@@ -206,9 +205,9 @@ impl From<&Hopped> for HopView {
             from: hop.from.clone(),
             model: hop.model.clone(),
             cause: match hop.cause {
-                HopCause::Error(kind) => word(kind),
-                HopCause::BreakerOpen => "breaker_open".to_owned(),
-                HopCause::Parked => "parked".to_owned(),
+                HopCause::Error(kind) => kind.as_str(),
+                HopCause::BreakerOpen => "breaker_open",
+                HopCause::Parked => "parked",
             },
             at: rfc3339::text(hop.at),
         }
@@ -248,7 +247,7 @@ struct CallView {
     #[serde(skip_serializing_if = "Option::is_none")]
     throttle: Option<ThrottleCause>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream_request_id: Option<String>,
 }
@@ -265,19 +264,8 @@ impl From<&Call> for CallView {
             charged_tokens: call.charge().get(),
             usage: end.and_then(|s| s.usage).map(UsageView::from),
             throttle: end.and_then(|s| s.throttle),
-            error: end.and_then(|s| s.error).map(word),
+            error: end.and_then(|s| s.error).map(ModelErrorKind::as_str),
             upstream_request_id: end.and_then(|s| s.upstream_request_id.clone()),
         }
-    }
-}
-
-/// The word of an error's kind: `validation`, `throttled_tokens` …
-fn word(kind: ModelErrorKind) -> String {
-    if let ModelErrorKind::Throttled(cause) = kind {
-        return format!("throttled_{cause}");
-    }
-    match serde_json::to_value(kind) {
-        Ok(Value::String(word)) => word,
-        _ => "unknown".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! The process's own listener: readers on [`Live`], and the metrics of ends.
 
 use super::notify::{Notify, NotifyError};
-use smoother_core::metrics::{REQUEST_SECONDS, REQUESTS_ENDED};
+use smoother_core::metrics::{DEAD_LETTERS, DEGRADED, REQUEST_SECONDS, REQUESTS_ENDED};
 use smoother_core::ports::{BoxFuture, Ended, Live, OutboxEntry, Update};
 use std::sync::Arc;
 
@@ -23,6 +23,11 @@ impl Announce {
             "lane" => lane.to_owned(), "priority" => priority, "state" => row.state.as_str()
         )
         .increment(1);
+        for (name, counts) in [(DEAD_LETTERS, row.dead), (DEGRADED, row.degraded)] {
+            if counts {
+                metrics::counter!(name, "lane" => lane.to_owned()).increment(1);
+            }
+        }
         if let Some(at) = row.ended_at {
             metrics::histogram!(REQUEST_SECONDS, "lane" => lane.to_owned(), "priority" => priority)
                 .record(at.since(row.arrived_at).get() as f64 / 1_000.0);

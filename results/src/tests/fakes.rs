@@ -82,13 +82,12 @@ impl Store for Rows {
     ) -> BoxFuture<'_, Result<ListPage, StoreError>> {
         let rows = self.rows.lock().unwrap();
         let start: usize = cursor.map_or(0, |c| c.parse().unwrap());
-        let fits = |row: &&Request| {
-            filter.tenant.as_ref().is_none_or(|t| row.tenant == *t)
-                && filter.lane.as_ref().is_none_or(|l| row.lane == *l)
-                && (!filter.dead || row.dead)
-                && (filter.states.is_empty() || filter.states.contains(&row.state))
-        };
-        let all: Vec<Request> = rows.values().rev().filter(fits).cloned().collect();
+        let all: Vec<Request> = rows
+            .values()
+            .rev()
+            .filter(|row| filter.takes(row))
+            .cloned()
+            .collect();
         let page = ListPage {
             requests: all.iter().skip(start).take(limit).cloned().collect(),
             next: (start + limit < all.len()).then(|| (start + limit).to_string()),
@@ -128,8 +127,7 @@ impl Payloads for Kept {
         Box::pin(ready(Ok(PayloadRef::Inline(payload))))
     }
 
-    fn fetch(&self, id: RequestId, kind: PayloadKind) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        assert_eq!(kind, PayloadKind::Result);
+    fn fetch(&self, id: RequestId, _: PayloadKind) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
         Box::pin(ready(Ok(self.0.lock().unwrap().get(&id).cloned())))
     }
 }

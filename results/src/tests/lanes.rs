@@ -3,7 +3,11 @@
 use super::world::{MODEL, World, view};
 use http::StatusCode;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use smoother_core::metrics::{OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RUNNING, WAITING};
+use smoother_core::breaker::Phase;
+use smoother_core::metrics::{
+    BREAKER_OPENED, BREAKER_STATE, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RETRIES_PUT_OFF, RUNNING,
+    SENT_ON, WAITING,
+};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,7 +62,10 @@ fn a_scrape_sets_the_gauges_of_every_lane() {
         .build()
         .unwrap();
     let world = World::new();
-    world.views.views.lock().unwrap().insert(view().lane, view());
+    let mut lane = view();
+    lane.breaker.state = Phase::Open;
+    lane.breaker.opened = 3;
+    world.views.views.lock().unwrap().insert(view().lane, lane);
     let answer = metrics::with_local_recorder(&recorder, || runtime.block_on(world.get("/metrics")));
     assert_eq!(answer.bytes, "# metrics\n");
     assert_eq!(recorder.get(WAITING, "batch"), Some(7.0));
@@ -67,13 +74,32 @@ fn a_scrape_sets_the_gauges_of_every_lane() {
     assert_eq!(recorder.get(RUNNING, ""), Some(2.0));
     assert_eq!(recorder.get(QUOTA_USED, ""), Some(1_000.0));
     assert_eq!(recorder.get(QUOTA_LIMIT, ""), Some(300_000.0));
+    assert_eq!(recorder.get(BREAKER_STATE, ""), Some(2.0));
+    for (name, count) in [(BREAKER_OPENED, 3), (RETRIES_PUT_OFF, 4), (SENT_ON, 5)] {
+        assert_eq!(recorder.counted(name), Some(count), "{name}");
+    }
 }
 
-/// Gauges by name and priority label.
+/// Gauges and counters by name and priority label.
 #[derive(Default)]
 struct Gauges(Mutex<HashMap<(String, String), Arc<AtomicU64>>>);
 
 impl Gauges {
+    fn counted(&self, name: &str) -> Option<u64> {
+        let counters = self.0.lock().unwrap();
+        let count = counters.get(&(name.to_owned(), String::new()))?;
+        Some(count.load(Ordering::Relaxed))
+    }
+
+    fn place(&self, key: &Key) -> Arc<AtomicU64> {
+        let priority = key.labels().find(|l| l.key() == "priority");
+        let name = (
+            key.name().to_owned(),
+            priority.map_or("", |l| l.value()).to_owned(),
+        );
+        Arc::clone(self.0.lock().unwrap().entry(name).or_default())
+    }
+
     fn get(&self, name: &str, priority: &str) -> Option<f64> {
         let gauges = self.0.lock().unwrap();
         let bits = gauges.get(&(name.to_owned(), priority.to_owned()))?;
@@ -85,16 +111,11 @@ impl Recorder for Gauges {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
-        Counter::noop()
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.place(key))
     }
     fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let priority = key
-            .labels()
-            .find(|l| l.key() == "priority")
-            .map_or("", |l| l.value());
-        let name = (key.name().to_owned(), priority.to_owned());
-        Gauge::from_arc(Arc::clone(self.0.lock().unwrap().entry(name).or_default()))
+        Gauge::from_arc(self.place(key))
     }
     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::noop()

@@ -5,6 +5,7 @@
 mod fakes;
 mod jobs;
 mod lanes;
+mod letters;
 mod outbox;
 mod result;
 mod world;

@@ -161,7 +161,8 @@ pub fn view() -> LaneView {
         day_parked: false,
         breaker: smoother_core::breaker::Breaker::new(Default::default()).view(NOW),
         retries_left: 10,
-        sent_on: 0,
+        retries_put_off: 4,
+        sent_on: 5,
         parked_until: None,
         learned_ceiling: None,
     }

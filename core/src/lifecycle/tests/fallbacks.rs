@@ -145,7 +145,8 @@ fn a_redriven_request_is_numbered_on_and_begins_its_tries_anew() {
         (after.deadline, after.latest_start, after.ended_at),
         (None, None, None)
     );
-    assert_eq!(after.outcome, None);
+    assert_eq!((after.outcome, after.last_error), (None, None));
+    assert!(before.last_error.is_some());
 }
 
 #[test]
