@@ -2,7 +2,7 @@
 //!
 //! Lanes that have more free than what waits in them share arrivals by how much: a draw weighted by it. Where none
 //! has, the arrival goes to the one whose backlog is the least part of its quota, where it waits the shortest. A
-//! lane whose breaker is not closed, or that is parked for the day, comes last.
+//! lane whose breaker lets nothing go, or that is parked for the day, comes last.
 
 /// A lane as an arrival sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

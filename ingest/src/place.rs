@@ -3,7 +3,6 @@
 use crate::ingest::Ingest;
 use crate::route::Route;
 use futures_util::future::join_all;
-use smoother_core::breaker::Phase;
 use smoother_core::config::LaneConfig;
 use smoother_core::scheduler::LaneView;
 use smoother_core::spread::{self, Candidate};
@@ -45,6 +44,7 @@ fn candidate(lane: &LaneConfig, view: Option<&LaneView>) -> Candidate {
         free: view.tokens.free,
         used: view.tokens.used,
         waiting: view.waiting.values().map(|band| band.tokens).sum(),
-        shut: view.breaker.state != Phase::Closed || view.day_parked,
+        // An open breaker whose time is up wants a few arrivals to probe with.
+        shut: !view.breaker.admits || view.day_parked,
     }
 }

@@ -107,6 +107,8 @@ pub struct BreakerView {
     pub state: Phase,
     /// When it lets probes go, while it is open by itself.
     pub until: Option<Timestamp>,
+    /// Whether a call could go now, if only as a probe.
+    pub admits: bool,
     /// Whether somebody set it by hand.
     pub by_hand: bool,
     /// Calls in the window.
@@ -269,6 +271,7 @@ impl Breaker {
                 Stand::Open { until } if self.hand.is_none() => Some(until),
                 _ => None,
             },
+            admits: !matches!(self.clone().gate(now), Gate::Shut(_)),
             by_hand: self.hand.is_some(),
             calls: seen.calls,
             failed: seen.failed,

@@ -39,6 +39,7 @@ fn opened() -> Breaker {
 fn it_opens_on_the_share_of_failures_and_not_before_enough_calls() {
     let mut breaker = opened();
     assert_eq!(breaker.phase(), Phase::Open);
+    assert!(!breaker.view(at(50)).admits && breaker.view(at(5_040)).admits);
     assert_eq!(breaker.gate(at(50)), Gate::Shut(Some(at(5_040))));
     assert_eq!(breaker.view(at(50)).opened, 1);
 }

@@ -56,12 +56,21 @@ impl From<&crate::request::Request> for Waiting {
             expected: request.estimate.settled(1),
             last_call: request.call,
             not_before: request.not_before,
-            retries: request
-                .last_error
-                .is_some_and(|kind| request.call > CallNo::NONE && throttle_of(kind).is_none()),
+            retries: repeats_a_failure(request),
             may_leave: !request.fallback.is_empty(),
         }
     }
+}
+
+/// Whether the next call repeats one of this lane that failed: the first call after a hop does not, nor does what an
+/// operator has sent on its way again.
+fn repeats_a_failure(request: &crate::request::Request) -> bool {
+    let failed = request.last_error.is_some_and(|kind| throttle_of(kind).is_none());
+    let hopped = request.hops.last().is_some_and(|hop| {
+        let last_call = request.started_at.unwrap_or(Timestamp::EPOCH);
+        last_call <= hop.at
+    });
+    request.tries > 0 && failed && !hopped
 }
 
 impl Waiting {

@@ -210,3 +210,58 @@ fn a_restart_finds_the_breaker_as_it_was() {
     assert_eq!(released(&after.step(at(500), arrives(3, false))), []);
     assert_eq!(released(&after.step(at(1_010), Event::Tick)), [(id(3), 1)]);
 }
+
+/// A row as it comes back to its lane, or to another, after `change`.
+fn next_entry(change: &crate::Change) -> Waiting {
+    let mut row = crate::Request::fresh(crate::request::Fresh {
+        id: id(1),
+        tenant: crate::TenantId::default(),
+        lane: crate::LaneId::new("a").unwrap(),
+        model: crate::ModelId::new("m").unwrap(),
+        operation: crate::Operation::Converse,
+        door: crate::Door::Job,
+        arrived_at: at(0),
+        body_hash: [0; 32],
+        body_bytes: 0,
+        estimate: crate::Estimate::default(),
+    });
+    row.state = crate::State::Running;
+    row.call = CallNo::new(2);
+    row.calls_made = 2;
+    row.tries = 1;
+    row.started_at = Some(at(50));
+    row.last_error = Some(crate::ModelErrorKind::Internal);
+    row.fallback.push(crate::Hop::Lane {
+        lane: crate::LaneId::new("b").unwrap(),
+        model: row.model.clone(),
+        estimate: row.estimate,
+    });
+    Waiting::priced(&crate::lifecycle::apply(&row, change).unwrap(), 1)
+}
+
+#[test]
+fn a_first_call_in_another_lane_is_no_retry() {
+    let call = CallNo::new(2);
+    let again = next_entry(&crate::Change::Requeue {
+        call,
+        not_before: at(60),
+        throttle: None,
+        error: Some(crate::ModelErrorKind::Internal),
+        spends_try: true,
+    });
+    assert!(again.retries);
+    let throttled = next_entry(&crate::Change::Requeue {
+        call,
+        not_before: at(60),
+        throttle: Some(ThrottleCause::Tokens),
+        error: Some(crate::ModelErrorKind::Throttled(ThrottleCause::Tokens)),
+        spends_try: false,
+    });
+    assert!(!throttled.retries);
+    let elsewhere = next_entry(&crate::Change::Divert {
+        call: Some(call),
+        cause: HopCause::Error(crate::ModelErrorKind::Internal),
+        at: at(60),
+    });
+    assert!(!elsewhere.retries);
+}
