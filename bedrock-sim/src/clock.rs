@@ -58,6 +58,8 @@ impl Sub for Micros {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: tokio::time::Instant,
+    /// The start in microseconds since the epoch, as the machine's clock said then.
+    epoch: u64,
 }
 
 impl Clock {
@@ -68,7 +70,15 @@ impl Clock {
     pub(crate) fn start() -> Self {
         Self {
             start: tokio::time::Instant::now(),
+            epoch: std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX)),
         }
+    }
+
+    /// A moment in microseconds since the epoch, for a stamp that another process compares with its own clock.
+    pub(crate) fn unix_micros(&self, at: Micros) -> u64 {
+        self.epoch.saturating_add(at.0)
     }
 
     pub(crate) fn now(&self) -> Micros {

@@ -82,4 +82,7 @@ pub struct Outcome {
     /// Of a stream: when each event came, in microseconds after the call was due.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events_us: Vec<u64>,
+    /// Of a stream whose simulator stamps it: when the call came to the simulator, in microseconds after it was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_us: Option<i64>,
 }

@@ -27,6 +27,7 @@ const INPUT: HeaderName = HeaderName::from_static("x-amzn-bedrock-input-token-co
 const OUTPUT: HeaderName = HeaderName::from_static("x-amzn-bedrock-output-token-count");
 const CACHE_READ: HeaderName = HeaderName::from_static("x-amzn-bedrock-cache-read-input-token-count");
 const CACHE_WRITE: HeaderName = HeaderName::from_static("x-amzn-bedrock-cache-write-input-token-count");
+const ARRIVAL: HeaderName = HeaderName::from_static("x-amzn-bedrock-sim-arrival-us");
 const INNER_TYPE: HeaderName = HeaderName::from_static("x-amzn-bedrock-content-type");
 
 /// Answers `POST /model/{model}/{operation}`.
@@ -67,6 +68,9 @@ pub(super) async fn answer(
     };
     let pace = pace(now, &settings.latency, &plan.mark, call.slow);
     let (fault, at) = (call.fault, plan.mark.at);
+    let stamp = settings
+        .stamp_arrival
+        .then(|| shared.clock.unix_micros(caller.arrival));
     let ticket = Ticket::new(shared, call, plan.usage, pace);
     let admitted = Admitted {
         operation,
@@ -75,6 +79,7 @@ pub(super) async fn answer(
         pace,
         fault,
         at,
+        stamp,
         ticket,
     };
     admitted.generate(plan, settings.latency.tokens_per_event).await
@@ -124,6 +129,8 @@ struct Admitted {
     pace: Pace,
     fault: Option<Fault>,
     at: Option<u64>,
+    /// When the call came, if its answer says so.
+    stamp: Option<u64>,
     ticket: Ticket,
 }
 
@@ -164,6 +171,7 @@ impl Admitted {
             pace,
             fault,
             at,
+            stamp,
             ticket,
         } = self;
         let answer = Answer::new(plan, caller.model, nonce);
@@ -178,6 +186,9 @@ impl Admitted {
         };
         let generation = Generation::new(answer, ticket, manner);
         let mut response = reply::stream(&caller.request_id, generation);
+        if let Some(micros) = stamp {
+            response.headers_mut().insert(ARRIVAL, HeaderValue::from(micros));
+        }
         if operation == Operation::InvokeStream {
             response
                 .headers_mut()

@@ -63,6 +63,9 @@ pub struct Settings {
     pub models: BTreeMap<String, ModelSettings>,
     /// Whether only the `models` exist; otherwise any id does.
     pub only_known_models: bool,
+    /// Whether a stream's head says when its call came (`x-amzn-bedrock-sim-arrival-us`, microseconds since the
+    /// epoch): for measuring what lies between. Bedrock sends no such header.
+    pub stamp_arrival: bool,
     /// The Region of calls whose signature names none: unsigned ones, and those with a bearer token.
     pub default_region: String,
     /// What is special to single Regions. Every model has a quota of its own in every Region, named here or not.
@@ -82,6 +85,7 @@ impl Default for Settings {
             max_input_tokens: None,
             models: BTreeMap::new(),
             only_known_models: false,
+            stamp_arrival: false,
             default_region: "us-east-1".to_owned(),
             regions: BTreeMap::new(),
         }

@@ -4,6 +4,7 @@ mod closed;
 mod open;
 
 use std::io::{BufRead, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -82,6 +83,7 @@ impl Prepared {
                 queue_ms: answer.number("x-smoother-queue-ms"),
                 error: (!(200..300).contains(&answer.status))
                     .then(|| String::from_utf8_lossy(&answer.body).chars().take(200).collect()),
+                upstream_us: answer.number(ARRIVAL).map(|at| since_due(due, at)),
                 events_us: answer
                     .events
                     .iter()
@@ -95,6 +97,17 @@ impl Prepared {
             },
         }
     }
+}
+
+/// The simulator's stamp of a stream (`stamp_arrival` of its settings).
+const ARRIVAL: &str = "x-amzn-bedrock-sim-arrival-us";
+
+/// A moment in microseconds since the epoch, as microseconds after `due`; both processes read one machine's clock.
+fn since_due(due: Instant, at_us: u64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ago = i128::try_from(now.as_micros()).unwrap_or(0) - i128::from(at_us);
+    let since = i128::try_from(due.elapsed().as_micros()).unwrap_or(0);
+    i64::try_from(since - ago).unwrap_or(i64::MAX)
 }
 
 fn micros(since: Instant) -> u64 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{complaint, errors, first_error, latencies};
 use crate::driver::{Bench, Schedule, Stand, calls};
 use crate::files::Workload;
-use crate::plan::{Pace, Results};
+use crate::plan::{Outcome, Pace, Results};
 use crate::report::{Table, millis};
 use crate::stats::Sample;
 
@@ -85,11 +85,25 @@ fn difference(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
     Some(ours? - theirs?)
 }
 
-/// Times of the events of all streams: the first, those between, the last.
-struct Streams {
-    first: Sample,
-    between: Sample,
-    last: Sample,
+/// What one event is compared by.
+#[derive(Clone, Copy)]
+enum From {
+    /// The moment its call was due.
+    Due,
+    /// Its call's arrival at the simulator.
+    Upstream,
+}
+
+impl From {
+    /// An event's time in milliseconds.
+    fn time(self, outcome: &Outcome, at_us: u64) -> Option<f64> {
+        let at = i64::try_from(at_us).ok()?;
+        let begun = match self {
+            Self::Due => 0,
+            Self::Upstream => outcome.upstream_us?,
+        };
+        Some((at - begun) as f64 / 1e3)
+    }
 }
 
 fn events(rows: &[(String, Vec<Results>)]) -> Table {
@@ -98,16 +112,21 @@ fn events(rows: &[(String, Vec<Results>)]) -> Table {
         "streams",
         "errors",
         "first event added p50 ms",
-        "events between added p50 ms",
+        "passing on an event added p50 ms",
         "added p99 ms",
         "last event added p50 ms",
+        "events between, since due, added p50 ms",
     ]);
-    let usual = rows
+    let direct = rows
         .first()
-        .map(|(_, results)| medians(results))
+        .map(|(_, results)| results.as_slice())
         .unwrap_or_default();
+    let (since_due, since_upstream) = (medians(direct, From::Due), medians(direct, From::Upstream));
+    let end = since_due.len().saturating_sub(1);
     for (title, results) in rows {
-        let late = lateness(results, &usual);
+        let due = |wanted: &dyn Fn(usize) -> bool| lateness(results, From::Due, &since_due, wanted);
+        let between = |number: usize| number > 0 && number < end;
+        let passing = lateness(results, From::Upstream, &since_upstream, &between);
         table.row([
             title.clone(),
             results
@@ -116,10 +135,11 @@ fn events(rows: &[(String, Vec<Results>)]) -> Table {
                 .sum::<usize>()
                 .to_string(),
             errors(results).to_string(),
-            millis(late.first.permille(500)),
-            millis(late.between.permille(500)),
-            millis(late.between.permille(990)),
-            millis(late.last.permille(500)),
+            millis(due(&|number| number == 0).permille(500)),
+            millis(passing.permille(500)),
+            millis(passing.permille(990)),
+            millis(due(&|number| number == end).permille(500)),
+            millis(due(&between).permille(500)),
         ]);
         table.notes.extend(complaint(title, first_error(results)));
     }
@@ -127,11 +147,14 @@ fn events(rows: &[(String, Vec<Results>)]) -> Table {
 }
 
 /// The median time of each event by its number, in milliseconds.
-fn medians(results: &[Results]) -> Vec<f64> {
+fn medians(results: &[Results], from: From) -> Vec<f64> {
     let mut by_number: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     for outcome in results.iter().flat_map(|results| &results.outcomes) {
         for (number, at) in outcome.events_us.iter().enumerate() {
-            by_number.entry(number).or_default().push(*at as f64 / 1e3);
+            by_number
+                .entry(number)
+                .or_default()
+                .extend(from.time(outcome, *at));
         }
     }
     by_number
@@ -140,24 +163,12 @@ fn medians(results: &[Results]) -> Vec<f64> {
         .collect()
 }
 
-/// How much later than usual events came. Every stream of a workload has the same number of events.
-fn lateness(results: &[Results], usual: &[f64]) -> Streams {
-    let of = |wanted: &dyn Fn(usize) -> bool| {
-        Sample::of(
-            results
-                .iter()
-                .flat_map(|results| &results.outcomes)
-                .flat_map(|outcome| {
-                    let late = outcome.events_us.iter().zip(usual).enumerate();
-                    late.filter(|(number, _)| wanted(*number))
-                        .map(|(_, (at, usual))| *at as f64 / 1e3 - usual)
-                }),
-        )
-    };
-    let end = usual.len().saturating_sub(1);
-    Streams {
-        first: of(&|number| number == 0),
-        between: of(&|number| number > 0 && number < end),
-        last: of(&|number| number == end),
-    }
+/// How much later than usual the wanted events came. Every stream of a workload has the same number of events.
+fn lateness(results: &[Results], from: From, usual: &[f64], wanted: &dyn Fn(usize) -> bool) -> Sample {
+    let outcomes = results.iter().flat_map(|results| &results.outcomes);
+    Sample::of(outcomes.flat_map(|outcome| {
+        let events = outcome.events_us.iter().zip(usual).enumerate();
+        let events = events.filter(|(number, _)| wanted(*number));
+        events.filter_map(move |(_, (at, usual))| Some(from.time(outcome, *at)? - usual))
+    }))
 }
