@@ -3,7 +3,7 @@
 use super::file;
 use super::keys::{KEYS, Key, Kind, Preset};
 use super::mistake::{Mistake, Source};
-use super::settings::{Path, Setting, Settings, Value, dotted};
+use super::settings::{Path, Setting, Settings, Value, dotted, readable};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -82,7 +82,7 @@ impl Reader {
 
     /// Reports that a value is not what its key allows, or what `allowed` says besides.
     pub(super) fn refuse<T>(&self, found: &Found<T>, shown: &str, allowed: &str) {
-        let what = format!("found {shown}; allowed: {allowed}");
+        let what = format!("found {}; allowed: {allowed}", readable(shown));
         self.report(&found.source, dotted(&found.path), &what);
     }
 

@@ -31,10 +31,15 @@ impl Value {
                 format!("[{}]", shown.join(", "))
             }
         };
-        match text.char_indices().nth(80) {
-            Some((cut, _)) => format!("{}…", &text[..cut]),
-            None => text,
-        }
+        readable(&text)
+    }
+}
+
+/// What was found, cut to a readable length.
+pub(super) fn readable(text: &str) -> String {
+    match text.char_indices().nth(80) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text.to_owned(),
     }
 }
 

@@ -346,3 +346,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_found_is_shown_at_a_readable_length() {
+    let long = "m".repeat(5_000);
+    let both = one_lane(&format!("models = [\"{long}\"]"));
+    let error = Config::load(
+        Some(("f", &both)),
+        env(&[("SMOOTHER__LANES__SONNET__MODEL", &long)]),
+    );
+    let said = error.unwrap_err().to_string();
+    assert!(said.contains("only one of") && said.len() < 300, "{said}");
+}
