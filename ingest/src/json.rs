@@ -70,13 +70,23 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> 
     let what = if error.is_eof() {
         "it ends before it is complete"
     } else {
-        what
+        plainly(what)
     };
     format!(
         "the body is not valid JSON: {what} (line {}, column {})",
         error.line(),
         error.column()
     )
+}
+
+/// The parser's sentence where it speaks of itself instead of the text.
+fn plainly(what: &str) -> &str {
+    match what {
+        "expected value" => "a value must begin here",
+        "expected ident" => "a word that is none of true, false and null",
+        "recursion limit exceeded" => "it is nested too deeply",
+        other => other,
+    }
 }
 
 /// `messages.0.content`, as Bedrock writes places; empty for the whole.
@@ -185,6 +195,14 @@ mod tests {
                 "{\"name\" 1}",
                 "the body is not valid JSON: expected `:` (line 1, column 9)",
             ),
+            (
+                "hello",
+                "the body is not valid JSON: a value must begin here (line 1, column 1)",
+            ),
+            (
+                "{\"name\": nil}",
+                "the body is not valid JSON: a word that is none of true, false and null (line 1, column 11)",
+            ),
             ("{} {}", "the body has no name, which it must have"),
             ("[\"x\"]", "the body is an array; it must be an object"),
             ("\"secret\"", "the body is a string; it must be an object"),
@@ -214,6 +232,16 @@ mod tests {
         ] {
             assert_eq!(said(text), why, "{text}");
         }
+    }
+
+    #[test]
+    fn nesting_has_an_end() {
+        let deep = format!(r#"{{"name":"x","items":[{{"else":{}"#, "[".repeat(5_000));
+        let why = said(&deep);
+        assert!(
+            why.starts_with("the body is not valid JSON: it is nested too deeply"),
+            "{why}"
+        );
     }
 
     #[test]
