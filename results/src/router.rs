@@ -1,7 +1,7 @@
 //! The doors of this stage. Submission and cancel are ingest's; the root merges both routers.
 
 use crate::health::{self, Probes};
-use crate::problem::Problem;
+use crate::problem::{Problem, quoted};
 use crate::service::Results;
 use crate::{jobs, lanes, letters};
 use axum::Router;
@@ -46,7 +46,11 @@ pub async fn no_such_door(method: Method, uri: Uri) -> Response {
         StatusCode::NOT_FOUND,
         "unknown-path",
         "There is nothing here",
-        format!("{method} {} is no door of the smoother.", uri.path()),
+        format!(
+            "{} {} is no door of the smoother.",
+            quoted(method.as_str()),
+            quoted(uri.path())
+        ),
     )
     .into_response()
 }
@@ -58,8 +62,9 @@ pub async fn no_such_method(method: Method, uri: Uri) -> Response {
         "method-not-allowed",
         "The method is not allowed here",
         format!(
-            "{method} is no method of {}; the header allow names those there are.",
-            uri.path()
+            "{} is no method of {}; the header allow names those there are.",
+            quoted(method.as_str()),
+            quoted(uri.path())
         ),
     )
     .into_response()

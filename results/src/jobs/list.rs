@@ -3,7 +3,7 @@
 use super::view::JobView;
 use crate::access::{Ask, Caller};
 use crate::lanes::unknown_lane;
-use crate::problem::Problem;
+use crate::problem::{Problem, quoted};
 use crate::router::App;
 use axum::Json;
 use axum::extract::State as Shared;
@@ -91,7 +91,7 @@ pub fn limit(found: Option<&str>) -> Result<usize, Problem> {
     text.parse()
         .ok()
         .filter(|n| (1..=MOST).contains(n))
-        .ok_or_else(|| Problem::invalid(format!("limit is {text:?}; allowed are 1 to {MOST}.")))
+        .ok_or_else(|| Problem::invalid(format!("limit is {:?}; allowed are 1 to {MOST}.", quoted(text))))
 }
 
 fn filter(tenant: TenantId, query: &Query) -> Result<ListFilter, Problem> {
@@ -122,8 +122,9 @@ fn states_of(word: &str) -> Result<Vec<State>, Problem> {
         .collect();
     if states.is_empty() {
         return Err(Problem::invalid(format!(
-            "status is {word:?}; allowed are RECEIVED, QUEUED, PROCESSING, COMPLETED, FAILED, CANCELLED and \
-             EXPIRED, several separated by commas."
+            "status is {:?}; allowed are RECEIVED, QUEUED, PROCESSING, COMPLETED, FAILED, CANCELLED and \
+             EXPIRED, several separated by commas.",
+            quoted(word)
         )));
     }
     Ok(states)
