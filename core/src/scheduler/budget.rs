@@ -3,9 +3,13 @@
 //! Retries after transient errors add load where an upstream is in trouble already. Each first call earns a fifth
 //! of what, with itself, a retry costs, so that retries stay within a fifth of all calls; a small store of them and
 //! a trickle let a lane with little traffic go on. A retry that there is no budget for waits; it is not given up.
+//! Where the last calls all succeeded nothing is in trouble any more: each success then lets two retries go, so that
+//! what an outage left behind is made up for at once, however few first calls come.
+//!
 //! After "Handling Overload" in B. Beyer et al., "Site Reliability Engineering" (O'Reilly 2016), ch. 21, where it
 //! is 10 % a client; tower's retry budget keeps the same account.
 
+use crate::breaker::CallHealth;
 use crate::units::{Millis, Timestamp};
 
 /// Retries per hundred calls.
@@ -15,13 +19,19 @@ const COST: u64 = 100 - SHARE;
 /// Retries that may be saved up, and that there are at the start.
 const MOST: u64 = 10 * COST;
 /// One retry comes this often whatever else happens.
-const TRICKLE: Millis = Millis::from_secs(10);
+const TRICKLE: Millis = Millis::from_secs(1);
+/// After so many successes in a row the upstream is well. Where a quarter of the calls fail, one in 300 gets so far.
+const WELL: u32 = 20;
+/// Retries that a success brings then.
+const BROUGHT: u64 = 2;
 
 /// The account of one lane.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RetryBudget {
     saved: u64,
     trickled: Timestamp,
+    /// Successes since the last failure.
+    streak: u32,
 }
 
 impl RetryBudget {
@@ -29,6 +39,19 @@ impl RetryBudget {
         Self {
             saved: MOST,
             trickled: now,
+            streak: 0,
+        }
+    }
+
+    /// A call is over.
+    pub(super) fn heard(&mut self, health: CallHealth) {
+        match health {
+            CallHealth::Fine if self.streak >= WELL => {
+                self.saved = (self.saved + BROUGHT * COST).min(MOST);
+            }
+            CallHealth::Fine => self.streak += 1,
+            CallHealth::Failed => self.streak = 0,
+            CallHealth::Slow | CallHealth::Unknown => {}
         }
     }
 
@@ -67,28 +90,55 @@ mod tests {
     }
 
     proptest! {
-        /// However calls and failures fall, no more than a fifth of all calls are retries, but for the ten at the
-        /// start and one every ten seconds.
+        /// However calls fall, no more than a fifth of all are retries, but for the ten at the start, one a second,
+        /// and two for each success after twenty in a row.
         #[test]
         fn retries_stay_within_their_share(
-            steps in prop::collection::vec((0u64..200, any::<bool>()), 1..2_000),
+            steps in prop::collection::vec((0u64..200, any::<bool>(), 0u32..100), 1..2_000),
+            failing in 0u32..100,
         ) {
             let mut budget = RetryBudget::new(at(0));
-            let (mut now, mut calls, mut retries) = (0u64, 0u64, 0u64);
-            for (wait, wants_retry) in steps {
+            let (mut now, mut calls, mut retries, mut row, mut brought) = (0u64, 0u64, 0u64, 0u32, 0u64);
+            for (wait, wants_retry, lot) in steps {
                 now += wait;
-                if !wants_retry {
-                    budget.earn();
-                    calls += 1;
-                } else if budget.allows(at(now)) {
-                    budget.spend(at(now));
-                    calls += 1;
-                    retries += 1;
+                if wants_retry && !budget.allows(at(now)) {
+                    continue;
                 }
-                let free = 10 + now / TRICKLE.get();
+                if wants_retry {
+                    budget.spend(at(now));
+                    retries += 1;
+                } else {
+                    budget.earn();
+                }
+                calls += 1;
+                let failed = lot < failing;
+                budget.heard(if failed { CallHealth::Failed } else { CallHealth::Fine });
+                brought += if !failed && row >= WELL { BROUGHT } else { 0 };
+                row = if failed { 0 } else { row + 1 };
+                let free = 10 + now / TRICKLE.get() + brought;
                 prop_assert!(retries.saturating_sub(free) * 100 <= calls * SHARE, "{retries} of {calls}");
             }
         }
+    }
+
+    #[test]
+    fn once_the_upstream_is_well_what_was_left_is_made_up_for() {
+        let mut budget = RetryBudget::new(at(0));
+        let mut spent = 0;
+        while budget.left() > 0 {
+            budget.spend(at(1));
+            spent += 1;
+        }
+        assert_eq!(spent, 10);
+        for _ in 0..WELL {
+            budget.heard(CallHealth::Fine);
+            assert_eq!(budget.left(), 0);
+        }
+        budget.heard(CallHealth::Fine);
+        assert_eq!(budget.left(), 2);
+        budget.heard(CallHealth::Failed);
+        budget.heard(CallHealth::Fine);
+        assert_eq!(budget.left(), 2, "one failure, and it begins anew");
     }
 
     #[test]
@@ -97,9 +147,9 @@ mod tests {
         while budget.left() > 0 {
             budget.spend(at(1));
         }
-        assert!(!budget.allows(at(9_999)));
-        assert!(budget.allows(at(10_000)));
-        budget.spend(at(10_000));
-        assert!(!budget.allows(at(19_999)));
+        assert!(!budget.allows(at(999)));
+        assert!(budget.allows(at(1_000)));
+        budget.spend(at(1_000));
+        assert!(!budget.allows(at(1_999)));
     }
 }

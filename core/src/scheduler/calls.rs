@@ -60,8 +60,9 @@ impl Scheduler {
         match throttle {
             Some(cause) => {
                 self.throttles[cause as usize] += u64::from(counts);
-                // Refused inside an accepted stream, it has cost something all the same.
-                if charged > Tokens::ZERO {
+                // Refused inside an accepted stream, it has cost something all the same. And what an upstream
+                // that is not well refuses says nothing about how much it takes: that is the breaker's matter.
+                if charged > Tokens::ZERO || health == CallHealth::Failed {
                     self.ledger.settle(self.now, key, charged);
                 } else {
                     self.ledger.refused(self.now, key, cause);
@@ -70,6 +71,7 @@ impl Scheduler {
             None => self.ledger.settle(self.now, key, charged),
         }
         if counts {
+            self.budget.heard(health);
             self.breaker.ended(self.now, key, started, health);
         }
         let Some(slot) = self.current(key) else { return };
@@ -83,7 +85,8 @@ impl Scheduler {
             return;
         }
         match again {
-            Again::NotBefore(at) if !stray => self.come_back(slot, at, false),
+            // It spends no try, but to an upstream in trouble it is one call more, like any retry.
+            Again::NotBefore(at) if !stray => self.come_back(slot, at, health == CallHealth::Failed),
             Again::Retry(at) if !stray => self.come_back(slot, at, true),
             _ => self.forget(slot),
         }

@@ -37,7 +37,7 @@ fn by_name(name: &str, message: &str) -> Option<ModelErrorKind> {
         "servicequotaexceededexception" => {
             named_cause(message).map_or(ModelErrorKind::AccessDenied, ModelErrorKind::Throttled)
         }
-        "serviceunavailableexception" | "serviceunavailable" => ModelErrorKind::Unavailable,
+        "serviceunavailableexception" | "serviceunavailable" => unavailable(message),
         "internalserverexception" | "internalfailure" | "internalservererror" => ModelErrorKind::Internal,
         "modeltimeoutexception" => ModelErrorKind::ModelTimeout,
         "modelerrorexception" | "modelstreamerrorexception" => ModelErrorKind::ModelFailed,
@@ -68,7 +68,7 @@ fn by_name(name: &str, message: &str) -> Option<ModelErrorKind> {
 fn by_status(status: u16, message: &str) -> ModelErrorKind {
     match status {
         429 => ModelErrorKind::Throttled(cause(message)),
-        503 => ModelErrorKind::Unavailable,
+        503 => unavailable(message),
         408 => ModelErrorKind::ModelTimeout,
         424 => ModelErrorKind::ModelFailed,
         401 | 403 => ModelErrorKind::AccessDenied,
@@ -78,6 +78,14 @@ fn by_status(status: u16, message: &str) -> ModelErrorKind {
         // Inside a stream: an exception this version does not know.
         0 => ModelErrorKind::ModelFailed,
         _ => ModelErrorKind::Malformed,
+    }
+}
+
+/// "Too many connections" is a limit like any other; every other 503 says that the service is not well.
+fn unavailable(message: &str) -> ModelErrorKind {
+    match named_cause(message) {
+        Some(ThrottleCause::Capacity) => ModelErrorKind::Throttled(ThrottleCause::Capacity),
+        _ => ModelErrorKind::Unavailable,
     }
 }
 
@@ -190,7 +198,14 @@ mod tests {
             (
                 "ServiceUnavailableException",
                 503,
-                "Too many connections",
+                "Too many connections, please wait before trying again.",
+                Kind::Throttled(Cause::Capacity),
+            ),
+            ("", 503, "Too many connections", Kind::Throttled(Cause::Capacity)),
+            (
+                "ServiceUnavailableException",
+                503,
+                "Bedrock is unable to process your request.",
                 Kind::Unavailable,
             ),
             ("", 503, "Too many tokens", Kind::Unavailable),
