@@ -86,7 +86,7 @@ fn headers(row: &Request, head: &ModelHead) -> HeaderMap {
         ("content-type", head.content_type.clone()),
         ("x-smoother-job-id", row.id.to_string()),
         ("x-smoother-calls", row.calls_made.to_string()),
-        ("x-smoother-model", row.model.to_string()),
+        ("x-smoother-model", row.model_to_call().to_string()),
         (
             "x-smoother-queue-ms",
             row.queued_for().unwrap_or_default().get().to_string(),
@@ -97,7 +97,8 @@ fn headers(row: &Request, head: &ModelHead) -> HeaderMap {
         .iter()
         .filter(|(name, _)| !framing(name))
         .map(|(name, value)| (name.as_str(), value.clone()));
-    for (name, value) in passed.chain(own) {
+    let degraded = row.degraded.then(|| ("x-smoother-degraded", "true".to_owned()));
+    for (name, value) in passed.chain(own).chain(degraded) {
         // A stored header that HTTP cannot carry is left out; the payload is what was asked for.
         if let (Ok(name), Ok(value)) = (
             HeaderName::from_bytes(name.as_bytes()),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use smoother_core::ports::{Ended, Live, Update};
 use smoother_core::scheduler::Forecast;
-use smoother_core::{Failure, Millis, Outcome, State};
+use smoother_core::{Failure, Millis, ModelId, Outcome, State};
 use std::sync::Arc;
 
 #[tokio::test]
@@ -25,6 +25,29 @@ async fn an_answer_comes_back_byte_for_byte_with_bedrocks_headers() {
     assert_eq!(answer.header("x-smoother-queue-ms"), "4000");
     assert_eq!(answer.header("x-smoother-calls"), "1");
     assert_eq!(answer.header("x-smoother-model"), MODEL);
+}
+
+#[tokio::test]
+async fn a_result_says_which_model_gave_it_and_when_none_did() {
+    let world = World::new();
+    let mut served = completed(job(1));
+    served.called_model = Some(ModelId::new("amazon.nova-lite-v1:0").unwrap());
+    let mut degraded = completed(job(2));
+    degraded.degraded = true;
+    for row in [&served, &degraded] {
+        world.rows.put(row.clone());
+        world
+            .kept
+            .0
+            .lock()
+            .unwrap()
+            .insert(row.id, Bytes::from_static(b"{}"));
+    }
+    let answer = world.get(&format!("/v1/jobs/{}/result", served.id)).await;
+    assert_eq!(answer.header("x-smoother-model"), "amazon.nova-lite-v1:0");
+    assert!(!answer.headers.contains_key("x-smoother-degraded"));
+    let answer = world.get(&format!("/v1/jobs/{}/result", degraded.id)).await;
+    assert_eq!(answer.header("x-smoother-degraded"), "true");
 }
 
 #[tokio::test]
