@@ -3,26 +3,34 @@
 use crate::carry_out::Hands;
 use smoother_core::ports::{ChangeError, PayloadKind};
 use smoother_core::scheduler::Event;
-use smoother_core::{HopCause, Request, RequestId, fallback};
+use smoother_core::{Change, HopCause, Refused, Request, RequestId, fallback};
 
 /// Writes the step and tells the next lane. Whatever was refused is for the row to say.
+///
+/// The first thing done is a write: where commits come in order, a lane is told of a request whose row is still on
+/// its way into the store. A write comes after it, while a read would not find it, and the request would be forgotten.
 pub(crate) async fn go_on(hands: &Hands, id: RequestId, cause: HopCause) -> Result<(), ChangeError> {
     let ports = &hands.ports;
+    let at = ports.clock.now();
+    let call = None;
+    match ports.store.change(id, Change::Divert { call, cause, at }).await {
+        Ok(row) => enter(hands, &row).await,
+        Err(ChangeError::Refused(Refused::NoHop { .. })) => answer(hands, id, cause).await?,
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// There is no lane left in its chain: what is, is the text that ends it.
+async fn answer(hands: &Hands, id: RequestId, cause: HopCause) -> Result<(), ChangeError> {
+    let ports = &hands.ports;
     let row = ports.store.get(id).await?.ok_or(ChangeError::NotFound(id))?;
-    let Some((change, result)) = fallback::next_step(&row, None, cause, ports.clock.now()) else {
+    let Some((change, Some(result))) = fallback::next_step(&row, None, cause, ports.clock.now()) else {
         tracing::error!(lane = %hands.lane, request = %id, "sent on with its chain at the end");
         return Err(ChangeError::NotFound(id));
     };
-    match result {
-        None => {
-            let row = ports.store.change(id, change).await?;
-            enter(hands, &row).await;
-        }
-        Some(result) => {
-            let kept = ports.payloads.keep(id, PayloadKind::Result, result).await?;
-            ports.store.answer(id, change, kept).await?;
-        }
-    }
+    let kept = ports.payloads.keep(id, PayloadKind::Result, result).await?;
+    ports.store.answer(id, change, kept).await?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::stage::Stage;
 use smoother_core::breaker::{Hand, Phase};
 use smoother_core::degraded::Form;
 use smoother_core::ports::{LaneViews, PayloadKind, Payloads, Store};
-use smoother_core::scheduler::Event;
+use smoother_core::scheduler::{Event, Waiting};
 use smoother_core::{Hop, HopCause, LaneId, ModelId, Request, State, Timestamp, Tokens};
 
 const TWO: &str =
@@ -47,6 +47,27 @@ async fn an_open_breaker_sends_a_request_on_to_the_next_lane() {
     );
     stage.tell(Event::Breaker(None)).await;
     assert_eq!(stage.next_release().await.request, patient.id);
+    stage.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_still_being_stored_is_sent_on_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let stage = Stage::start(dir.path(), TWO).await;
+    stage.tell(Event::Breaker(Some(Hand::Open))).await;
+    let lane = LaneId::new("a").unwrap();
+    while stage.desk.view(&lane).await.unwrap().breaker.state != Phase::Open {}
+    let mut begun = Vec::new();
+    for _ in 0..20 {
+        // As a caller's way in does it: the write is begun, and the lane is told at once.
+        let (request, inserted) = stage.begin_to_store(to_b);
+        stage.tell(Event::Arrived(Waiting::priced(&request, 5))).await;
+        begun.push((request.id, inserted));
+    }
+    for (id, inserted) in begun {
+        inserted.await.unwrap();
+        stage.until(id, |row| row.lane.as_str() == "b").await;
+    }
     stage.stop().await;
 }
 

@@ -4,7 +4,9 @@ use super::faults::{CountingClock, Faults};
 use crate::{Desk, Lane, LanePorts};
 use bytes::Bytes;
 use smoother_core::config::Config;
-use smoother_core::ports::{Clock, Inserted, LaneQueue, NewRequest, PayloadRef, Released, Store};
+use smoother_core::ports::{
+    Clock, Inserted, LaneQueue, NewRequest, PayloadRef, Pending, Released, Store, StoreError,
+};
 use smoother_core::request::Fresh;
 use smoother_core::scheduler::{Event, Waiting};
 use smoother_core::{Door, Estimate, Millis, ModelId, Operation, Request, RequestId, TenantId, Tokens};
@@ -77,6 +79,16 @@ impl Stage {
 
     /// A stored, QUEUED request that its lane has not heard of.
     pub(super) async fn store_request(&self, change: impl FnOnce(&mut Request)) -> Request {
+        let (request, inserted) = self.begin_to_store(change);
+        assert!(matches!(inserted.await.unwrap(), Inserted::Fresh));
+        request
+    }
+
+    /// A request whose write is begun, and what comes of that.
+    pub(super) fn begin_to_store(
+        &self,
+        change: impl FnOnce(&mut Request),
+    ) -> (Request, Pending<Result<Inserted, StoreError>>) {
         let now = self.clock.now();
         let mut random = [0; 10];
         random[..8].copy_from_slice(&self.numbers.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -98,16 +110,11 @@ impl Stage {
         });
         change(&mut request);
         let body = PayloadRef::Inline(Bytes::from_static(b"{}"));
-        let inserted = self
-            .store
-            .insert(NewRequest {
-                request: request.clone(),
-                body,
-            })
-            .await
-            .unwrap();
-        assert!(matches!(inserted, Inserted::Fresh));
-        request
+        let inserted = self.store.insert(NewRequest {
+            request: request.clone(),
+            body,
+        });
+        (request, inserted)
     }
 
     /// A stored request, and its lane told of it.
