@@ -2,6 +2,7 @@
 
 use crate::credentials;
 use crate::{Bedrock, Lane};
+use arc_swap::ArcSwap;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_bedrockruntime::Client;
@@ -17,6 +18,7 @@ use smoother_core::config::LaneConfig;
 use smoother_core::ids::LaneId;
 use smoother_core::units::Millis;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the lanes have in common.
@@ -78,23 +80,70 @@ impl Bedrock {
         lanes: impl IntoIterator<Item = &'a LaneConfig>,
         options: Options,
     ) -> Result<Self, SetupError> {
-        let lanes: Vec<&LaneConfig> = lanes.into_iter().collect();
-        let shared = environment(&lanes, &options).await;
-        let mut clients = HashMap::with_capacity(lanes.len());
+        let bedrock = Self {
+            lanes: ArcSwap::default(),
+            options,
+        };
+        let clients = bedrock.prepare(lanes).await?;
+        bedrock.adopt(clients);
+        Ok(bedrock)
+    }
+
+    /// The clients of these lanes, for [`Bedrock::adopt`]. A lane that is called as it was keeps its client and its
+    /// connections; for the others the AWS environment and profile files are read anew. Nothing is sent.
+    pub async fn prepare<'a>(
+        &self,
+        lanes: impl IntoIterator<Item = &'a LaneConfig>,
+    ) -> Result<Clients, SetupError> {
+        let known = self.lanes.load_full();
+        let mut clients = HashMap::new();
+        let mut fresh = Vec::new();
         for lane in lanes {
-            let client = client(lane, &shared, &options).await?;
-            clients.insert(
-                lane.id.clone(),
-                Lane {
-                    id: lane.id.clone(),
-                    client,
-                },
-            );
+            match known.get(&lane.id) {
+                Some(same) if same.way == Way::of(lane) => {
+                    clients.insert(lane.id.clone(), Arc::clone(same));
+                }
+                _ => fresh.push(lane),
+            }
         }
-        Ok(Self {
-            lanes: clients,
-            max_answer_bytes: options.max_answer_bytes,
-        })
+        if !fresh.is_empty() {
+            let shared = environment(&fresh, &self.options).await;
+            for lane in fresh {
+                let client = client(lane, &shared, &self.options).await?;
+                let (id, way) = (lane.id.clone(), Way::of(lane));
+                clients.insert(lane.id.clone(), Arc::new(Lane { id, way, client }));
+            }
+        }
+        Ok(Clients(clients))
+    }
+
+    /// Calls go through these from now on, and to no other lane; those under way end as they began.
+    pub fn adopt(&self, clients: Clients) {
+        self.lanes.store(Arc::new(clients.0));
+    }
+}
+
+/// Clients that are ready and not in use yet.
+#[derive(Debug)]
+pub struct Clients(HashMap<LaneId, Arc<Lane>>);
+
+/// Everything of a lane's configuration that its client is made of.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Way {
+    region: String,
+    endpoint: Option<String>,
+    role_arn: Option<String>,
+    connections: u32,
+}
+
+impl Way {
+    fn of(lane: &LaneConfig) -> Self {
+        Self {
+            region: lane.region.clone(),
+            endpoint: lane.endpoint.clone(),
+            role_arn: lane.role_arn.clone(),
+            connections: lane.max_concurrency,
+        }
     }
 }
 

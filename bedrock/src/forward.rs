@@ -35,8 +35,8 @@ impl Bedrock {
         body: Bytes,
         headers: &[(String, String)],
     ) -> Result<(ModelHead, Bytes), ModelError> {
-        let answer = send::forward(self.lane(lane)?, &what, body, headers).await?;
-        let body = send::read(answer.body, self.max_answer_bytes).await?;
+        let answer = send::forward(&*self.lane(lane)?, &what, body, headers).await?;
+        let body = send::read(answer.body, self.options.max_answer_bytes).await?;
         Ok((answer.head, body))
     }
 }

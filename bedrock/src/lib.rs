@@ -28,31 +28,37 @@ mod frames;
 mod send;
 mod usage;
 
-pub use connect::{Options, SetupError};
+use connect::Way;
+pub use connect::{Clients, Options, SetupError};
 pub use forward::Forward;
 
+use arc_swap::ArcSwap;
 use smoother_core::ids::LaneId;
 use smoother_core::model::{ModelCall, ModelError, ModelStream};
 use smoother_core::ports::{BoxFuture, Model};
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Amazon Bedrock, one client a lane.
+/// Amazon Bedrock, one client a lane. The lanes may change; a call keeps to its end the client it began with.
 #[derive(Debug)]
 pub struct Bedrock {
-    lanes: HashMap<LaneId, Lane>,
-    max_answer_bytes: usize,
+    lanes: ArcSwap<HashMap<LaneId, Arc<Lane>>>,
+    options: Options,
 }
 
 /// What it takes to call one lane's endpoint.
 #[derive(Debug)]
 struct Lane {
     id: LaneId,
+    /// What the client was made for.
+    way: Way,
     client: aws_sdk_bedrockruntime::Client,
 }
 
 impl Bedrock {
-    fn lane(&self, id: &LaneId) -> Result<&Lane, ModelError> {
-        self.lanes.get(id).ok_or_else(|| errors::unknown_lane(id))
+    fn lane(&self, id: &LaneId) -> Result<Arc<Lane>, ModelError> {
+        let lane = self.lanes.load().get(id).cloned();
+        lane.ok_or_else(|| errors::unknown_lane(id))
     }
 }
 
@@ -60,8 +66,12 @@ impl Model for Bedrock {
     fn call(&self, call: ModelCall) -> BoxFuture<'_, Result<ModelStream, ModelError>> {
         Box::pin(async move {
             let lane = self.lane(&call.lane)?;
-            let accepted = send::call(lane, &call).await?;
-            Ok(answer::stream(accepted, call.operation, self.max_answer_bytes))
+            let accepted = send::call(&lane, &call).await?;
+            Ok(answer::stream(
+                accepted,
+                call.operation,
+                self.options.max_answer_bytes,
+            ))
         })
     }
 }

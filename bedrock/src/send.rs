@@ -192,6 +192,7 @@ mod tests {
             .endpoint_url("http://127.0.0.1:1");
         Lane {
             id: LaneId::new("sonnet").unwrap(),
+            way: crate::Way::default(),
             client: Client::from_conf(config.build()),
         }
     }

@@ -8,14 +8,14 @@ use smoother_core::ports::{Dispatch, LaneQueue, Pending, QueueError, Released};
 use smoother_core::scheduler::Event;
 use std::collections::HashMap;
 use std::future::ready;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// One channel per lane, in the order of sending.
+/// One channel per lane, in the order of sending. Lanes may be added while others run.
 #[derive(Debug)]
 pub struct LaneChannels {
-    lanes: HashMap<LaneId, UnboundedSender<Event>>,
+    lanes: RwLock<HashMap<LaneId, UnboundedSender<Event>>>,
     tapped: AtomicBool,
     taps: Mutex<Vec<UnboundedSender<(LaneId, Event)>>>,
 }
@@ -23,19 +23,27 @@ pub struct LaneChannels {
 impl LaneChannels {
     /// The channels and, for each lane, the end that its task reads.
     pub fn new(lanes: impl IntoIterator<Item = LaneId>) -> (Self, HashMap<LaneId, UnboundedReceiver<Event>>) {
-        let mut senders = HashMap::new();
-        let mut receivers = HashMap::new();
-        for lane in lanes {
-            let (sender, receiver) = unbounded_channel();
-            senders.insert(lane.clone(), sender);
-            receivers.insert(lane, receiver);
-        }
         let channels = Self {
-            lanes: senders,
+            lanes: RwLock::default(),
             tapped: AtomicBool::new(false),
             taps: Mutex::new(Vec::new()),
         };
+        let receivers = lanes
+            .into_iter()
+            .map(|lane| {
+                let receiver = channels.add(lane.clone());
+                (lane, receiver)
+            })
+            .collect();
         (channels, receivers)
+    }
+
+    /// A channel for one lane more, and the end that its task reads. A lane that was there already gets a new one.
+    pub fn add(&self, lane: LaneId) -> UnboundedReceiver<Event> {
+        let (sender, receiver) = unbounded_channel();
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        lanes.insert(lane, sender);
+        receiver
     }
 
     /// A copy of every event that is sent from now on, for tests and traces.
@@ -47,8 +55,8 @@ impl LaneChannels {
     }
 
     fn push(&self, lane: &LaneId, event: Event) -> Result<(), QueueError> {
-        let sender = self
-            .lanes
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        let sender = lanes
             .get(lane)
             .ok_or_else(|| QueueError::UnknownLane(lane.clone()))?;
         if self.tapped.load(Ordering::Acquire) {
@@ -113,6 +121,15 @@ mod tests {
         assert_eq!(ends.remove(&lane("b")).unwrap().recv().await, Some(Event::Tick));
         assert_eq!(tap.recv().await, Some((lane("a"), started)));
         assert_eq!(tap.recv().await, Some((lane("b"), Event::Tick)));
+    }
+
+    #[tokio::test]
+    async fn a_lane_that_is_added_has_its_own_channel() {
+        let (channels, mut ends) = LaneChannels::new([lane("a")]);
+        let mut b = channels.add(lane("b"));
+        channels.send(&lane("b"), Event::Tick).await.unwrap();
+        assert_eq!(b.try_recv().ok(), Some(Event::Tick));
+        assert!(ends.remove(&lane("a")).unwrap().try_recv().is_err());
     }
 
     #[tokio::test]

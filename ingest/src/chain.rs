@@ -7,7 +7,7 @@
 use crate::body::{self, Facts};
 use crate::ingest::Ingest;
 use crate::refusal::{Refusal, quoted};
-use crate::route::Route;
+use crate::route::{Route, Routes};
 use crate::submission::Submission;
 use smoother_core::config::LaneConfig;
 use smoother_core::ledger::fits;
@@ -31,21 +31,21 @@ impl Ingest {
     pub(crate) fn chain(
         &self,
         from: &Submission,
-        route: &Route,
-        lane: &LaneConfig,
+        routes: &Routes,
+        (route, lane): (&Route, &LaneConfig),
         facts: &Facts,
     ) -> Result<Vec<Hop>, Refusal> {
         let asked = from
             .fallback
             .as_deref()
-            .map(|names| self.named(names))
+            .map(|names| named(routes, names))
             .transpose()?;
         let own_choice = asked.is_some();
         let named: Vec<&Arc<LaneConfig>> = match asked {
             Some(lanes) => lanes,
             None => {
                 let configured = lane.fallback.lanes.iter();
-                let configured = configured.filter_map(|id| self.routes.lanes().get(id));
+                let configured = configured.filter_map(|id| routes.lanes().get(id));
                 route.lanes.iter().chain(configured).collect()
             }
         };
@@ -80,28 +80,28 @@ impl Ingest {
             estimate,
         })
     }
+}
 
-    fn named(&self, names: &[String]) -> Result<Vec<&Arc<LaneConfig>>, Refusal> {
-        if names.len() > MOST_LANES {
-            return Err(Refusal::invalid(format!(
-                "fallback names {} lanes; it may name {MOST_LANES}.",
-                names.len()
-            )));
-        }
-        let lanes = self.routes.lanes();
-        let find = |name: &String| {
-            lanes
-                .values()
-                .find(|lane| lane.id.as_str() == name)
-                .ok_or_else(|| {
-                    let known: Vec<&str> = lanes.keys().map(LaneId::as_str).collect();
-                    Refusal::invalid(format!(
-                        "fallback names the lane {:?}, which is not configured; the lanes are {}.",
-                        quoted(name),
-                        known.join(", ")
-                    ))
-                })
-        };
-        names.iter().map(find).collect()
+fn named<'a>(routes: &'a Routes, names: &[String]) -> Result<Vec<&'a Arc<LaneConfig>>, Refusal> {
+    if names.len() > MOST_LANES {
+        return Err(Refusal::invalid(format!(
+            "fallback names {} lanes; it may name {MOST_LANES}.",
+            names.len()
+        )));
     }
+    let lanes = routes.lanes();
+    let find = |name: &String| {
+        lanes
+            .values()
+            .find(|lane| lane.id.as_str() == name)
+            .ok_or_else(|| {
+                let known: Vec<&str> = lanes.keys().map(LaneId::as_str).collect();
+                Refusal::invalid(format!(
+                    "fallback names the lane {:?}, which is not configured; the lanes are {}.",
+                    quoted(name),
+                    known.join(", ")
+                ))
+            })
+    };
+    names.iter().map(find).collect()
 }

@@ -32,7 +32,7 @@ impl Ingest {
         let own = submission.timeout;
         let mut prepared = self.prepare(submission).await?;
         let returns = prepared.key.may_come_back();
-        let patience = Patience::new(own, self.config.server.sync_timeout, returns);
+        let patience = Patience::new(own, prepared.sync_timeout, returns);
         if !prepared.key.may_be_known() && self.ports.store.commits_in_order() {
             let presence = Presence::new(self, &prepared.request);
             if presence.is_first() {
@@ -79,7 +79,7 @@ impl Ingest {
         }
         presence.begin();
         self.arrive(&prepared.request, prepared.burndown).await?;
-        self.meters.accepted(&prepared.request);
+        self.settings().meters.accepted(&prepared.request);
         let line = Line::new(self, prepared.request, presence, None, patience);
         Ok(Entry::Open(Box::new(line)))
     }

@@ -4,6 +4,7 @@ use crate::callers::Callers;
 use crate::learned::Learned;
 use crate::meters::Meters;
 use crate::route::Routes;
+use arc_swap::ArcSwap;
 use smoother_core::config::Config;
 use smoother_core::estimate::ErrorStats;
 use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store};
@@ -34,13 +35,30 @@ pub struct IngestPorts {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// What a submission is taken in by, all of it of one configuration.
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    pub(crate) routes: Routes,
+    pub(crate) meters: Meters,
+}
+
+impl Settings {
+    fn new(config: Config) -> Self {
+        let routes = Routes::new(&config);
+        let meters = Meters::new(routes.lanes().keys());
+        Self {
+            config,
+            routes,
+            meters,
+        }
+    }
+}
+
 /// The way in.
 pub struct Ingest {
     pub(crate) ports: IngestPorts,
-    pub(crate) config: Config,
-    pub(crate) routes: Routes,
+    settings: ArcSwap<Settings>,
     pub(crate) learned: Learned,
-    pub(crate) meters: Meters,
     /// Cancelled when nothing more is admitted.
     pub(crate) draining: CancellationToken,
     /// Those who wait for gone callers.
@@ -52,7 +70,7 @@ pub struct Ingest {
 impl fmt::Debug for Ingest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ingest")
-            .field("config", &self.config)
+            .field("config", &self.settings.load().config)
             .finish_non_exhaustive()
     }
 }
@@ -60,18 +78,24 @@ impl fmt::Debug for Ingest {
 impl Ingest {
     /// The stage for this configuration.
     pub fn new(ports: IngestPorts, config: Config) -> Arc<Self> {
-        let routes = Routes::new(&config);
-        let meters = Meters::new(routes.lanes().keys());
         Arc::new(Self {
             ports,
-            config,
-            routes,
+            settings: ArcSwap::from_pointee(Settings::new(config)),
             learned: Learned::default(),
-            meters,
             draining: CancellationToken::new(),
             tasks: TaskTracker::new(),
             callers: Callers::default(),
         })
+    }
+
+    /// Takes submissions in by this configuration from now on; one that is being taken in is so by the former.
+    pub fn reconfigure(&self, config: Config) {
+        self.settings.store(Arc::new(Settings::new(config)));
+    }
+
+    /// The settings as they are now; whoever takes several things from them holds on to these.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
     }
 
     /// Learns from a call that gave a whole answer: `usage` is what Bedrock counted for `request`.

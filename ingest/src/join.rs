@@ -48,7 +48,7 @@ impl Ingest {
 
     /// Counts a submission that was known.
     pub(crate) fn joined(&self, row: &Request) {
-        self.meters.joined(row);
+        self.settings().meters.joined(row);
         tracing::debug!(request = %row.id, state = %row.state, "joined");
     }
 }

@@ -102,7 +102,7 @@ impl Line {
     async fn stored(&mut self, outcome: Result<Inserted, StoreError>) -> Result<Option<Word>, Refusal> {
         match outcome {
             Ok(Inserted::Fresh) => {
-                self.ingest.meters.accepted(&self.request);
+                self.ingest.settings().meters.accepted(&self.request);
                 Ok(None)
             }
             Ok(Inserted::Same(row)) => {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use smoother_core::config::LaneConfig;
 use smoother_core::ledger::fits;
 use smoother_core::request::Fresh;
-use smoother_core::{Door, Estimate, OnDisconnect, Operation, Request, RequestId};
+use smoother_core::{Door, Estimate, Millis, OnDisconnect, Operation, Request, RequestId};
 use std::sync::Arc;
 
 /// A row that may be stored, with what goes with it.
@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
     pub(crate) body: Bytes,
     pub(crate) key: crate::key::Key,
     pub(crate) burndown: u64,
+    /// How long its caller waits who names no time.
+    pub(crate) sync_timeout: Millis,
 }
 
 impl Ingest {
@@ -30,7 +32,8 @@ impl Ingest {
         if self.is_draining() {
             return Err(Refusal::Stopping);
         }
-        let route = self.routes.find(&from.model)?;
+        let settings = self.settings();
+        let route = settings.routes.find(&from.model)?;
         let facts = body::read(from.operation, &from.model, &from.body)?;
         let lane = self.place(route).await.ok_or(Refusal::Stopping)?;
         let model = chain::model_in(lane, &route.model);
@@ -42,12 +45,12 @@ impl Ingest {
                 facts.max_output_field
             )));
         }
-        let settings = self.config.tenant(&from.tenant);
+        let tenant = settings.config.tenant(&from.tenant);
         let hint = facts.hint.or(from.hint);
-        let priority = priority::choose(from.priority, hint, &from.tenant, &settings)?;
+        let priority = priority::choose(from.priority, hint, &from.tenant, &tenant)?;
         let estimate = self.learned.estimate(model, &from.tenant, &facts, lane);
         can_fit(lane, &estimate, facts.max_output.is_none())?;
-        let fallback = self.chain(&from, route, lane, &facts)?;
+        let fallback = self.chain(&from, &settings.routes, (route, lane), &facts)?;
         let now = self.ports.clock.now();
         let id = from
             .key
@@ -86,6 +89,7 @@ impl Ingest {
             body: from.body,
             key: from.key,
             burndown: lane.output_burndown,
+            sync_timeout: settings.config.server.sync_timeout,
         })
     }
 }

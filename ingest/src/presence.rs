@@ -112,7 +112,7 @@ impl Ingest {
     /// How long a gone caller of this request is waited for; `None` where the request is finished without it.
     fn grace(&self, request: &Request) -> Option<Millis> {
         match (request.door, request.on_disconnect) {
-            (Door::Sync, OnDisconnect::Cancel) => Some(self.config.server.disconnect_grace),
+            (Door::Sync, OnDisconnect::Cancel) => Some(self.settings().config.server.disconnect_grace),
             (Door::Sync, OnDisconnect::CancelAtOnce) => Some(Millis::ZERO),
             (Door::Sync, OnDisconnect::Finish) | (Door::Job, _) => None,
         }

@@ -47,7 +47,7 @@ impl Ingest {
                 return Err(error.into());
             }
         }
-        self.meters.accepted(request);
+        self.settings().meters.accepted(request);
         Ok(Accepted {
             request: prepared.request,
             joined: false,

@@ -3,6 +3,7 @@
 use crate::lane::LanePorts;
 use crate::{leave, resync};
 use futures_util::FutureExt;
+use smoother_core::config::Config;
 use smoother_core::ports::{BoxFuture, ChangeError, Released};
 use smoother_core::scheduler::{Command, Event, Gone, Waiting};
 use smoother_core::{Change, HopCause, LaneId, Request, RequestId, Timestamp};
@@ -25,6 +26,16 @@ pub(crate) struct Hands {
 }
 
 impl Hands {
+    /// What a token of output costs in each lane of a configuration.
+    pub(crate) fn burndowns_of(config: &Config) -> Arc<BTreeMap<LaneId, u64>> {
+        let lanes = config.lanes.values();
+        Arc::new(
+            lanes
+                .map(|lane| (lane.id.clone(), lane.output_burndown))
+                .collect(),
+        )
+    }
+
     /// Begins a command. The future, if any, has to be awaited for its feedback.
     pub(crate) fn begin(&self, command: Command, now: Timestamp) -> Option<Feedback> {
         match command {

@@ -1,19 +1,23 @@
 //! The front desk of this process's lane tasks: where others ask how things stand.
 
 use futures_util::FutureExt;
+use smoother_core::config::Config;
 use smoother_core::ports::{BoxFuture, LaneViews};
 use smoother_core::scheduler::{Forecast, LaneView};
 use smoother_core::{LaneId, RequestId};
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot};
 
-/// A question to a lane's task.
+/// What a lane's task is asked, or told, by others of its process.
 #[derive(Debug)]
 pub enum Question {
     /// The lane as it is now.
     View(oneshot::Sender<LaneView>),
     /// Where a request stands.
     Forecast(RequestId, oneshot::Sender<Option<Forecast>>),
+    /// A configuration that is in force once this is answered.
+    Configure(Arc<Config>, oneshot::Sender<()>),
 }
 
 /// A lane task's side of the desk.
@@ -22,23 +26,45 @@ pub type Questions = mpsc::Receiver<Question>;
 /// Questions that may wait for one lane; more than that and askers wait to ask.
 const WAITING_QUESTIONS: usize = 256;
 
-/// Answers for the lanes whose tasks run in this process.
-#[derive(Debug, Clone, Default)]
+/// Answers for the lanes whose tasks run in this process. Lanes may be added while others run.
+#[derive(Debug, Default)]
 pub struct Desk {
-    lanes: BTreeMap<LaneId, mpsc::Sender<Question>>,
+    lanes: RwLock<BTreeMap<LaneId, mpsc::Sender<Question>>>,
 }
 
 impl Desk {
     /// A desk for these lanes, and each task's side of it.
     pub fn open(lanes: impl IntoIterator<Item = LaneId>) -> (Self, BTreeMap<LaneId, Questions>) {
-        let mut desk = Self::default();
-        let mut tasks = BTreeMap::new();
-        for lane in lanes {
-            let (asker, questions) = mpsc::channel(WAITING_QUESTIONS);
-            desk.lanes.insert(lane.clone(), asker);
-            tasks.insert(lane, questions);
-        }
+        let desk = Self::default();
+        let tasks = lanes
+            .into_iter()
+            .map(|lane| {
+                let questions = desk.add(lane.clone());
+                (lane, questions)
+            })
+            .collect();
         (desk, tasks)
+    }
+
+    /// One lane more; its task's side of the desk.
+    pub fn add(&self, lane: LaneId) -> Questions {
+        let (asker, questions) = mpsc::channel(WAITING_QUESTIONS);
+        let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
+        lanes.insert(lane, asker);
+        questions
+    }
+
+    /// Gives a lane's task another configuration and resolves when it is in force: what the lane decides from then
+    /// on, it decides by it. `false` where no task answers.
+    pub async fn configure(&self, lane: &LaneId, config: Arc<Config>) -> bool {
+        self.ask(lane, |done| Question::Configure(config, done))
+            .await
+            .is_some()
+    }
+
+    fn asker(&self, lane: &LaneId) -> Option<mpsc::Sender<Question>> {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.get(lane).cloned()
     }
 
     async fn ask<T>(
@@ -47,14 +73,15 @@ impl Desk {
         question: impl FnOnce(oneshot::Sender<T>) -> Question,
     ) -> Option<T> {
         let (answer, asked) = oneshot::channel();
-        self.lanes.get(lane)?.send(question(answer)).await.ok()?;
+        self.asker(lane)?.send(question(answer)).await.ok()?;
         asked.await.ok()
     }
 }
 
 impl LaneViews for Desk {
     fn lanes(&self) -> Vec<LaneId> {
-        self.lanes.keys().cloned().collect()
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.keys().cloned().collect()
     }
 
     fn view(&self, lane: &LaneId) -> BoxFuture<'_, Option<LaneView>> {

@@ -76,6 +76,8 @@ pub struct Lane {
     day: DayCount,
     day_stored_at: Timestamp,
     memory: LaneMemory,
+    /// As last configured.
+    settings: LaneConfig,
     decision: metrics::Histogram,
 }
 
@@ -110,17 +112,12 @@ impl Lane {
         let day = scheduler.day_count();
         let memory = scheduler.memory();
         let hands_lane = lane.id.to_string();
-        let burndowns = config.lanes.values();
         let hands = Hands {
             lane: lane.id.clone(),
-            burndowns: Arc::new(
-                burndowns
-                    .map(|lane| (lane.id.clone(), lane.output_burndown))
-                    .collect(),
-            ),
+            burndowns: Hands::burndowns_of(config),
             ports,
         };
-        let mut lane = Self {
+        let lane = Self {
             scheduler,
             hands,
             doing: FuturesUnordered::new(),
@@ -129,9 +126,9 @@ impl Lane {
             day,
             day_stored_at: now,
             memory,
+            settings: lane.clone(),
             decision: histogram!(names::DECISION_SECONDS, "lane" => hands_lane),
         };
-        lane.carry_out(now);
         Ok((lane, recovered.waiting))
     }
 
@@ -144,6 +141,8 @@ impl Lane {
     ) {
         let mut batch = Vec::with_capacity(EVENTS_AT_ONCE);
         let mut asking = true;
+        // What loading it has brought up: only now may others hear of it.
+        self.carry_out(self.hands.ports.clock.now());
         loop {
             let alarm = self.alarm();
             tokio::select! {
@@ -225,13 +224,32 @@ impl Lane {
         }
     }
 
-    fn answer(&self, question: Question) {
+    fn answer(&mut self, question: Question) {
         let now = self.hands.ports.clock.now();
         // Whoever asked may have gone away; that is theirs to know.
         match question {
             Question::View(to) => drop(to.send(self.scheduler.view(now))),
             Question::Forecast(id, to) => drop(to.send(self.scheduler.forecast(now, id))),
+            Question::Configure(config, done) => {
+                self.configure(&config);
+                // Whoever asked may be stopping.
+                let _ = done.send(());
+            }
         }
+    }
+
+    /// Goes on by another configuration. One that no longer names the lane leaves it the settings it has: what is in
+    /// it is brought to its end by them.
+    fn configure(&mut self, config: &Config) {
+        if let Some(settings) = config.lanes.get(&self.hands.lane) {
+            self.settings.clone_from(settings);
+        }
+        self.hands.burndowns = Hands::burndowns_of(config);
+        let now = self.hands.ports.clock.now();
+        let settings = SchedulerConfig::of(config, &self.settings);
+        self.scheduler.reconfigure(now, settings);
+        // What may go now goes now.
+        self.step(Event::Tick);
     }
 
     /// Stores what the lane has learned, whenever it is something new.

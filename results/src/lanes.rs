@@ -104,12 +104,18 @@ pub struct LanesAnswer {
     lanes: Vec<LaneAnswer>,
 }
 
-/// Every lane; one whose scheduler does not answer is left out rather than failing the rest.
+/// Every lane; one whose scheduler does not answer is left out rather than failing the rest, and so is one that the
+/// configuration no longer names, as soon as nothing is left in it.
 pub async fn list(State(app): State<App>) -> Json<LanesAnswer> {
     let mut lanes = Vec::new();
     for id in app.results.ports.views.lanes() {
         match app.results.ports.views.view(&id).await {
-            Some(view) => lanes.push(LaneAnswer::new(view, config_of(&app, &id))),
+            Some(view) => {
+                let config = app.results.lane(&id);
+                if config.is_some() || is_in_use(&view) {
+                    lanes.push(LaneAnswer::new(view, config.as_ref()));
+                }
+            }
             None => {
                 tracing::warn!(lane = %id, "the lane's scheduler did not answer; it is left out of the list");
             }
@@ -120,13 +126,13 @@ pub async fn list(State(app): State<App>) -> Json<LanesAnswer> {
 
 pub async fn one(State(app): State<App>, Lane(id): Lane) -> Result<Json<LaneAnswer>, Problem> {
     match app.results.ports.views.view(&id).await {
-        Some(view) => Ok(Json(LaneAnswer::new(view, config_of(&app, &id)))),
+        Some(view) => Ok(Json(LaneAnswer::new(view, app.results.lane(&id).as_ref()))),
         None => Err(unknown_lane(&app, &id)),
     }
 }
 
-fn config_of<'a>(app: &'a App, id: &LaneId) -> Option<&'a LaneConfig> {
-    app.results.config.lanes.iter().find(|c| c.id == *id)
+fn is_in_use(view: &LaneView) -> bool {
+    view.running > 0 || view.released > 0 || view.waiting.values().any(|band| band.requests > 0)
 }
 
 pub(crate) fn unknown_lane(app: &App, id: &LaneId) -> Problem {
@@ -166,9 +172,10 @@ pub struct ModelsAnswer {
 }
 
 pub async fn models(State(app): State<App>) -> Json<ModelsAnswer> {
-    let models = app
-        .results
-        .models()
+    let lanes = app.results.lanes();
+    let models = lanes
+        .iter()
+        .flat_map(|lane| lane.models.iter().map(move |model| (model, lane)))
         .map(|(model, lane)| ModelAnswer {
             id: model.clone(),
             lane: lane.id.clone(),

@@ -1,8 +1,9 @@
 //! What the stage is made of.
 
+use arc_swap::ArcSwap;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{Clock, LaneViews, Live, Outbox, Payloads, Store};
-use smoother_core::{Millis, ModelId, Request, RequestId, TenantId};
+use smoother_core::{LaneId, Millis, Request, RequestId, TenantId};
 use std::fmt;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ impl fmt::Debug for ResultsPorts {
 /// How the stage behaves.
 #[derive(Clone)]
 pub struct ResultsConfig {
-    /// The lanes as configured: what `/v1/models` lists and `/v1/lanes` adds.
+    /// The lanes as configured at the start: what `/v1/models` lists and `/v1/lanes` adds.
     pub lanes: Vec<LaneConfig>,
     /// Longest a `wait_ms` is honoured.
     pub longest_wait: Millis,
@@ -79,6 +80,7 @@ impl fmt::Debug for ResultsConfig {
 pub struct Results {
     pub(crate) ports: ResultsPorts,
     pub(crate) config: ResultsConfig,
+    lanes: ArcSwap<Vec<LaneConfig>>,
     pub(crate) draining: CancellationToken,
 }
 
@@ -87,9 +89,15 @@ impl Results {
     pub fn new(ports: ResultsPorts, config: ResultsConfig) -> Arc<Self> {
         Arc::new(Self {
             ports,
+            lanes: ArcSwap::from_pointee(config.lanes.clone()),
             config,
             draining: CancellationToken::new(),
         })
+    }
+
+    /// Shows these lanes from now on.
+    pub fn reconfigure(&self, lanes: Vec<LaneConfig>) {
+        self.lanes.store(Arc::new(lanes));
     }
 
     /// Ends every long poll with what is known now, and begins no other: the root calls it when it stops
@@ -106,10 +114,13 @@ impl Results {
         }
     }
 
-    pub(crate) fn models(&self) -> impl Iterator<Item = (&ModelId, &LaneConfig)> {
-        self.config
-            .lanes
-            .iter()
-            .flat_map(|lane| lane.models.iter().map(move |model| (model, lane)))
+    /// The lanes as configured now.
+    pub(crate) fn lanes(&self) -> Arc<Vec<LaneConfig>> {
+        self.lanes.load_full()
+    }
+
+    /// One of them.
+    pub(crate) fn lane(&self, id: &LaneId) -> Option<LaneConfig> {
+        self.lanes.load().iter().find(|lane| lane.id == *id).cloned()
     }
 }

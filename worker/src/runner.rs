@@ -5,6 +5,7 @@ use crate::conclude::conclude;
 use crate::meters::Meters;
 use crate::opening::{Opening, OpeningPace};
 use crate::settle::{Settling, tell_lane};
+use arc_swap::ArcSwap;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{
     ChangeError, Clock, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, Released, Store, StoreError,
@@ -37,16 +38,18 @@ pub struct WorkerPorts {
     pub entropy: Arc<dyn Entropy>,
 }
 
-struct LaneSide {
-    config: LaneConfig,
-    opening: Opening,
+/// A lane as a call sees it, from its claim to its end.
+pub(crate) struct LaneSide {
+    pub(crate) config: LaneConfig,
+    opening: Arc<Opening>,
     meters: Meters,
 }
 
 /// Makes the calls of every lane; how many at once is the lanes' ledgers' business.
 pub struct Worker {
     pub(crate) ports: WorkerPorts,
-    lanes: BTreeMap<LaneId, LaneSide>,
+    lanes: ArcSwap<BTreeMap<LaneId, Arc<LaneSide>>>,
+    pace: OpeningPace,
     calls: TaskTracker,
 }
 
@@ -57,22 +60,36 @@ impl Worker {
         lanes: impl IntoIterator<Item = LaneConfig>,
         pace: OpeningPace,
     ) -> Arc<Self> {
-        let side = |config: LaneConfig| {
-            let meters = Meters::of(&config);
-            (
-                config.id.clone(),
-                LaneSide {
-                    opening: Opening::new(pace),
-                    meters,
-                    config,
-                },
-            )
-        };
-        Arc::new(Self {
+        let worker = Self {
             ports,
-            lanes: lanes.into_iter().map(side).collect(),
+            lanes: ArcSwap::default(),
+            pace,
             calls: TaskTracker::new(),
-        })
+        };
+        worker.reconfigure(lanes);
+        Arc::new(worker)
+    }
+
+    /// Serves these lanes from now on, and no others. A call that is claimed already ends by the settings it was
+    /// claimed under.
+    pub fn reconfigure(&self, lanes: impl IntoIterator<Item = LaneConfig>) {
+        let known = self.lanes.load_full();
+        let side = |config: LaneConfig| {
+            let opening = match known.get(&config.id) {
+                Some(same) if same.config == config => return (config.id, Arc::clone(same)),
+                Some(known) => Arc::clone(&known.opening),
+                None => Arc::new(Opening::new(self.pace)),
+            };
+            let meters = Meters::of(&config);
+            let side = LaneSide {
+                config,
+                opening,
+                meters,
+            };
+            (side.config.id.clone(), Arc::new(side))
+        };
+        let lanes = lanes.into_iter().map(side).collect();
+        self.lanes.store(Arc::new(lanes));
     }
 
     /// Takes up what is released until told to stop; what is left in the queue then stays RELEASED in the
@@ -102,13 +119,13 @@ impl Worker {
         self.calls.len()
     }
 
-    /// The settings of a lane.
-    pub(crate) fn lane(&self, id: &LaneId) -> Option<&LaneConfig> {
-        self.lanes.get(id).map(|side| &side.config)
+    /// A lane as it is set now.
+    pub(crate) fn lane(&self, id: &LaneId) -> Option<Arc<LaneSide>> {
+        self.lanes.load().get(id).cloned()
     }
 
     async fn take(&self, released: Released) {
-        let Some(lane) = self.lanes.get(&released.lane) else {
+        let Some(lane) = self.lane(&released.lane) else {
             tracing::error!(lane = %released.lane, request = %released.request, "released on a lane not configured here");
             return;
         };
@@ -118,7 +135,7 @@ impl Worker {
             at: self.ports.clock.now(),
         };
         match self.ports.store.change(released.request, claim).await {
-            Ok(row) => self.call(lane, row).await,
+            Ok(row) => self.call(&lane, row).await,
             // Nobody will claim it any more: its lane need not wait to be sure of that.
             Err(ChangeError::Refused(why @ Refused::Late { .. })) => {
                 tracing::warn!(request = %released.request, call = %released.call, %why, "claimed too late");

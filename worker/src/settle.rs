@@ -192,11 +192,11 @@ impl<'a> Settling<'a> {
 
     async fn enter(&self, request: &Request) {
         let (lane, id) = (&request.lane, request.id);
-        let Some(config) = self.worker.lane(lane) else {
+        let Some(side) = self.worker.lane(lane) else {
             tracing::error!(%lane, request = %id, "a request waits in a lane that is not configured here");
             return;
         };
-        let waiting = Waiting::priced(request, config.output_burndown);
+        let waiting = Waiting::priced(request, side.config.output_burndown);
         tell_lane(self.ports.lanes.as_ref(), lane, Event::Arrived(waiting)).await;
     }
 

@@ -75,7 +75,7 @@ impl Bed {
     /// The next process, on what this one has stored.
     pub(crate) fn restarted(&self) -> Self {
         Self {
-            ingest: Ingest::new(self.ingest.ports.clone(), self.ingest.config.clone()),
+            ingest: Ingest::new(self.ingest.ports.clone(), self.ingest.settings().config.clone()),
             ..self.clone()
         }
     }

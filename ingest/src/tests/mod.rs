@@ -5,6 +5,7 @@ mod answers;
 mod bad_input;
 mod bodies;
 mod chains;
+mod configured;
 mod free;
 mod jobs;
 mod joining;

@@ -42,6 +42,26 @@ async fn models_lead_to_lanes() {
 }
 
 #[tokio::test]
+async fn other_lanes_are_shown_from_then_on_and_a_former_one_while_something_is_in_it() {
+    let world = World::new();
+    world.views.views.lock().unwrap().insert(view().lane, view());
+    let mut other = world.results.lanes()[0].clone();
+    other.id = smoother_core::LaneId::new("other").unwrap();
+    world.results.reconfigure(vec![other]);
+    let models = world.get("/v1/models").await.json();
+    assert_eq!(models["models"][0]["lane"], "other");
+    let lanes = world.get("/v1/lanes").await.json();
+    assert_eq!(lanes["lanes"][0]["lane"], "sonnet", "there is work in it");
+
+    let mut done = view();
+    done.waiting.clear();
+    (done.running, done.released) = (0, 0);
+    world.views.views.lock().unwrap().insert(view().lane, done);
+    let lanes = world.get("/v1/lanes").await.json();
+    assert!(lanes["lanes"].as_array().unwrap().is_empty(), "{lanes}");
+}
+
+#[tokio::test]
 async fn health_is_about_the_process_and_readiness_about_work() {
     let world = World::new();
     *world.rows.broken.lock().unwrap() = Some(smoother_core::ports::StoreError::Closed);

@@ -1,12 +1,14 @@
 //! What a running server waits for, and how it ends.
 //!
 //! ```text
-//! a signal ──────────────▶ drain ─▶ close ─▶ exit 0
+//! SIGHUP ────────────────▶ the configuration is read again, and everything goes on
+//! SIGTERM, SIGINT ───────▶ drain ─▶ close ─▶ exit 0
 //! a task of its own lost ─▶ drain ─▶ close ─▶ error: running calls still get their end, but somebody must look
 //! the store has failed ───────────────────▶ error, at once, before and during a drain: nothing can be kept now
 //! ```
 
 use super::house::House;
+use super::reload::Reloads;
 use super::signals::Signals;
 use smoother_core::ports::{BoxFuture, StoreError};
 
@@ -18,6 +20,7 @@ pub(crate) async fn attend(
     house: House,
     mut fatal: BoxFuture<'static, StoreError>,
     mut signals: Signals,
+    mut reloads: Reloads,
 ) -> anyhow::Result<()> {
     let loss = house.loss();
     tokio::select! {
@@ -28,6 +31,7 @@ pub(crate) async fn attend(
             tracing::error!(%lost, "stopping: a part of the server is gone; running calls finish");
         }
         error = &mut fatal => return Err(failed(error)),
+        never = reloads.follow(&house) => match never {},
     }
     tokio::select! {
         closed = drain(house) => closed?,

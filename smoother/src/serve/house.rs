@@ -5,13 +5,14 @@ use super::listen::Listener;
 use super::logbook::Logbook;
 use super::tasks::{Loss, Tasks};
 use anyhow::Context;
+use arc_swap::ArcSwap;
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use smoother_bedrock::Bedrock;
-use smoother_core::config::Config;
+use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{BoxFuture, Clock, Released, StoreError};
 use smoother_core::scheduler::Event;
-use smoother_core::{LaneId, Millis, Timestamp};
+use smoother_core::{LaneId, Request, Timestamp};
 use smoother_embedded::{
     DispatchChannel, Hub, LaneChannels, OpenOptions, OsEntropy, SqliteStore, SystemClock,
 };
@@ -22,7 +23,7 @@ use smoother_results::{
 };
 use smoother_worker::{OpeningPace, Worker, WorkerPorts};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
@@ -35,13 +36,18 @@ const READING: Duration = Duration::from_secs(5);
 
 /// The running pipeline.
 pub(crate) struct House {
-    config: Config,
+    /// As last applied.
+    pub(super) config: Arc<ArcSwap<Config>>,
     store: Arc<SqliteStore>,
-    ingest: Arc<Ingest>,
-    results: Arc<Results>,
-    #[cfg(test)]
-    queues: Arc<LaneChannels>,
-    worker: Arc<Worker>,
+    pub(super) ingest: Arc<Ingest>,
+    pub(super) results: Arc<Results>,
+    pub(super) queues: Arc<LaneChannels>,
+    pub(super) desk: Arc<Desk>,
+    pub(super) model: Arc<Bedrock>,
+    pub(super) lane_ports: Arc<LanePorts>,
+    pub(super) worker: Arc<Worker>,
+    /// Lanes that the configuration no longer names; what is in them goes on.
+    pub(super) leaving: Mutex<BTreeMap<LaneId, LaneConfig>>,
     loss: Loss,
     /// Stopped first: they start calls.
     lanes: Tasks,
@@ -97,7 +103,7 @@ impl House {
                 payloads: store.clone(),
                 lanes: channels.clone(),
                 live: hub.clone(),
-                model,
+                model: model.clone(),
                 clock: clock.clone(),
                 entropy: Arc::new(OsEntropy),
             },
@@ -110,7 +116,7 @@ impl House {
                 payloads: store.clone(),
                 outbox: store.clone(),
                 live: hub,
-                views: desk,
+                views: desk.clone(),
                 clock: clock.clone(),
             },
             ResultsConfig {
@@ -119,7 +125,7 @@ impl House {
                 ..ResultsConfig::default()
             },
         );
-        let ports = Arc::new(LanePorts {
+        let lane_ports = Arc::new(LanePorts {
             store: store.clone(),
             payloads: store.clone(),
             dispatch: Arc::new(dispatch),
@@ -128,19 +134,22 @@ impl House {
         });
         let loss = Loss::none_yet();
         let house = Self {
-            config,
+            config: Arc::new(ArcSwap::from_pointee(config)),
             store,
             ingest,
             results,
-            #[cfg(test)]
             queues: channels,
+            desk,
+            model,
+            lane_ports,
             worker,
+            leaving: Mutex::default(),
             lanes: Tasks::new(loss.clone()),
             doors: Tasks::new(loss.clone()),
             chores: Tasks::new(loss.clone()),
             loss,
         };
-        house.take_up(ports, events, questions).await?;
+        house.take_up(events, questions).await?;
         house.start(released, clock);
         Ok(Built {
             house,
@@ -153,30 +162,40 @@ impl House {
         self.lanes.start("the worker's task", worker);
         let outbox = self.results.clone().run_outbox(self.chores.stop_token());
         self.chores.start("the outbox's task", outbox);
-        let (store, retention) = (self.store.clone(), self.config.server.retention);
-        let removal = purge(store, clock, retention, self.chores.stop_token());
+        let (store, config) = (self.store.clone(), self.config.clone());
+        let removal = purge(store, clock, config, self.chores.stop_token());
         self.chores.start("the task that removes ended requests", removal);
     }
 
     async fn take_up(
         &self,
-        ports: Arc<LanePorts>,
         mut events: HashMap<LaneId, UnboundedReceiver<Event>>,
         mut questions: BTreeMap<LaneId, Questions>,
     ) -> anyhow::Result<()> {
-        for lane in self.config.lanes.values() {
-            let (task, waiting) = Lane::load(&self.config, lane, ports.clone()).await?;
-            // Their callers were cut off by the stop; an SDK sends again and joins.
-            waiting
-                .iter()
-                .for_each(|request| self.ingest.await_return(request));
+        let config = self.config.load_full();
+        for lane in config.lanes.values() {
+            let loaded = Lane::load(&config, lane, self.lane_ports.clone()).await?;
             if let (Some(events), Some(questions)) = (events.remove(&lane.id), questions.remove(&lane.id)) {
-                let running = task.run(events, questions, self.lanes.stop_token());
-                self.lanes
-                    .start(format_args!("the task of lane {}", lane.id), running);
+                self.start_lane(&lane.id, loaded, events, questions);
             }
         }
         Ok(())
+    }
+
+    /// Sets a loaded lane, and the requests that wait in it, to work.
+    pub(super) fn start_lane(
+        &self,
+        id: &LaneId,
+        (task, waiting): (Lane, Vec<Request>),
+        events: UnboundedReceiver<Event>,
+        questions: Questions,
+    ) {
+        // Their callers were cut off by the stop; an SDK sends again and joins.
+        waiting
+            .iter()
+            .for_each(|request| self.ingest.await_return(request));
+        let running = task.run(events, questions, self.lanes.stop_token());
+        self.lanes.start(format_args!("the task of lane {id}"), running);
     }
 
     /// A copy of everything that passes the lane queues from now on.
@@ -223,7 +242,7 @@ impl House {
     /// Admits nothing more, releases nothing more, and lets running calls finish, answering reads until they
     /// have; then closes the doors. Returns how many calls could not finish.
     pub(crate) async fn drain(&self) -> usize {
-        let patience = self.config.server.drain_timeout.into();
+        let patience = self.config.load().server.drain_timeout.into();
         let over = Instant::now() + patience;
         self.ingest.drain().await;
         self.lanes.stop().await;
@@ -266,13 +285,19 @@ async fn nobody_left_behind(store: &SqliteStore, config: &Config) -> anyhow::Res
     Ok(())
 }
 
-async fn purge(store: Arc<SqliteStore>, clock: Arc<dyn Clock>, retention: Millis, stop: CancellationToken) {
+async fn purge(
+    store: Arc<SqliteStore>,
+    clock: Arc<dyn Clock>,
+    config: Arc<ArcSwap<Config>>,
+    stop: CancellationToken,
+) {
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(PURGE_EVERY) => {}
         }
+        let retention = config.load().server.retention;
         match store.purge(clock.now().before(retention)).await {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "ended requests past their retention were removed"),

@@ -7,6 +7,7 @@ mod house;
 mod learning;
 mod listen;
 mod logbook;
+mod reload;
 mod settings;
 mod signals;
 mod stalled;
@@ -24,6 +25,7 @@ use anyhow::Context;
 use banner::Banner;
 use house::{Built, House};
 use listen::Listener;
+use reload::Reloads;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -112,6 +114,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     }
     let metrics = record_metrics()?;
     let signals = Signals::catch().context("signals cannot be caught")?;
+    let hangups = signals::hangups().context("SIGHUP cannot be caught")?;
     // The address first: a second server on it must not touch the data.
     let listener = Listener::bind(config.server.listen).await.with_context(|| {
         format!(
@@ -135,7 +138,9 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     let _ = write!(std::io::stdout(), "{banner}").and_then(|()| std::io::stdout().flush());
 
     house.open_doors(listener, metrics);
-    attend::attend(house, fatal, signals).await?;
+    let bundled = simulator.is_some().then(|| config.lanes.clone());
+    let reloads = Reloads::new(hangups, args.clone(), bundled);
+    attend::attend(house, fatal, signals, reloads).await?;
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }

@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the two ways to ask the server to stop.
+//! SIGTERM and SIGINT, the two ways to ask the server to stop, and SIGHUP, to read its configuration again.
 
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -38,6 +38,14 @@ impl Signals {
             None => std::future::pending().await,
         }
     }
+}
+
+/// SIGHUP, caught from now on, one word each.
+pub(crate) fn hangups() -> io::Result<UnboundedReceiver<()>> {
+    let (to, caught) = unbounded_channel();
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move { while hangup.recv().await.is_some() && to.send(()).is_ok() {} });
+    Ok(caught)
 }
 
 fn pass_on(mut signal: Signal, name: &'static str, to: UnboundedSender<&'static str>) {

@@ -1,6 +1,7 @@
 //! The worker against the real store and hub, with a model that plays a script.
 
 mod calls;
+mod configured;
 mod failures;
 mod fallbacks;
 mod faults;

@@ -26,7 +26,7 @@ pub(super) async fn count_tokens(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let lane = free_lane::of_model(ingest.routes.lanes(), model)?;
+    let lane = free_lane::of_model(ingest.settings().routes.lanes(), model)?;
     let model = ModelId::new(model).map_err(|error| Refusal::invalid(error.to_string()))?;
     forward(ingest, &lane, FreeOperation::CountTokens { model }, headers, body).await
 }
@@ -36,7 +36,7 @@ pub(super) async fn apply_guardrail(ingest: &Arc<Ingest>, request: Request) -> R
     let (parts, body) = request.into_parts();
     let Guardrail { identifier, version } = path::guardrail(parts.uri.path())?;
     let named = headers::text(&parts.headers, LANE)?.map(str::trim);
-    let lane = free_lane::of_guardrail(ingest.routes.lanes(), &identifier, named)?;
+    let lane = free_lane::of_guardrail(ingest.settings().routes.lanes(), &identifier, named)?;
     let operation = FreeOperation::ApplyGuardrail { identifier, version };
     forward(ingest, &lane, operation, &parts.headers, body).await
 }
@@ -55,7 +55,7 @@ async fn forward(
     let call = FreeCall {
         lane: lane.id.clone(),
         operation,
-        body: body::read(headers, body, ingest.config.server.max_body_bytes).await?,
+        body: body::read(headers, body, ingest.settings().config.server.max_body_bytes).await?,
         headers: headers::upstream(headers),
     };
     // The port bounds only the making of a connection.

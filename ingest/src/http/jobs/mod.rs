@@ -64,7 +64,12 @@ async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refu
     let (parts, body) = request.into_parts();
     no_query(parts.uri.query())?;
     media::json(&parts.headers, media::Unnamed::IsRefused)?;
-    let body = body::read(&parts.headers, body, ingest.config.server.max_body_bytes).await?;
+    let body = body::read(
+        &parts.headers,
+        body,
+        ingest.settings().config.server.max_body_bytes,
+    )
+    .await?;
     let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;
     let accepted = ingest
         .submit(form.submission(tenant::of_request(&parts.headers))?)

@@ -2,6 +2,7 @@
 
 use super::{SONNET, Town, converse};
 use crate::serve::attend::attend;
+use crate::serve::reload::Reloads;
 use crate::serve::signals::Signals;
 use serde_json::json;
 use smoother_core::ports::{BoxFuture, StoreError};
@@ -74,7 +75,7 @@ async fn a_part_that_is_lost_is_seen_at_readyz_and_ends_the_server() {
             assert!(text.contains(&name), "{text}");
         }
         let (_hand, signals) = Signals::by_hand();
-        let ended = timeout(SOON, attend(town.take_house(), never(), signals)).await;
+        let ended = timeout(SOON, attend(town.take_house(), never(), signals, Reloads::none())).await;
         let error = ended
             .unwrap_or_else(|_| panic!("without {name} the server hangs"))
             .unwrap_err();
@@ -89,7 +90,7 @@ async fn while_calls_finish_reads_are_answered_and_submissions_refused() {
     let id = town.hanging_job().await;
     let (hand, signals) = Signals::by_hand();
     let house = town.take_house();
-    let ending = tokio::spawn(attend(house, never(), signals));
+    let ending = tokio::spawn(attend(house, never(), signals, Reloads::none()));
     hand.send("SIGTERM").unwrap();
     town.until("/readyz", "stopping").await;
 
@@ -127,7 +128,7 @@ async fn a_store_that_fails_during_the_drain_ends_it_at_once() {
     let (fail, failure) = tokio::sync::oneshot::channel();
     let fatal = Box::pin(async move { failure.await.unwrap() });
     let house = town.take_house();
-    let ending = tokio::spawn(attend(house, fatal, signals));
+    let ending = tokio::spawn(attend(house, fatal, signals, Reloads::none()));
     hand.send("SIGTERM").unwrap();
     town.until("/readyz", "stopping").await;
     fail.send(StoreError::Failed("fsync: input/output error".to_owned()))
@@ -146,7 +147,7 @@ async fn a_second_signal_ends_the_drain() {
     town.hanging_job().await;
     let (hand, signals) = Signals::by_hand();
     let house = town.take_house();
-    let ending = tokio::spawn(attend(house, never(), signals));
+    let ending = tokio::spawn(attend(house, never(), signals, Reloads::none()));
     hand.send("SIGTERM").unwrap();
     town.until("/readyz", "stopping").await;
     hand.send("SIGINT").unwrap();

@@ -3,6 +3,7 @@
 mod ending;
 mod leaving;
 mod pipeline;
+mod reloading;
 
 use super::bundled;
 use super::house::{Built, House};
