@@ -15,4 +15,5 @@ mod outbox;
 mod payloads;
 mod restart;
 mod retention;
+mod upgrade;
 mod verify;
