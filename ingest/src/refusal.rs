@@ -3,7 +3,7 @@
 //! The doors render these in their own shapes; nothing here knows of HTTP beyond the status it amounts to.
 
 use smoother_core::ports::{QueueError, StoreError};
-use smoother_core::{IdError, LaneId, Millis, Priority, RequestId, TenantId, Tokens};
+use smoother_core::{IdError, LaneId, Millis, Priority, RequestId, State, TenantId, Tokens};
 
 /// A submission or a request about one that was turned away. Nothing was stored for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +92,40 @@ pub enum Refusal {
     /// No such job, or not this tenant's.
     #[error("No job has the id {0}; it may have passed its retention. GET /v1/jobs lists those there are.")]
     UnknownJob(RequestId),
+    /// The job is no dead letter.
+    #[error("Job {id} is {} and no dead letter; GET /v1/dlq lists those there are.", .state.public())]
+    NotDead {
+        /// Which.
+        id: RequestId,
+        /// Where it stands.
+        state: State,
+    },
+    /// A dead letter without its body cannot be sent again.
+    #[error(
+        "The body of job {0} is no longer in the store, so it cannot be sent again; drop it, and submit it anew."
+    )]
+    BodyGone(RequestId),
+    /// A dead letter's lane is gone.
+    #[error(
+        "Job {id} belongs to lane {lane}, which is not configured any more; the lanes are {known}. Configure \
+         [lanes.{lane}] again, or drop the job and submit it anew."
+    )]
+    LaneGone {
+        /// Which.
+        id: RequestId,
+        /// Its lane.
+        lane: LaneId,
+        /// The lanes there are.
+        known: String,
+    },
+    /// No such lane.
+    #[error("No lane is named {lane}; the lanes are {known}.")]
+    UnknownLane {
+        /// What was asked for.
+        lane: LaneId,
+        /// The lanes there are.
+        known: String,
+    },
     /// The job id in the path is none.
     #[error("{0}; a submission answers with the job's id.")]
     JobId(#[from] IdError),
@@ -128,6 +162,10 @@ impl Refusal {
             Self::UnknownOperation(_) => "unknown-operation",
             Self::Method(_) => "method-not-allowed",
             Self::UnknownJob(_) => "unknown-job",
+            Self::NotDead { .. } => "no-dead-letter",
+            Self::BodyGone(_) => "body-gone",
+            Self::LaneGone { .. } => "lane-gone",
+            Self::UnknownLane { .. } => "unknown-lane",
             Self::JobId(_) => "job-id",
             Self::Store(StoreError::Full(_)) => "store-full",
             Self::Store(_) => "store",
@@ -152,6 +190,10 @@ impl Refusal {
             Self::UnknownOperation(_) => "There is no such operation",
             Self::Method(_) => "The method is not allowed here",
             Self::UnknownJob(_) => "There is no such job",
+            Self::NotDead { .. } => "The job is no dead letter",
+            Self::BodyGone(_) => "The body is no longer kept",
+            Self::LaneGone { .. } => "The job's lane is not configured any more",
+            Self::UnknownLane { .. } => "There is no such lane",
             Self::JobId(_) => "The job id is not valid",
             Self::Store(StoreError::Full(_)) => "The store is full",
             Self::Store(StoreError::Damaged(_)) => "The store is damaged",
@@ -171,10 +213,11 @@ impl Refusal {
             | Self::PriorityTooHigh { .. }
             | Self::CutOff
             | Self::JobId(_) => 400,
-            Self::UnknownJob(_) | Self::UnknownOperation(_) => 404,
+            Self::UnknownJob(_) | Self::UnknownOperation(_) | Self::UnknownLane { .. } => 404,
             Self::Method(_) => 405,
             Self::SlowBody(_) => 408,
-            Self::Conflict(_) => 409,
+            Self::Conflict(_) | Self::NotDead { .. } | Self::LaneGone { .. } => 409,
+            Self::BodyGone(_) => 410,
             Self::TooLarge { .. } => 413,
             Self::MediaType { .. } => 415,
             Self::Store(StoreError::Full(_)) => 507,

@@ -55,6 +55,12 @@ impl Routes {
         })
     }
 
+    /// The names of all lanes, for those who named none of them.
+    pub(crate) fn names(&self) -> String {
+        let names: Vec<&str> = self.lanes.keys().map(LaneId::as_str).collect();
+        names.join(", ")
+    }
+
     /// Every lane, standby ones too.
     pub(crate) fn lanes(&self) -> &BTreeMap<LaneId, Arc<LaneConfig>> {
         &self.lanes

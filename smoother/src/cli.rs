@@ -1,5 +1,9 @@
 //! What can be typed: every command, its flags and their meaning.
 
+mod operator;
+
+pub use operator::{DlqActArgs, DlqCommand, DlqFilter, DlqListArgs, DlqShowArgs, LaneArgs, LaneCommand};
+
 use bedrock_sim::cli::SimArgs;
 use clap::{Args, Parser, Subcommand};
 use smoother_core::{Operation, Priority, RequestId};
@@ -89,6 +93,12 @@ pub enum ClientCommand {
     Cancel(JobArgs),
     /// Print each quota: what is used, free, waiting and throttled
     Lanes(LanesArgs),
+    /// Hold a lane's circuit breaker open or closed, or give it back to its own judgement
+    #[command(subcommand)]
+    Lane(LaneCommand),
+    /// Dead letters: jobs that failed by no fault of their own; list, show, redrive or drop them
+    #[command(subcommand)]
+    Dlq(DlqCommand),
 }
 
 /// `smoother serve`

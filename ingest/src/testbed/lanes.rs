@@ -1,8 +1,11 @@
 use smoother_core::ports::{BoxFuture, LaneQueue, LaneViews, Pending, QueueError};
-use smoother_core::scheduler::{Event, Forecast, LaneView};
+use smoother_core::scheduler::{Event, Forecast, LaneView, Scheduler};
 use smoother_core::{LaneId, RequestId, Timestamp};
+use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, mpsc};
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// Lanes that only note what they are told.
 pub(crate) struct Lanes {
@@ -10,6 +13,8 @@ pub(crate) struct Lanes {
     from: Mutex<mpsc::UnboundedReceiver<(LaneId, Event)>>,
     told: AtomicUsize,
     closed: AtomicBool,
+    /// The scheduler that tells how a lane stands, where a test has put one there.
+    scheduler: StdMutex<Option<Scheduler>>,
 }
 
 impl Lanes {
@@ -20,6 +25,7 @@ impl Lanes {
             from: Mutex::new(from),
             told: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            scheduler: StdMutex::default(),
         }
     }
 
@@ -30,6 +36,11 @@ impl Lanes {
     /// How many events there have been.
     pub(crate) fn told(&self) -> usize {
         self.told.load(Ordering::SeqCst)
+    }
+
+    /// Lets a lane's own scheduler take its events and tell how it stands.
+    pub(crate) fn run(&self, scheduler: Scheduler) {
+        *self.scheduler.lock().unwrap() = Some(scheduler);
     }
 
     pub(crate) fn close(&self) {
@@ -43,6 +54,9 @@ impl LaneQueue for Lanes {
             return Box::pin(async { Err(QueueError::Closed("the lane queue")) });
         }
         self.told.fetch_add(1, Ordering::SeqCst);
+        if let Some(scheduler) = &mut *self.scheduler.lock().unwrap() {
+            scheduler.step(NOW, event.clone());
+        }
         self.to.send((lane.clone(), event)).unwrap();
         Box::pin(async { Ok(()) })
     }
@@ -54,7 +68,8 @@ impl LaneViews for Lanes {
     }
 
     fn view(&self, _lane: &LaneId) -> BoxFuture<'_, Option<LaneView>> {
-        Box::pin(async { None })
+        let view = self.scheduler.lock().unwrap().as_ref().map(|s| s.view(NOW));
+        Box::pin(async { view })
     }
 
     fn forecast(&self, _lane: &LaneId, _id: RequestId) -> BoxFuture<'_, Option<Forecast>> {

@@ -1,5 +1,5 @@
-use smoother_core::RequestId;
 use smoother_core::ports::{BoxFuture, Live, Reader, Update};
+use smoother_core::{RequestId, Rev};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
@@ -63,6 +63,10 @@ impl Live for Logs {
         state.updates.push(update);
         drop(state);
         log.changed.send_replace(());
+    }
+
+    fn reopen(&self, id: RequestId, _: Rev) {
+        self.0.lock().unwrap().remove(&id);
     }
 
     fn subscribe(&self, id: RequestId) -> Box<dyn Reader> {

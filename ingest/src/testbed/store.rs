@@ -77,6 +77,11 @@ impl Memory {
             .insert((id, PayloadKind::Result), result);
     }
 
+    /// What a retention that is over leaves of a body.
+    pub(crate) fn lose_body(&self, id: RequestId) {
+        self.payloads.lock().unwrap().remove(&(id, PayloadKind::Body));
+    }
+
     fn insert_now(&self, new: NewRequest) -> Result<Inserted, StoreError> {
         if *self.fault.lock().unwrap() == Some(Fault::Full) {
             return Err(StoreError::Full("no space left on device".to_owned()));
@@ -159,11 +164,22 @@ impl Store for Memory {
 
     fn list(
         &self,
-        _filter: ListFilter,
-        _cursor: Option<String>,
-        _limit: usize,
+        filter: ListFilter,
+        cursor: Option<String>,
+        limit: usize,
     ) -> BoxFuture<'_, Result<ListPage, StoreError>> {
-        Box::pin(async { Ok(ListPage::default()) })
+        let rows = self.rows.lock().unwrap();
+        let mut found: Vec<Request> = rows.values().filter(|row| filter.takes(row)).cloned().collect();
+        found.retain(|row| cursor.as_ref().is_none_or(|last| row.id.to_string() < *last));
+        found.sort_by_key(|row| std::cmp::Reverse(row.id));
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| more).map(|row| row.id.to_string());
+        let page = ListPage {
+            requests: found,
+            next,
+        };
+        Box::pin(async { Ok(page) })
     }
 
     fn recover(

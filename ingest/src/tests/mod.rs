@@ -4,12 +4,14 @@
 mod answers;
 mod bad_input;
 mod bodies;
+mod breaker;
 mod chains;
 mod configured;
 mod free;
 mod jobs;
 mod joining;
 mod leaving;
+mod letters;
 mod limits;
 mod stopping;
 mod streams;

@@ -64,6 +64,7 @@ pub struct JobUsage {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct JobError {
+    pub kind: Option<String>,
     pub exception: String,
     pub message: String,
 }

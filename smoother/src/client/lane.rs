@@ -55,6 +55,43 @@ pub struct Lane {
     /// No release before this.
     #[serde(default)]
     pub parked_until: Option<String>,
+    /// Its circuit breaker.
+    #[serde(default)]
+    pub breaker: Breaker,
+    /// Requests that went on in another lane, or were answered degraded, without a call.
+    #[serde(default)]
+    pub sent_on: u64,
+    /// The lanes its requests go on in.
+    #[serde(default)]
+    pub fallback: Vec<String>,
+}
+
+/// A lane's circuit breaker.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Breaker {
+    /// `closed`, `half_open` or `open`.
+    pub state: String,
+    /// Whether somebody holds it.
+    pub by_hand: bool,
+}
+
+impl Breaker {
+    /// Whether calls do not simply go.
+    pub fn is_shut(&self) -> bool {
+        !matches!(self.state.as_str(), "closed" | "")
+    }
+
+    /// `open by hand`, `half-open` …
+    pub fn words(&self) -> String {
+        let state = match self.state.as_str() {
+            "" => "-",
+            "half_open" => "half-open",
+            state => state,
+        };
+        let by_hand = if self.by_hand { " by hand" } else { "" };
+        format!("{state}{by_hand}")
+    }
 }
 
 #[derive(Debug, Deserialize)]

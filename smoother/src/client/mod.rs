@@ -4,12 +4,14 @@ mod error;
 mod http;
 mod job;
 mod lane;
+mod letter;
 mod patience;
 mod submission;
 
 pub use error::{ClientError, Problem};
 pub use http::{Answer, Client};
 pub use job::{Job, ResultAnswer};
-pub use lane::{Lane, Limit, Waiting};
+pub use lane::{Breaker, Lane, Limit, Waiting};
+pub use letter::{Act, Handled, Held, Letter, Letters, Meant, NotDone, Swept};
 pub use patience::{Patience, Teller};
 pub use submission::{Accepted, NewJob};

@@ -60,6 +60,8 @@ fn picture(lanes: &[Lane]) -> String {
         "batch",
         "oldest",
         "throttled",
+        "sent on",
+        "breaker",
     ]);
     for lane in lanes {
         table.add_row(row(lane));
@@ -76,15 +78,26 @@ fn picture(lanes: &[Lane]) -> String {
         // The first line is the heading, each further one a lane.
         match i.checked_sub(1).and_then(|i| lanes.get(i)) {
             None => text.push_str(&painted(HEAD, line)),
-            Some(Lane {
-                parked_until: Some(until),
-                ..
-            }) => text.push_str(&painted(BUSY, &format!("{line}  parked until {until}"))),
-            Some(_) => text.push_str(line),
+            Some(lane) => text.push_str(&remarked(line, lane)),
         }
         text.push('\n');
     }
     text
+}
+
+/// The lane's line, with what there is to say beside its figures.
+fn remarked(line: &str, lane: &Lane) -> String {
+    let mut line = line.to_owned();
+    if !lane.fallback.is_empty() {
+        line.push_str(&format!("  falls back to {}", lane.fallback.join(", ")));
+    }
+    if let Some(until) = &lane.parked_until {
+        line.push_str(&format!("  parked until {until}"));
+    }
+    if lane.parked_until.is_some() || lane.breaker.is_shut() {
+        line = painted(BUSY, &line);
+    }
+    line
 }
 
 fn row(lane: &Lane) -> Vec<String> {
@@ -101,6 +114,11 @@ fn row(lane: &Lane) -> Vec<String> {
     cells.extend(Priority::ALL.map(|p| count(&waiting(p))));
     cells.push(oldest.filter(|ms| *ms > 0).map_or_else(|| "-".to_owned(), span));
     cells.push(grouped(throttles));
+    cells.push(match lane.sent_on {
+        0 => "-".to_owned(),
+        count => grouped(count),
+    });
+    cells.push(lane.breaker.words());
     cells
 }
 

@@ -3,8 +3,10 @@
 pub mod backup;
 mod batch;
 mod cancel;
+mod dlq;
 mod exit;
 mod figures;
+mod lane;
 mod lanes;
 mod result;
 mod screen;
@@ -151,6 +153,8 @@ async fn dispatch(
         ClientCommand::Result(args) => result::run(args, context, terminal).await,
         ClientCommand::Cancel(args) => cancel::run(args, context, terminal).await,
         ClientCommand::Lanes(args) => lanes::run(args, context, terminal).await,
+        ClientCommand::Lane(command) => lane::run(command, context, terminal).await,
+        ClientCommand::Dlq(command) => dlq::run(command, context, terminal).await,
     }
 }
 

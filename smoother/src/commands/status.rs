@@ -24,7 +24,7 @@ pub fn raw_line(out: &mut dyn Write, json: &[u8]) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn describe(out: &mut dyn Write, job: &Job) -> io::Result<()> {
+pub fn describe(out: &mut dyn Write, job: &Job) -> io::Result<()> {
     let mut line = |name: &str, value: &str| writeln!(out, "{FAINT}{name:<10}{FAINT:#}{value}");
     line("job", &job.id)?;
     line("status", &state(&job.status))?;

@@ -1,14 +1,15 @@
 //! The job API: `POST /v1/jobs` answers 202 once the job is durable; `DELETE /v1/jobs/{id}` calls it off.
 
-mod problem;
+pub(super) mod problem;
 mod status;
 
+use super::answer::{answered, no_query, segment};
 use super::{body, media};
 use crate::ingest::Ingest;
 use crate::job::JobForm;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use crate::whole::whole;
-use crate::{meters, priority, spans, tenant};
+use crate::{priority, spans, tenant};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -29,32 +30,12 @@ pub(super) async fn cancel(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let id = id
-        .map(|Path(id)| id)
-        .map_err(|error| Refusal::invalid(error.body_text()));
-    answered(match id.and_then(|id| no_query(uri.query()).map(|()| id)) {
-        Ok(id) => whole(async move { call_off(&ingest, &id, &headers).await }).await,
-        Err(refusal) => Err(refusal),
-    })
-}
-
-/// What stands in a query would be overlooked.
-fn no_query(query: Option<&str>) -> Result<(), Refusal> {
-    let Some(query) = query.filter(|query| !query.is_empty()) else {
-        return Ok(());
-    };
-    let name = query.split(['=', '&']).next().unwrap_or_default();
-    Err(Refusal::invalid(format!(
-        "{:?} is no query parameter here; fields of a job go into the body or into headers.",
-        quoted(name)
-    )))
-}
-
-fn answered(result: Result<Response, Refusal>) -> Response {
-    result.unwrap_or_else(|refusal| {
-        meters::refused(&refusal);
-        problem::of_refusal(&refusal)
-    })
+    answered(
+        match segment(id).and_then(|id| no_query(uri.query()).map(|()| id)) {
+            Ok(id) => whole(async move { call_off(&ingest, &id, &headers).await }).await,
+            Err(refusal) => Err(refusal),
+        },
+    )
 }
 
 async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusal> {

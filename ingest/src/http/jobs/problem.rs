@@ -29,7 +29,7 @@ struct Limit {
 }
 
 /// `application/problem+json` with `type`, `title`, `status`, `detail`, and `limit` and `retry_after` where known.
-pub(super) fn of_refusal(refusal: &Refusal) -> Response {
+pub(in crate::http) fn of_refusal(refusal: &Refusal) -> Response {
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let retry_after = refusal
         .retry_after()
