@@ -39,12 +39,58 @@ fn candidate(lane: &LaneConfig, view: Option<&LaneView>) -> Candidate {
             shut: true,
         };
     };
+    // Where no further call may run beside those that do, free tokens are of no use.
+    let free = if view.concurrency.free > 0 {
+        view.tokens.free
+    } else {
+        0
+    };
     Candidate {
         quota,
-        free: view.tokens.free,
+        free,
         used: view.tokens.used,
         waiting: view.waiting.values().map(|band| band.tokens).sum(),
         // An open breaker whose time is up wants a few arrivals to probe with.
         shut: !view.breaker.admits || view.day_parked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testbed::{Bed, lane};
+    use smoother_core::scheduler::{Event, Scheduler, SchedulerConfig, Waiting};
+    use smoother_core::{CallNo, Priority, RequestId, TenantId, Timestamp, Tokens};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn arrives(number: u8) -> Event {
+        Event::Arrived(Waiting {
+            id: RequestId::fresh(NOW, [number; 10]),
+            tenant: TenantId::new("default").unwrap(),
+            priority: Priority::Normal,
+            arrived_at: NOW,
+            deadline: None,
+            latest_start: None,
+            reserve: Tokens::new(10),
+            expected: Tokens::new(10),
+            last_call: CallNo::NONE,
+            not_before: None,
+            retries: false,
+            may_leave: true,
+        })
+    }
+
+    #[tokio::test]
+    async fn free_tokens_draw_nobody_to_a_lane_that_can_make_no_further_call() {
+        let lane = lane("main", "amazon.nova-lite-v1:0", 300_000);
+        let config = SchedulerConfig::of(&Bed::new().ingest.settings().config, &lane);
+        let mut scheduler = Scheduler::new(config, NOW);
+        for number in 0..8 {
+            assert!(candidate(&lane, Some(&scheduler.view(NOW))).free > 0, "{number}");
+            scheduler.step(NOW, arrives(number));
+        }
+        let full = candidate(&lane, Some(&scheduler.view(NOW)));
+        assert_eq!((full.free, full.waiting, full.shut), (0, 0, false));
     }
 }
