@@ -170,11 +170,15 @@ fn from_prompt(prompt: &str, max_tokens: Option<&RawValue>, operation: Operation
             "The prompt is blank. Add text to prompt and try again.",
         ));
     }
-    let mut body = serde_json::json!({"messages": [{"role": "user", "content": [{"text": prompt}]}]});
-    if let Some(most) = max_tokens {
-        body["inferenceConfig"] = serde_json::json!({ "maxTokens": most });
-    }
-    Ok(Bytes::from(body.to_string()))
+    let messages = serde_json::json!([{"role": "user", "content": [{"text": prompt}]}]);
+    Ok(Bytes::from(match max_tokens {
+        // As it was written: whether it is a number is for the body's own reader to say.
+        Some(most) => format!(
+            r#"{{"inferenceConfig":{{"maxTokens":{}}},"messages":{messages}}}"#,
+            most.get()
+        ),
+        None => format!(r#"{{"messages":{messages}}}"#),
+    }))
 }
 
 #[cfg(test)]
@@ -183,6 +187,15 @@ mod tests {
 
     fn parse(text: &str) -> Result<JobForm, Refusal> {
         JobForm::parse(&Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn a_max_tokens_that_no_number_can_hold_is_left_to_the_bodys_reader() {
+        for most in [r#""\ud800""#, "1e999", "99999999999999999999999", "[[1]]"] {
+            let form = parse(&format!(r#"{{"model":"m","prompt":"x","max_tokens":{most}}}"#)).unwrap();
+            let body = String::from_utf8(form.body.to_vec()).unwrap();
+            assert!(body.contains(&format!(r#""maxTokens":{most}}}"#)), "{body}");
+        }
     }
 
     #[test]
