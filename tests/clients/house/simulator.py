@@ -27,6 +27,15 @@ class Simulator:
         answer = request("POST", f"{self.url}/control", patch)
         assert answer.status == 200, answer
 
+    def play(self, script: str) -> None:
+        """Puts a script (TOML) in place; its times count from now."""
+        answer = request("PUT", f"{self.url}/script", script.encode(), {"content-type": "application/toml"})
+        assert answer.status == 200, answer
+
+    def silence(self) -> None:
+        """Takes the script away."""
+        assert request("DELETE", f"{self.url}/script").status == 200
+
     def stats(self) -> dict:
         """Counts over all models, and more by priority and model."""
         return request("GET", f"{self.url}/stats").json()
@@ -37,6 +46,15 @@ class Simulator:
     def calls_of(self, mark: str) -> list[dict]:
         """The calls whose prompt carried `[[sim id=mark]]`, in order of arrival."""
         return request("GET", f"{self.url}/calls?id={mark}").json()["calls"]
+
+    def calls(self) -> list[dict]:
+        """Every call, in order of arrival."""
+        return request("GET", f"{self.url}/calls").json()["calls"]
+
+    def calls_in(self, region: str) -> int:
+        """How many calls came for a Region."""
+        models = self.stats()["regions"].get(region, {})
+        return sum(counts["calls"] for counts in models.values())
 
     def stop(self) -> None:
         self.process.kill()
