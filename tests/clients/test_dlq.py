@@ -77,6 +77,9 @@ def test_a_dead_letter_is_listed_shown_redriven_and_completes_under_its_own_id(h
     assert twice.status == 200 and twice.json()["redriven"] is False
     assert smoother.get(f"/v1/dlq/{job_id}").status == 404
     assert len(simulator.calls_of("phoenix")) == 2, "nothing was called again"
+    assert smoother.stop() == 0
+    sound = cli(smoother, "verify", "--data-dir", str(smoother.data_dir))
+    assert sound.returncode == OK, sound.stdout + sound.stderr
 
 
 def test_a_redriven_job_that_fails_again_is_a_dead_letter_again(house):

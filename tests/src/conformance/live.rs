@@ -5,7 +5,7 @@ use super::words::{id, request};
 use bytes::Bytes;
 use smoother_core::model::ModelHead;
 use smoother_core::ports::{Ended, Live, Reader, StoreError, Update};
-use smoother_core::{CallNo, State};
+use smoother_core::{CallNo, Rev, State};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -24,6 +24,7 @@ cases! { Hub;
     an_end_without_its_result_waits_for_the_runner_to_tell_it,
     a_withheld_end_is_told_when_the_runner_goes,
     an_end_that_could_not_be_stored_ends_the_log,
+    a_request_on_its_way_again_is_not_ended_by_its_former_end,
 }
 
 fn frame(text: impl Into<Bytes>) -> Update {
@@ -244,4 +245,33 @@ async fn an_end_that_could_not_be_stored_ends_the_log(hub: Hub) {
     for reader in [early, late] {
         assert_eq!(rest(reader).await, ["call 1", "not stored"]);
     }
+}
+
+async fn a_request_on_its_way_again_is_not_ended_by_its_former_end(hub: Hub) {
+    let told = |rev: u64, result| match ended(State::Completed, result) {
+        Update::Ended(end) => {
+            let mut end = Ended::clone(&end);
+            end.request.rev = Rev::new(rev);
+            Update::Ended(Arc::new(end))
+        }
+        other => other,
+    };
+    hub.publish(id(1), call(1));
+    hub.publish(id(1), told(4, Some("former")));
+    hub.reopen(id(1), Rev::new(5));
+    let mut reader = hub.subscribe(id(1));
+    let mut runner = hub.aborted(id(1));
+    assert!(waits(&mut runner), "its former end calls the new call off");
+    hub.publish(id(1), call(2));
+    // The outbox tells an end at least once, and it may do so late.
+    hub.publish(id(1), told(4, Some("former")));
+    assert!(
+        waits(&mut runner),
+        "its former end, told again, calls the new call off"
+    );
+    assert_eq!(name(reader.next().await), "call 2");
+    hub.publish(id(1), told(8, Some("whole")));
+    runner.await;
+    assert_eq!(name(reader.next().await), "ended: whole");
+    assert_eq!(name(reader.next().await), "nothing more");
 }

@@ -2,7 +2,7 @@
 
 use super::lock;
 use smoother_core::ports::{BoxFuture, Ended, Live, Reader, Update};
-use smoother_core::{RequestId, State};
+use smoother_core::{RequestId, Rev, State};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
@@ -27,6 +27,8 @@ struct Log {
     withheld: Option<Update>,
     readers: usize,
     runners: usize,
+    /// An end of an earlier version is no news: the request was sent on its way again.
+    from: Rev,
     /// The end was told and nobody was there any more: whoever comes now finds nothing.
     gone: bool,
 }
@@ -37,7 +39,8 @@ impl Log {
     }
 
     fn append(&mut self, update: Update) {
-        if self.ended || self.gone {
+        let is_old = matches!(&update, Update::Ended(end) if end.request.rev < self.from);
+        if self.ended || self.gone || is_old {
             return;
         }
         match &update {
@@ -91,6 +94,19 @@ impl MemoryLive {
 impl Live for MemoryLive {
     fn publish(&self, id: RequestId, update: Update) {
         self.with(id, |log| log.append(update));
+    }
+
+    fn reopen(&self, id: RequestId, rev: Rev) {
+        self.with(id, |log| {
+            let (readers, runners, resets) = (log.readers, log.runners, log.resets + 1);
+            *log = Log {
+                readers,
+                runners,
+                resets,
+                from: rev,
+                ..Log::default()
+            };
+        });
     }
 
     fn subscribe(&self, id: RequestId) -> Box<dyn Reader> {

@@ -8,7 +8,7 @@ use smoother_core::ports::{
     Released, Store, StoreError, Update,
 };
 use smoother_core::scheduler::Event;
-use smoother_core::{Change, LaneId, Request, RequestId, State, Timestamp};
+use smoother_core::{Change, LaneId, Request, RequestId, Rev, State, Timestamp};
 use smoother_tests::conformance::store::{self, Bed, Ports, Restart, Stand};
 use smoother_tests::conformance::{Case, failures, live, queues};
 use smoother_tests::memory::{Options, World};
@@ -392,6 +392,7 @@ enum Deaf {
     Abort,
     Past,
     End,
+    Again,
 }
 
 struct BrokenHub(Arc<dyn Live>, Deaf);
@@ -408,6 +409,12 @@ impl Live for BrokenHub {
             while matches!(reader.next().as_mut().poll(&mut context), Poll::Ready(Some(_))) {}
         }
         reader
+    }
+
+    fn reopen(&self, id: RequestId, rev: Rev) {
+        if self.1 != Deaf::Again {
+            self.0.reopen(id, rev);
+        }
     }
 
     fn readers(&self, id: RequestId) -> usize {
@@ -437,6 +444,10 @@ async fn hubs_that_are_deaf_fail() {
         ),
         (Deaf::Past, "early_and_late_readers_read_the_same_to_the_end"),
         (Deaf::End, "the_end_frees_the_runner"),
+        (
+            Deaf::Again,
+            "a_request_on_its_way_again_is_not_ended_by_its_former_end",
+        ),
     ];
     for (deaf, made_for_it) in table {
         let failed = failed(live::CASES, || {
