@@ -10,6 +10,7 @@ use crate::units::Timestamp;
 
 impl Scheduler {
     pub(super) fn arrived(&mut self, waiting: &Waiting, out: &mut Vec<Command>) {
+        self.outdated_by(waiting);
         if self.table.find(waiting.id).is_some() {
             return;
         }
@@ -22,6 +23,33 @@ impl Scheduler {
         }
         if let Some(slot) = self.take_in(waiting) {
             self.keep_window(slot);
+        }
+    }
+
+    /// A row that waits again with the number of the call it is known by here: that call is over, and the news of
+    /// its end is still on its way. Until it comes the call keeps its charge; the request need not wait for it, and
+    /// must not be forgotten with it.
+    fn outdated_by(&mut self, waiting: &Waiting) {
+        let Some(slot) = self.table.find(waiting.id) else {
+            return;
+        };
+        let Some(entry) = self.table.get(slot) else { return };
+        let (standing, call) = (entry.standing, entry.call);
+        if entry.waits() || waiting.last_call < call {
+            return;
+        }
+        if standing == Standing::Released {
+            self.released = self.released.saturating_sub(1);
+            let until = self.write_off_at(self.now);
+            if let Some(entry) = self.table.get_mut(slot) {
+                entry.standing = Standing::Running;
+            }
+            self.set_alarm(slot, until);
+        }
+        if self.ledger.is_open((waiting.id, call)) {
+            self.table.make_stray(slot);
+        } else {
+            self.forget(slot);
         }
     }
 

@@ -271,3 +271,32 @@ fn a_latest_start_is_kept_by_the_first_start() {
     }
     assert_eq!(gone.len(), 1, "it never went again");
 }
+
+#[test]
+fn a_request_that_waits_again_before_its_call_is_told_to_be_over_is_not_forgotten_with_it() {
+    for heard_of_its_start in [true, false] {
+        let mut scheduler = idle();
+        scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 100)));
+        if heard_of_its_start {
+            scheduler.step(at(1), started(id(1), 1, 1));
+        }
+        // News of an earlier day changes nothing.
+        scheduler.step(at(2), Event::Arrived(waiting(1, 0, Normal, 100)));
+        assert_eq!(scheduler.view(at(2)).tokens.used, 100);
+
+        let mut back = waiting(1, 0, Normal, 100);
+        back.last_call = CallNo::new(1);
+        let commands = scheduler.step(at(3), Event::Arrived(back));
+        assert_eq!(released(&commands), [(id(1), 2)]);
+        let view = scheduler.view(at(3));
+        assert_eq!((view.tokens.used, view.released), (200, 1), "both calls count");
+
+        scheduler.step(at(4), ended(id(1), 1, 30, 4));
+        assert!(scheduler.knows(id(1)));
+        scheduler.step(at(5), started(id(1), 2, 5));
+        scheduler.step(at(6), ended(id(1), 2, 40, 6));
+        let view = scheduler.view(at(6));
+        assert_eq!((view.tokens.used, view.running, view.released), (70, 0, 0));
+        assert!(!scheduler.knows(id(1)));
+    }
+}
