@@ -54,17 +54,23 @@ pub(crate) fn answered(status: u16, headers: Vec<(String, String)>, body: &[u8])
         .find(|(name, _)| name == "x-amzn-errortype")
         .map(|(_, value)| value.clone())
         .or_else(|| wire.name());
-    let exception = named.as_deref().map(bare).unwrap_or_default();
+    let exception = named.as_deref().map(bare).filter(is_name).unwrap_or_default();
     let message = wire.message().unwrap_or_else(|| fallback_message(status, body));
     let kind = classify(exception, status, &message);
+    let (usual_status, usual_name) = wire_name(kind);
     let exception = if exception.is_empty() {
-        wire_name(kind).1
+        usual_name
     } else {
         exception
     };
     ModelError {
         kind,
-        status,
+        // A redirect or a status out of all ranges is no error that a caller could be given.
+        status: if (400..600).contains(&status) {
+            status
+        } else {
+            usual_status
+        },
         exception: exception.to_owned(),
         message: shortened(message),
         retry_after_ms: wire.delay(),
@@ -77,7 +83,7 @@ pub(crate) fn in_stream(name: &str, payload: &[u8], headers: Vec<(String, String
     let wire = Wire::parse(payload);
     let message = wire.message().unwrap_or_else(|| fallback_message(0, payload));
     let kind = classify(name, 0, &message);
-    let mut exception = bare(name).to_owned();
+    let mut exception = Some(bare(name)).filter(is_name).unwrap_or_default().to_owned();
     if let Some(first) = exception.get_mut(0..1) {
         first.make_ascii_uppercase();
     }
@@ -168,6 +174,14 @@ fn bare(name: &str) -> &str {
     name.rsplit('#').next().unwrap_or_default().trim()
 }
 
+/// Whether it can be an exception's name, which callers get in a header of the same kind.
+fn is_name(text: &&str) -> bool {
+    (1..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+}
+
 fn fallback_message(status: u16, body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
@@ -182,4 +196,37 @@ fn shortened(mut message: String) -> String {
         message.truncate(end);
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_becomes_an_error_that_a_caller_can_be_given() {
+        for status in [302, 304, 700, 999] {
+            let error = answered(status, Vec::new(), b"{}");
+            assert_eq!((error.status, error.kind), wire(error.kind), "{status}");
+        }
+        assert_eq!(answered(418, Vec::new(), b"{}").status, 418);
+    }
+
+    fn wire(kind: ModelErrorKind) -> (u16, ModelErrorKind) {
+        (wire_name(kind).0, kind)
+    }
+
+    #[test]
+    fn what_is_no_name_names_no_exception() {
+        let said = |name: &str| vec![("x-amzn-errortype".to_owned(), name.to_owned())];
+        for name in ["\"", "a b", "", &"x".repeat(129)] {
+            assert_eq!(
+                answered(503, said(name), b"{}").exception,
+                "ServiceUnavailableException",
+                "{name:?}"
+            );
+            let error = in_stream(name, b"{}", Vec::new());
+            assert_eq!(error.exception, wire_name(error.kind).1, "{name:?}");
+        }
+        assert_eq!(answered(503, said("a#Odd:b"), b"{}").exception, "Odd");
+    }
 }
