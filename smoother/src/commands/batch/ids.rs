@@ -21,9 +21,10 @@ impl RecordIds {
         };
         if let Some(earlier) = self.take(&record.id, record.number) {
             if record.is_named && fault.is_none() {
+                let shown: String = record.id.chars().take(80).collect();
                 fault = Some(format!(
-                    "recordId {:?} of line {} is that of line {earlier} already; give each line its own",
-                    record.id, record.number
+                    "recordId {shown:?} of line {} is that of line {earlier} already; give each line its own",
+                    record.number
                 ));
             }
             record.id = self.fresh(record.number);
@@ -84,6 +85,14 @@ mod tests {
         assert_eq!(record.id, "line-4");
         assert!(words.contains("line 4") && words.contains("line 1"), "{words}");
         assert_eq!(ids.claim(line(5, Some("B"))).unwrap().id, "B");
+    }
+
+    #[test]
+    fn an_id_of_any_length_is_told_at_a_readable_one() {
+        let (mut ids, long) = (RecordIds::default(), "A".repeat(10_000));
+        assert!(ids.claim(line(1, Some(&long))).is_ok());
+        let (_, words) = ids.claim(line(2, Some(&long))).unwrap_err();
+        assert!(words.len() < 200, "{words}");
     }
 
     #[test]

@@ -62,8 +62,8 @@ fn read(raw: &RawLine, record: &mut Record) -> Result<(), String> {
             raw.number
         ));
     }
-    let wire: Wire =
-        serde_json::from_slice(&raw.bytes).map_err(|e| format!("line {} is not valid: {e}", raw.number))?;
+    let wire: Wire = serde_json::from_slice(&raw.bytes)
+        .map_err(|e| format!("line {} is not valid: {}", raw.number, plainly(&e)))?;
     match wire.id {
         None | Some(Value::Null) => {}
         Some(Value::String(id)) if !id.is_empty() => {
@@ -71,8 +71,9 @@ fn read(raw: &RawLine, record: &mut Record) -> Result<(), String> {
             record.is_named = true;
         }
         Some(other) => {
+            let shown: String = other.to_string().chars().take(80).collect();
             return Err(format!(
-                "recordId is {other}; it must be a text that is not empty"
+                "recordId is {shown}; it must be a text that is not empty"
             ));
         }
     }
@@ -84,6 +85,21 @@ fn read(raw: &RawLine, record: &mut Record) -> Result<(), String> {
     record.operation = form_of(&Value::Object(fields));
     record.input = Some(input);
     Ok(())
+}
+
+/// What is wrong with a line's JSON, in words of the file.
+fn plainly(error: &serde_json::Error) -> String {
+    let whole = error.to_string();
+    if error.is_eof() {
+        "it ends before it is complete".to_owned()
+    } else if let Some(name) = whole.strip_prefix("duplicate field `") {
+        let name = name.split('`').next().unwrap_or_default();
+        format!("it has {name} twice")
+    } else if error.is_data() {
+        "it must be an object, {\"recordId\": …, \"modelInput\": {…}}".to_owned()
+    } else {
+        format!("it is no JSON from column {} on", error.column())
+    }
 }
 
 /// The idempotency key of a line: the same file, line and content is the same job, a changed line another.
@@ -178,10 +194,24 @@ mod tests {
     #[test]
     fn a_bad_line_keeps_what_could_be_read() {
         for (line, id, words) in [
-            ("{", "line-1", "line 1 is not valid"),
+            (
+                "{",
+                "line-1",
+                "line 1 is not valid: it ends before it is complete",
+            ),
+            (
+                "nil",
+                "line-1",
+                "line 1 is not valid: it is no JSON from column 2 on",
+            ),
+            (
+                r#"{"recordId":"A","recordId":"B"}"#,
+                "line-1",
+                "line 1 is not valid: it has recordId twice",
+            ),
             ("[]", "line-1", "line 1 is an array"),
             (r#" ["A", {"inputText":"x"}]"#, "line-1", "line 1 is an array"),
-            ("7", "line-1", "line 1 is not valid"),
+            ("7", "line-1", "line 1 is not valid: it must be an object"),
             (r#"{"recordId":"A","modelInput":[{}]}"#, "A", "no JSON object"),
             (r#"{"recordId":"A"}"#, "A", "modelInput is missing"),
             (r#"{"recordId":"A","modelInput":"x"}"#, "A", "no JSON object"),
