@@ -12,6 +12,7 @@ PYTEST_WORKERS ?= 4
 DATA_DIR ?= smoother-data
 # A long run; `make test` has fifty kills under a thousand requests.
 KILLS ?= 1000
+MINUTES ?= 10
 REQUESTS ?= 1000000
 
 .PHONY: help
@@ -61,6 +62,13 @@ crash: ## Kill the server KILLS times under REQUESTS requests, audit all promise
 	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-tests --bins
 	$(TARGET_DIR)/release/crash run --kills $(KILLS) --requests $(REQUESTS) $(if $(SEED),--seed $(SEED)) \
 		--patience-s 1800 --named 'make crash KILLS=$(KILLS) REQUESTS=$(REQUESTS)' --out docs/crash.md
+
+.PHONY: fuzz
+fuzz: ## Mutate the corpus of every input for MINUTES, keep what breaks something, write docs/fuzz.md (SEED=n repeats)
+	@.ci/prerequisites run
+	$(CARGO) build --release --locked -p smoother -p smoother-tests --bins
+	$(TARGET_DIR)/release/fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+		--named 'make fuzz MINUTES=$(MINUTES)' --out docs/fuzz.md
 
 .PHONY: clean-data
 clean-data: ## Remove the data directory of `make run`
