@@ -8,6 +8,7 @@ mod callers;
 mod commits;
 mod damage;
 mod disk;
+mod events;
 mod fixture;
 mod full;
 mod log;

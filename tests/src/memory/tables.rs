@@ -149,15 +149,14 @@ impl Tables {
             None => (u64::MAX, u64::MAX),
         };
         let limit = limit.clamp(1, MOST_LISTED);
-        let fits = |row: &Request| {
-            filter.tenant.as_ref().is_none_or(|tenant| *tenant == row.tenant)
-                && filter.lane.as_ref().is_none_or(|lane| *lane == row.lane)
-                && (filter.states.is_empty() || filter.states.contains(&row.state))
-                && (row.dead || !filter.dead)
-        };
         let mut page = ListPage::default();
         let mut last = before;
-        for (place, row) in self.rows.range(..before).rev().filter(|(_, row)| fits(row)) {
+        for (place, row) in self
+            .rows
+            .range(..before)
+            .rev()
+            .filter(|(_, row)| filter.takes(row))
+        {
             if page.requests.len() == limit {
                 page.next = Some(format!("m{:x}.{:x}", last.0, last.1));
                 break;

@@ -6,14 +6,16 @@ use crate::conformance::words::{degrade, fail, id, lane, request, settlement, te
 use bytes::Bytes;
 use smoother_core::breaker::BreakerMemory;
 use smoother_core::call::CallEnding;
+use smoother_core::model::ErrorFilter;
 use smoother_core::ports::{ChangeError, LaneMemory, ListFilter, PayloadKind, PayloadRef};
-use smoother_core::{Change, Door, Request, RequestId, State, Timestamp};
+use smoother_core::{Change, Door, ModelErrorKind, Request, RequestId, State, Timestamp};
 
 cases! { Bed;
     an_answer_without_a_call_is_stored_with_its_end,
     an_answer_that_is_refused_leaves_nothing,
     a_degraded_end_of_a_call_keeps_its_text,
     dead_letters_are_listed_until_they_are_dismissed_or_redriven,
+    dead_letters_are_listed_by_what_they_met_and_when,
     a_redriven_request_lives_and_ends_again,
     a_redriven_request_is_never_told_as_open,
     what_a_lane_has_learned_is_the_last_it_kept,
@@ -108,12 +110,55 @@ async fn a_degraded_end_of_a_call_keeps_its_text(bed: Bed) {
     bed.untold(1).await;
 }
 
+async fn dead_letters_are_listed_by_what_they_met_and_when(bed: Bed) {
+    let met = [Some(ModelErrorKind::Internal), None, Some(ModelErrorKind::Cut)];
+    for n in 0..9_usize {
+        let row = job(n as u64);
+        bed.running(&row).await;
+        let mut change = fail(Some(1));
+        if let Change::Fail { failure, at, .. } = &mut change {
+            (failure.status, failure.kind) = (500, met[n % 3]);
+            *at = Timestamp::from_millis(1_000 + n as u64);
+        }
+        let settled = settlement(1, CallEnding::Failed, 1);
+        let row = bed.end(row.id, settled, Some(change), None).await.request;
+        assert!(row.unwrap().dead);
+    }
+    let at = |ms| Some(Timestamp::from_millis(ms));
+    for (error, from, before, expected) in [
+        (Some("internal"), None, None, vec![6, 3, 0]),
+        (Some("none"), None, None, vec![7, 4, 1]),
+        (Some("stalled"), None, None, vec![]),
+        (None, at(1_003), at(1_006), vec![5, 4, 3]),
+        (Some("cut"), at(1_003), None, vec![8, 5]),
+    ] {
+        let filter = ListFilter {
+            dead: true,
+            error: error.map(|word| ErrorFilter::parse(word).unwrap()),
+            ended_from: from,
+            ended_before: before,
+            ..ListFilter::default()
+        };
+        let expected: Vec<RequestId> = expected.into_iter().map(id).collect();
+        assert_eq!(
+            pages(&bed, filter).await,
+            expected,
+            "{error:?} {from:?} {before:?}"
+        );
+    }
+}
+
 async fn letters(bed: &Bed, of: Option<&str>) -> Vec<RequestId> {
     let filter = ListFilter {
         dead: true,
         tenant: of.map(tenant),
         ..ListFilter::default()
     };
+    pages(bed, filter).await
+}
+
+/// Everything, two a page.
+async fn pages(bed: &Bed, filter: ListFilter) -> Vec<RequestId> {
     let (mut found, mut cursor) = (Vec::new(), None);
     loop {
         let page = bed.store.list(filter.clone(), cursor, 2).await.unwrap();
