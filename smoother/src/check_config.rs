@@ -6,15 +6,37 @@ use crate::serve::{NoConfig, read_config};
 use smoother_core::config::Config;
 use std::io::Write;
 
+mod reload;
+
 /// Reads the configuration as `serve` would, and reports on it.
 pub fn main(args: &CheckConfigArgs, json: bool) -> Exit {
     let read = read_config(args.file.as_deref());
-    let exit = read.as_ref().map_or_else(NoConfig::exit, |_| Exit::Ok);
-    let report = if json {
+    let running = args.running.as_deref().map(|file| read_config(Some(file)));
+    let mut exit = read.as_ref().map_or_else(NoConfig::exit, |_| Exit::Ok);
+    let mut report = if json {
         as_json(&read).to_string()
     } else {
         as_text(&read)
     };
+    match (&read, &running) {
+        (Ok(next), Some(Ok(running))) => {
+            let reload = reload::Check::of(running, next);
+            report = if json {
+                reload.json(as_json(&read)).to_string()
+            } else {
+                format!("{report}\n{reload}")
+            };
+        }
+        (Ok(_), Some(failed @ Err(error))) => {
+            exit = error.exit();
+            report = if json {
+                as_json(failed).to_string()
+            } else {
+                error.to_string()
+            };
+        }
+        _ => {}
+    }
     let said = if json || exit == Exit::Ok {
         writeln!(std::io::stdout(), "{report}")
     } else {

@@ -121,6 +121,9 @@ pub struct CheckConfigArgs {
     /// Configuration file [default: smoother.toml]
     #[arg(value_name = "FILE", env = "SMOOTHER_CONFIG")]
     pub file: Option<PathBuf>,
+    /// The file that a server runs by: print what SIGHUP would change, or why it takes a restart
+    #[arg(long, value_name = "FILE")]
+    pub running: Option<PathBuf>,
 }
 
 /// `smoother verify`

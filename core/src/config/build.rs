@@ -79,11 +79,22 @@ fn server(reader: &Reader) -> ServerConfig {
         sync_timeout: millis("server.sync_timeout_ms"),
         disconnect_grace: millis("server.disconnect_grace_ms"),
         drain_timeout: millis("server.drain_timeout_ms"),
-        retention: {
-            let hours = reader.number("server.retention_hours", None).unwrap_or(1);
-            Millis::from_secs(hours.saturating_mul(60 * 60))
-        },
+        retention: retention(reader),
     }
+}
+
+/// In hours, or in minutes where those are set.
+fn retention(reader: &Reader) -> Millis {
+    let hours = reader.number("server.retention_hours", None).unwrap_or(1);
+    let minutes = reader.number("server.retention_minutes", None);
+    if let Some(minutes) = minutes.filter(|_| reader.is_set("server.retention_hours", "")) {
+        let place = vec!["server".to_owned(), "retention_minutes".to_owned()];
+        if let Some(set) = reader.settings.values.get(&place) {
+            let what = format!("found {minutes}; allowed: only one of retention_hours and retention_minutes");
+            reader.report(&set.source, dotted(&place), &what);
+        }
+    }
+    Millis::from_secs(minutes.unwrap_or(hours.saturating_mul(60)).saturating_mul(60))
 }
 
 fn listen(reader: &Reader) -> SocketAddr {

@@ -8,6 +8,7 @@
 use super::settings::dotted;
 use super::types::{Config, Durability, LaneConfig, Pacing, TenantConfig};
 use crate::ids::{LaneId, ModelId};
+use crate::units::Millis;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -158,11 +159,18 @@ fn server(config: &Config) -> Values {
         ("sync_timeout_ms", server.sync_timeout.get().to_string()),
         ("disconnect_grace_ms", server.disconnect_grace.get().to_string()),
         ("drain_timeout_ms", server.drain_timeout.get().to_string()),
-        (
-            "retention_hours",
-            (server.retention.get() / (60 * 60 * 1_000)).to_string(),
-        ),
+        retention(server.retention),
     ])
+}
+
+/// By the key that can say it.
+fn retention(time: Millis) -> (&'static str, String) {
+    const MINUTE: u64 = 60 * 1_000;
+    if time.get().is_multiple_of(60 * MINUTE) {
+        ("retention_hours", (time.get() / (60 * MINUTE)).to_string())
+    } else {
+        ("retention_minutes", (time.get() / MINUTE).to_string())
+    }
 }
 
 fn priorities(config: &Config) -> Values {

@@ -145,6 +145,8 @@ pub static KEYS: &[Key] = &[
         "How long running calls may take to end when the server is told to stop."),
     key("server.retention_hours", within(1, 87_600, "hours"), Value("168"),
         "How long results stay readable after their end."),
+    key("server.retention_minutes", within(1, 5_256_000, "minutes"), Depends("`retention_hours`"),
+        "The same in minutes, instead of `retention_hours`."),
 
     key("lanes.*.models", Kind::List(MODEL), Depends("`model`; one of the two is required"),
         "The models whose calls go through this lane. A model that several lanes name is spread over them by what each has free."),

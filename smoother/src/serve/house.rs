@@ -29,8 +29,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How often ended requests past their retention are looked for.
-const PURGE_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Ended requests past their retention are looked for ten times a retention, within these bounds.
+const PURGE_EVERY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(10 * 60));
 /// However long the calls took to end, their answers get at least this long to be read.
 const READING: Duration = Duration::from_secs(5);
 
@@ -292,10 +292,11 @@ async fn purge(
     stop: CancellationToken,
 ) {
     loop {
+        let often = Duration::from(config.load().server.retention) / 10;
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(PURGE_EVERY) => {}
+            () = tokio::time::sleep(often.clamp(PURGE_EVERY.0, PURGE_EVERY.1)) => {}
         }
         let retention = config.load().server.retention;
         match store.purge(clock.now().before(retention)).await {

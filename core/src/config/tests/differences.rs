@@ -56,8 +56,8 @@ fn every_key_is_compared() {
         })
         .collect();
     for key in KEYS {
-        // `model` is read as `models`; auto_lanes is not available.
-        if ["lanes.*.model", "auto_lanes"].contains(&key.path) {
+        // `model` is read as `models`, minutes as hours where they are whole; auto_lanes is not available.
+        if ["lanes.*.model", "server.retention_minutes", "auto_lanes"].contains(&key.path) {
             continue;
         }
         let section = key.path.split('.').next().unwrap();
@@ -109,6 +109,33 @@ fn what_is_read_at_the_start_refuses_the_whole_by_name() {
     let fine = format!("[server]\nretention_hours = 3\n{TWO}");
     let changes = reload(&load(TWO), &load(&fine)).unwrap();
     assert_eq!(changes[0].to_string(), "server.retention_hours: 168 → 3");
+}
+
+#[test]
+fn a_retention_is_told_in_the_unit_that_can_say_it() {
+    let with = |key: &str| format!("[server]\n{key}\n{TWO}");
+    let (hour, minutes) = (with("retention_hours = 1"), with("retention_minutes = 90"));
+    assert_eq!(
+        shown(&hour, &with("retention_minutes = 60")),
+        Vec::<String>::new()
+    );
+    let changes = shown(&hour, &minutes);
+    assert_eq!(
+        changes,
+        [
+            "server.retention_hours: 1 → not set",
+            "server.retention_minutes: not set → 90"
+        ]
+    );
+    let both = Config::load(
+        Some(("f", &with("retention_hours = 1\nretention_minutes = 5"))),
+        None,
+    );
+    let said = both.unwrap_err().to_string();
+    assert!(
+        said.contains("f:3: server.retention_minutes: found 5; allowed: only one of"),
+        "{said}"
+    );
 }
 
 #[test]
