@@ -3,7 +3,7 @@
 use super::{Act, Wish};
 use crate::ingest::Ingest;
 use crate::refusal::Refusal;
-use smoother_core::ports::ChangeError;
+use smoother_core::ports::{ChangeError, ListFilter};
 use smoother_core::{RequestId, listing};
 
 /// What became of a batch.
@@ -28,7 +28,11 @@ impl Ingest {
             cursor,
             limit,
         } = wish;
+        let begins = cursor.is_none();
         let page = self.ports.store.list(filter.clone(), cursor, limit).await?;
+        if begins && page.requests.is_empty() {
+            self.lane_is_known(&filter)?;
+        }
         let mut sweep = Sweep {
             next: page.next.map(|inner| listing::seal(&inner, &filter)),
             ..Sweep::default()
@@ -52,5 +56,17 @@ impl Ingest {
             }
         }
         Ok(sweep)
+    }
+
+    /// Nothing done in a lane that never was would hide a slip of the pen.
+    fn lane_is_known(&self, filter: &ListFilter) -> Result<(), Refusal> {
+        let settings = self.settings();
+        match &filter.lane {
+            Some(lane) if !settings.routes.lanes().contains_key(lane) => Err(Refusal::UnknownLane {
+                lane: lane.clone(),
+                known: settings.routes.names(),
+            }),
+            _ => Ok(()),
+        }
     }
 }

@@ -213,6 +213,8 @@ async fn many_are_sent_in_batches_and_one_that_cannot_be_harms_no_other() {
 
     let dropped = dismiss(&bed, "?error=none&lane=small").await;
     assert_eq!(dropped.json()["dropped"], 0);
+    let slip = dismiss(&bed, "?lane=mian").await.problem(404);
+    assert!(slip.contains("main, small"), "{slip}");
     let dropped = dismiss(&bed, "?all=true").await;
     assert_eq!(
         (&dropped.json()["dropped"], row(&bed, ids[3]).dead),
