@@ -47,8 +47,9 @@ def test_boto3_needs_only_another_endpoint(smoother):
     assert answer["output"]["message"]["content"][0]["text"]
 
 
-def test_the_configuration_shown_is_right(tmp_path):
-    (tmp_path / "smoother.toml").write_text(the("toml", "[lanes.sonnet]"))
+@pytest.mark.parametrize("shown", blocks("toml"))
+def test_the_configurations_shown_are_right(shown, tmp_path):
+    (tmp_path / "smoother.toml").write_text(shown)
     check = [binaries.smoother(), "check-config", "smoother.toml"]
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, timeout=30, env=clean_env())
     assert done.returncode == 0, done.stderr
