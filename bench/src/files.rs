@@ -80,6 +80,15 @@ pub enum Measure {
         /// Targets that run under every limiter.
         under_all: Vec<String>,
     },
+    /// An upstream that gets worse and well again.
+    Degrading {
+        /// Calls a minute, evenly spaced.
+        calls_per_minute: u64,
+        /// The phases pass so many times as fast; everything else stays as it is.
+        speed: u64,
+        /// What happens upstream, one after the other. The first is calm, the last is when it is well again.
+        phases: Vec<Phase>,
+    },
     /// Many jobs waiting.
     Jobs {
         /// Jobs.
@@ -91,6 +100,20 @@ pub enum Measure {
         /// Values laid over `lane` once the jobs are to go out.
         release_lane: BTreeMap<String, toml::Value>,
     },
+}
+
+/// A part of a run over which something is wrong upstream, or nothing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phase {
+    /// Its name in the table.
+    pub name: String,
+    /// Its length, before `speed`.
+    pub seconds: u64,
+    /// Spans of a simulator's script, their times counted from the phase's beginning; one without an end lasts as
+    /// long as the phase.
+    #[serde(default)]
+    pub spans: Vec<serde_json::Value>,
 }
 
 /// A limiter to run under.

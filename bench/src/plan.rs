@@ -69,6 +69,9 @@ pub struct Results {
 pub struct Outcome {
     /// The call's class.
     pub class: String,
+    /// When it was due, in microseconds after `go`.
+    #[serde(default)]
+    pub due_us: u64,
     /// HTTP status; 0 where the connection failed.
     pub status: u16,
     /// From the moment it was due to the end of its answer, in microseconds.
@@ -76,6 +79,9 @@ pub struct Outcome {
     /// `x-smoother-queue-ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_ms: Option<u64>,
+    /// `x-smoother-degraded`: the answer is a configured text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
     /// What went wrong; none where the answer is good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -74,6 +74,7 @@ impl Prepared {
     fn outcome(&self, due: Instant, answer: anyhow::Result<Answer>) -> Outcome {
         let outcome = Outcome {
             class: self.call.class.clone(),
+            due_us: self.call.at_us,
             latency_us: micros(due),
             ..Outcome::default()
         };
@@ -81,6 +82,7 @@ impl Prepared {
             Ok(answer) => Outcome {
                 status: answer.status,
                 queue_ms: answer.number("x-smoother-queue-ms"),
+                degraded: answer.headers.contains_key("x-smoother-degraded"),
                 error: (!(200..300).contains(&answer.status))
                     .then(|| String::from_utf8_lossy(&answer.body).chars().take(200).collect()),
                 upstream_us: answer.number(ARRIVAL).map(|at| since_due(due, at)),

@@ -23,6 +23,8 @@ const WORDS: [&str; 24] = [
 pub enum Schedule {
     /// Evenly, so many a second.
     Rate(u64),
+    /// Evenly, one in so many microseconds.
+    Every(u64),
     /// At random moments within so many seconds.
     Uniform(u64),
 }
@@ -33,6 +35,7 @@ pub fn calls(classes: &[Class], count: u64, schedule: Schedule, seed: u64) -> Ve
     let mut due: Vec<u64> = (0..count)
         .map(|number| match schedule {
             Schedule::Rate(rate) => number * 1_000_000 / rate.max(1),
+            Schedule::Every(micros) => number * micros,
             Schedule::Uniform(seconds) => rng.random_range(0..seconds.max(1) * 1_000_000),
         })
         .collect();

@@ -2,6 +2,7 @@
 
 mod burst;
 mod closed;
+mod degrading;
 mod jobs;
 mod open;
 
@@ -30,6 +31,11 @@ pub async fn run(bench: &Bench, workload: &Workload) -> anyhow::Result<Vec<Table
             rounds,
         } => closed::run(bench, workload, *connections, *warmup, *count, *rounds).await,
         Measure::Burst { .. } => burst::run(bench, workload).await,
+        Measure::Degrading {
+            calls_per_minute,
+            speed,
+            phases,
+        } => degrading::run(bench, workload, *calls_per_minute, *speed, phases).await,
         Measure::Jobs { .. } => jobs::run(bench, workload).await,
     }
 }
