@@ -46,6 +46,8 @@ pub enum HopCause {
     BreakerOpen,
     /// The lane's tokens of the day were used up.
     Parked,
+    /// A call failed, and the lane's retry budget had nothing left for another.
+    RetriesSpent,
 }
 
 /// A step that was taken.

@@ -78,6 +78,7 @@ mod tests {
             not_before: None,
             retries: false,
             may_leave: true,
+            has_next_lane: true,
         })
     }
 

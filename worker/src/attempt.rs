@@ -135,18 +135,13 @@ impl<'a> Collected<'a> {
     ) -> Result<(), ModelError> {
         let streams = call.operation.streams();
         // A whole answer says nothing until it is generated; only a stream's silence means something.
-        let patience: Duration = if streams {
-            lane.chunk_timeout
+        let (key, patience) = if streams {
+            ("chunk_timeout_ms", lane.chunk_timeout)
         } else {
-            lane.call_timeout
-        }
-        .into();
-        let silent = |_| {
-            stalled(format!(
-                "nothing came for chunk_timeout_ms = {}",
-                patience.as_millis()
-            ))
+            ("call_timeout_ms", lane.call_timeout)
         };
+        let silent = |_| stalled(format!("nothing came for {key} = {}", patience.get()));
+        let patience: Duration = patience.into();
         let mut answer = tokio::time::timeout(patience, model.call(call))
             .await
             .map_err(silent)??;

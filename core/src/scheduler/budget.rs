@@ -2,9 +2,9 @@
 //!
 //! Retries after transient errors add load where an upstream is in trouble already. Each first call earns a fifth
 //! of what, with itself, a retry costs, so that retries stay within a fifth of all calls; a small store of them and
-//! a trickle let a lane with little traffic go on. A retry that there is no budget for waits; it is not given up.
-//! Where the last calls all succeeded nothing is in trouble any more: each success then lets two retries go, so that
-//! what an outage left behind is made up for at once, however few first calls come.
+//! a trickle let a lane with little traffic go on. A retry that there is no budget for goes on in another lane, or
+//! waits; it is not given up. Where the last calls all succeeded nothing is in trouble any more: each success then
+//! lets two retries go, so that what an outage left behind is made up for at once, however few first calls come.
 //!
 //! After "Handling Overload" in B. Beyer et al., "Site Reliability Engineering" (O'Reilly 2016), ch. 21, where it
 //! is 10 % a client; tower's retry budget keeps the same account.

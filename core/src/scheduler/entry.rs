@@ -35,6 +35,8 @@ pub(super) struct Entry {
     pub(super) retries: bool,
     /// Its chain of fallbacks goes on.
     pub(super) may_leave: bool,
+    /// The next step of its chain is another lane.
+    pub(super) has_next_lane: bool,
     /// It was refused upstream although it is larger than the burst: it goes again only with nothing beside.
     pub(super) wants_alone: bool,
     /// The call under way went with nothing beside it.
@@ -69,6 +71,7 @@ impl Entry {
             returned: waiting.last_call > CallNo::NONE,
             retries: waiting.retries,
             may_leave: waiting.may_leave,
+            has_next_lane: waiting.has_next_lane,
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,
@@ -93,6 +96,7 @@ impl Entry {
             returned: false,
             retries: false,
             may_leave: false,
+            has_next_lane: false,
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,

@@ -1,7 +1,7 @@
 //! What goes into a lane's scheduler, and what comes out.
 
 use crate::breaker::{CallHealth, Hand};
-use crate::fallback::HopCause;
+use crate::fallback::{Hop, HopCause};
 use crate::ids::{CallNo, RequestId, TenantId};
 use crate::request::{Failure, Priority};
 use crate::throttle::ThrottleCause;
@@ -38,6 +38,9 @@ pub struct Waiting {
     /// Its chain of fallbacks goes on.
     #[serde(default)]
     pub may_leave: bool,
+    /// The next step of its chain is another lane.
+    #[serde(default)]
+    pub has_next_lane: bool,
 }
 
 impl From<&crate::request::Request> for Waiting {
@@ -58,6 +61,7 @@ impl From<&crate::request::Request> for Waiting {
             not_before: request.not_before,
             retries: repeats_a_failure(request),
             may_leave: !request.fallback.is_empty(),
+            has_next_lane: matches!(request.fallback.first(), Some(Hop::Lane { .. })),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Scheduler {
                 break;
             }
             if self.must_wait_to_retry(head) {
-                self.put_off(head);
+                self.spare(head, out);
                 continue;
             }
             match self.reserve(head) {
@@ -60,18 +60,22 @@ impl Scheduler {
         };
         for _ in 0..LEAVE_AT_ONCE {
             let Some(&slot) = self.leavers.first() else { return };
-            let Some(entry) = self.table.get(slot) else {
-                self.leavers.remove(&slot);
-                continue;
-            };
-            let (request, flow) = (entry.id, entry.flow);
-            out.push(Command::Leave { request, cause });
-            self.left += 1;
-            self.forget(slot);
-            self.refill(flow, out);
+            self.leave(slot, cause, out);
         }
         // The others right after whatever else there is to do.
         self.blocked_until = Some(self.now);
+    }
+
+    fn leave(&mut self, slot: u32, cause: HopCause, out: &mut Vec<Command>) {
+        let Some(entry) = self.table.get(slot) else {
+            self.leavers.remove(&slot);
+            return;
+        };
+        let (request, flow) = (entry.id, entry.flow);
+        out.push(Command::Leave { request, cause });
+        self.left += 1;
+        self.forget(slot);
+        self.refill(flow, out);
     }
 
     fn must_wait_to_retry(&self, slot: u32) -> bool {
@@ -79,8 +83,13 @@ impl Scheduler {
         retries && !self.budget.allows(self.now)
     }
 
-    /// A retry for which there is no budget lets the others pass and asks again later.
-    fn put_off(&mut self, slot: u32) {
+    /// A retry for which there is no budget goes on in the next lane of its chain, where its call is no retry; or else
+    /// lets the others pass and asks again later. A text is no answer to that: the budget comes back within seconds.
+    fn spare(&mut self, slot: u32, out: &mut Vec<Command>) {
+        if self.table.get(slot).is_some_and(|entry| entry.has_next_lane) {
+            self.leave(slot, HopCause::RetriesSpent, out);
+            return;
+        }
         self.put_off += 1;
         self.stop_waiting(slot, Standing::Snoozed);
         self.wait(slot, self.now + BUDGET_LOOK);

@@ -194,7 +194,7 @@ impl From<&Failure> for ErrorView {
 struct HopView {
     from: LaneId,
     model: ModelId,
-    /// `breaker_open`, `parked`, or the kind of the error that a call met.
+    /// `breaker_open`, `parked`, `retries_spent`, or the kind of the error that a call met.
     cause: &'static str,
     at: String,
 }
@@ -208,6 +208,7 @@ impl From<&Hopped> for HopView {
                 HopCause::Error(kind) => kind.as_str(),
                 HopCause::BreakerOpen => "breaker_open",
                 HopCause::Parked => "parked",
+                HopCause::RetriesSpent => "retries_spent",
             },
             at: rfc3339::text(hop.at),
         }

@@ -113,7 +113,10 @@ async fn a_permanent_error_is_reported_as_it_came() {
 #[tokio::test]
 async fn silence_is_a_stall_on_a_stream_only() {
     let mut stage = Stage::new("chunk_timeout_ms = 50\ncall_timeout_ms = 400\nmax_tries = 1\n");
-    for (operation, least) in [(Operation::ConverseStream, 50), (Operation::Converse, 400)] {
+    for (operation, least, key) in [
+        (Operation::ConverseStream, 50, "chunk_timeout_ms = 50"),
+        (Operation::Converse, 400, "call_timeout_ms = 400"),
+    ] {
         let row = stage.request(operation, |_| {}).await;
         let reader = stage.hub.subscribe(row.id);
         stage.script(Script::Answer(vec![Step::Hang]));
@@ -130,6 +133,7 @@ async fn silence_is_a_stall_on_a_stream_only() {
             panic!("no failure")
         };
         assert_eq!(failure.exception, "ModelTimeoutException");
+        assert!(failure.message.contains(key), "{}", failure.message);
         let Event::Ended { charged, .. } = stage.ended().await else {
             unreachable!()
         };

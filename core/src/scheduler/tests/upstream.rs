@@ -307,3 +307,31 @@ fn what_comes_back_from_an_upstream_that_is_not_well_spends_the_retry_budget() {
     assert_eq!(released(&lane.step(at(3), Event::Tick)), [(id(1), 2)]);
     assert_eq!(lane.view(at(3)).retries_left, left - 1);
 }
+
+#[test]
+fn a_retry_without_budget_goes_on_in_the_next_lane_but_not_to_the_text_at_the_end() {
+    let mut config = config(lane(60_000_000, None, Pacing::Auto));
+    config.lane.breaker.least_calls = u32::MAX;
+    let mut lane = scheduler(config);
+    let (mut left, mut put_off) = (Vec::new(), 0);
+    for number in 1..=80 {
+        let elsewhere = number % 2 == 0;
+        lane.step(
+            at(0),
+            Event::Arrived(Waiting {
+                may_leave: true,
+                has_next_lane: elsewhere,
+                ..waiting(number, 0, Priority::Normal, 100)
+            }),
+        );
+        lane.step(at(1), started(id(number), 1, 1));
+        let commands = lane.step(at(2), fails_again(id(number), 1, Again::Retry(at(2)), 2));
+        left.extend(leaving(&commands));
+        put_off += u64::from(!elsewhere && released(&commands).is_empty());
+    }
+    assert!(left.len() >= 10, "{left:?}");
+    assert!(left.iter().all(|(_, cause)| *cause == HopCause::RetriesSpent));
+    assert!((1..=40).all(|n| !left.iter().any(|(left, _)| *left == id(2 * n - 1))));
+    assert!(put_off >= 10, "those without another lane wait");
+    assert_eq!(lane.view(at(2)).waiting["normal"].requests, put_off);
+}

@@ -74,6 +74,7 @@ pub(crate) fn waiting(number: u64, arrived: u64, priority: Priority, reserve: u6
         not_before: None,
         retries: false,
         may_leave: false,
+        has_next_lane: false,
     }
 }
 
