@@ -14,6 +14,8 @@ DATA_DIR ?= smoother-data
 KILLS ?= 1000
 MINUTES ?= 10
 REQUESTS ?= 1000000
+# How long `make soak` loads the server; retention is a sixth of it.
+MINUTES ?= 60
 
 .PHONY: help
 help: ## List these commands
@@ -41,6 +43,7 @@ test: ## Everything: formatting, lints, every Rust test, the real clients agains
 	$(CARGO) test --workspace --locked
 	tests/clients/make-venv
 	.venv/bin/python -m pytest tests/clients -n $(PYTEST_WORKERS) --dist worksteal
+	.venv/bin/python -m pytest tests/soak
 
 .PHONY: clients
 clients: ## Only the tests with boto3, langchain-aws and anthropic (ARGS='-k converse' picks some)
@@ -69,6 +72,14 @@ fuzz: ## Mutate the corpus of every input for MINUTES, keep what breaks somethin
 	$(CARGO) build --release --locked -p smoother -p smoother-tests --bins
 	$(TARGET_DIR)/release/fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
 		--named 'make fuzz MINUTES=$(MINUTES)' --out docs/fuzz.md
+
+.PHONY: soak
+soak: ## Twice the quota for MINUTES by every door, then quiet; judge memory, files and leftovers, write docs/soak.md
+	@.ci/prerequisites test
+	$(CARGO) build --release --locked -p smoother -p bedrock-sim
+	tests/clients/make-venv
+	SMOOTHER_BIN=$(TARGET_DIR)/release/smoother BEDROCK_SIM_BIN=$(TARGET_DIR)/release/bedrock-sim \
+		.venv/bin/python tests/soak/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) --out docs/soak.md
 
 .PHONY: clean-data
 clean-data: ## Remove the data directory of `make run`
