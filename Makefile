@@ -43,7 +43,7 @@ test: ## Everything: formatting, lints, every Rust test, the real clients agains
 	$(CARGO) test --workspace --locked
 	tests/clients/make-venv
 	.venv/bin/python -m pytest tests/clients -n $(PYTEST_WORKERS) --dist worksteal
-	.venv/bin/python -m pytest tests/soak
+	.venv/bin/python -m pytest -p no:cacheprovider tests/soak
 
 .PHONY: clients
 clients: ## Only the tests with boto3, langchain-aws and anthropic (ARGS='-k converse' picks some)
