@@ -1,6 +1,7 @@
 //! The resolved graph of packages, as `cargo metadata --locked` tells it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, PackageId};
@@ -29,6 +30,29 @@ pub fn members() -> BTreeSet<&'static str> {
         .workspace_packages()
         .iter()
         .map(|package| package.name.as_str())
+        .collect()
+}
+
+/// Every package that a build of `name` by itself compiles. Unlike [`closure`] it leaves out what only other packages
+/// of the workspace switch on in a dependency they share.
+pub fn built_alone(name: &str) -> BTreeSet<String> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let tree = Command::new(cargo)
+        .args(["tree", "--locked", "--edges", "normal,build", "--prefix", "none"])
+        .args(["--package", name, "--format", "{p}"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .output()
+        .expect("cargo tree runs");
+    assert!(
+        tree.status.success(),
+        "cargo tree: {}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
+    let lines = String::from_utf8_lossy(&tree.stdout).into_owned();
+    lines
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
         .collect()
 }
 
