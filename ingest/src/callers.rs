@@ -71,7 +71,6 @@ impl Callers {
     }
 
     /// How many requests have callers, or await one.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }

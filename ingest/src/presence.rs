@@ -101,6 +101,11 @@ impl Drop for Presence {
 }
 
 impl Ingest {
+    /// How many requests have callers on the line, or wait for one to come back; 0 when nobody calls.
+    pub fn callers(&self) -> usize {
+        self.callers.len()
+    }
+
     /// Waits for the caller of a request that a former process was serving: for a synchronous request found open
     /// at the start, as if its caller had gone away just now.
     pub fn await_return(self: &Arc<Self>, request: &Request) {

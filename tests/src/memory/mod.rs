@@ -19,6 +19,7 @@
 mod ambient;
 mod commits;
 mod fault;
+mod journal;
 mod live;
 mod model;
 mod outbox;
@@ -27,10 +28,12 @@ mod process;
 mod queues;
 mod store;
 mod tables;
+mod tamper;
 mod world;
 
 pub use ambient::{WorldClock, WorldEntropy};
 pub use fault::{Fate, Point, Touched};
+pub use journal::Entry;
 pub use live::MemoryLive;
 pub use model::{Made, MemoryModel, Script, Step, Upstream};
 pub use process::{Process, ProcessNo};

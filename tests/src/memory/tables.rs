@@ -1,5 +1,6 @@
 //! The durable tables and every write to them, each applied whole.
 
+use super::journal::Entry;
 use bytes::Bytes;
 use smoother_core::call::{CallEnding, Settlement};
 use smoother_core::lifecycle::{after_restart, apply};
@@ -27,6 +28,7 @@ pub(super) struct Tables {
     newest_entry: u64,
     days: BTreeMap<LaneId, DayCount>,
     memories: BTreeMap<LaneId, LaneMemory>,
+    pub(super) journal: Vec<Entry>,
 }
 
 /// Rows and what belongs to them.
@@ -58,6 +60,7 @@ impl Tables {
         let place = (request.arrived_at.as_millis(), self.places.len() as u64);
         self.places.insert(request.id, place);
         self.payloads.insert((request.id, PayloadKind::Body), body);
+        self.journal.push(Entry::Row(Box::new(request.clone())));
         self.rows.insert(place, request);
         Inserted::Fresh
     }
@@ -69,6 +72,7 @@ impl Tables {
         let next = apply(row, change)?;
         let was_over = row.state.is_terminal();
         *row = next.clone();
+        self.journal.push(Entry::Row(Box::new(next.clone())));
         if let Change::Claim { call, at } = change {
             let begun = Call {
                 request: id,
@@ -78,6 +82,7 @@ impl Tables {
                 charged_at: *at,
                 settlement: None,
             };
+            self.journal.push(Entry::Began(begun.clone()));
             self.calls.insert((id, *call), begun);
         }
         if next.state.is_terminal() && !was_over {
@@ -124,8 +129,11 @@ impl Tables {
     }
 
     fn settle(&mut self, id: RequestId, settlement: Settlement) {
-        if let Some(call) = self.calls.get_mut(&(id, settlement.call)) {
-            call.settlement.get_or_insert(settlement);
+        if let Some(call) = self.calls.get_mut(&(id, settlement.call))
+            && call.settlement.is_none()
+        {
+            self.journal.push(Entry::Settled(id, settlement.clone()));
+            call.settlement = Some(settlement);
         }
     }
 
@@ -168,6 +176,21 @@ impl Tables {
     }
 }
 
+/// Past every rule.
+impl Tables {
+    pub(super) fn put(&mut self, row: Request) {
+        if let Some(place) = self.places.get(&row.id) {
+            self.rows.insert(*place, row);
+        }
+    }
+
+    pub(super) fn put_settlement(&mut self, id: RequestId, settlement: Settlement) {
+        if let Some(call) = self.calls.get_mut(&(id, settlement.call)) {
+            call.settlement = Some(settlement);
+        }
+    }
+}
+
 /// What a lane finds after a restart.
 impl Tables {
     pub(super) fn recover(
@@ -179,7 +202,10 @@ impl Tables {
         let mut calls: Vec<Call> = Vec::new();
         for call in self.calls.values_mut().filter(|call| call.lane == *lane) {
             if call.settlement.is_none() {
-                call.settlement = Some(lost(call, now));
+                let settlement = lost(call, now);
+                self.journal
+                    .push(Entry::Settled(call.request, settlement.clone()));
+                call.settlement = Some(settlement);
             } else if call.charged_at < since {
                 continue;
             }

@@ -1,0 +1,210 @@
+//! What was promised, held against what became durable and what went upstream, step by step.
+
+use super::promises::Promises;
+use super::quota::Ledger;
+use super::rules;
+use super::weather::Weather;
+use smoother_core::call::Settlement;
+use smoother_core::config::Config;
+use smoother_core::{Call, CallNo, LaneId, ModelCall, Request, RequestId, Rev, Timestamp};
+use smoother_tests::memory::{Entry, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Sees everything of one run. Clones share it.
+#[derive(Clone)]
+pub struct Judge(Arc<Mutex<Book>>);
+
+/// What has happened so far.
+pub struct Book {
+    world: World,
+    config: Config,
+    /// On a full disk an end is stored later than its lane is told of it.
+    ends_wait: bool,
+    pub rows: BTreeMap<RequestId, Request>,
+    pub calls: BTreeMap<(RequestId, CallNo), Call>,
+    pub sent: BTreeSet<(RequestId, CallNo)>,
+    /// Terminal states, each with the version of its row.
+    pub ends: BTreeSet<(RequestId, Rev)>,
+    pub told: BTreeSet<(RequestId, Rev)>,
+    pub promises: Promises,
+    pub ledger: Ledger,
+    pub open: usize,
+    pub faults: Vec<String>,
+    pub counts: BTreeMap<&'static str, u64>,
+    events: Vec<String>,
+    hash: DefaultHasher,
+}
+
+impl Judge {
+    pub fn new(world: &World, config: &Config, weather: &Weather) -> Self {
+        Self(Arc::new(Mutex::new(Book {
+            world: world.clone(),
+            config: config.clone(),
+            ends_wait: weather.full_disk > 0,
+            rows: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            ends: BTreeSet::new(),
+            told: BTreeSet::new(),
+            promises: Promises::default(),
+            ledger: Ledger::default(),
+            open: 0,
+            faults: Vec::new(),
+            counts: BTreeMap::new(),
+            events: Vec::new(),
+            hash: DefaultHasher::new(),
+        })))
+    }
+
+    /// The book, with everything in it that is durable by now.
+    pub fn book(&self) -> MutexGuard<'_, Book> {
+        let mut book = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in book.world.journal() {
+            book.enter(entry);
+        }
+        book
+    }
+
+    pub fn note(&self, kind: &'static str, what: impl Into<String>) {
+        self.book().note(kind, &what.into());
+    }
+
+    /// A call goes upstream: once for its number, and after its claim is durable.
+    pub fn sent(&self, call: &ModelCall) {
+        let mut book = self.book();
+        let (id, number) = (call.request, call.number);
+        book.note("sent", &format!("{} call {number} in {}", short(id), call.lane));
+        if !book.sent.insert((id, number)) {
+            book.fault(format!("G4: call {number} of {id} went upstream twice"));
+        }
+        match book.calls.get(&(id, number)) {
+            None => book.fault(format!(
+                "G4: call {number} of {id} went upstream before its claim was durable"
+            )),
+            Some(known) if known.lane != call.lane => {
+                book.fault(format!("G4: call {number} of {id} went upstream in another lane"));
+            }
+            Some(_) => book.arrives(call),
+        }
+    }
+
+    /// A terminal state was told out of the outbox.
+    pub fn told(&self, row: &Request) {
+        let mut book = self.book();
+        book.note("told", &format!("{} {}", short(row.id), row.state));
+        if !book.ends.contains(&(row.id, row.rev)) {
+            book.fault(format!("G3: {} was told as {} before it was", row.id, row.state));
+        }
+        book.told.insert((row.id, row.rev));
+    }
+}
+
+impl Book {
+    pub fn fault(&mut self, what: String) {
+        self.note("FAULT", &what);
+        self.faults.push(what);
+    }
+
+    pub fn note(&mut self, kind: &'static str, what: &str) {
+        let at = self.now().as_millis() - 1_790_000_000_000;
+        *self.counts.entry(kind).or_insert(0) += 1;
+        let line = format!("{at:>8} {kind:<9} {what}");
+        line.hash(&mut self.hash);
+        self.events.push(line);
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    pub fn hash(&self) -> u64 {
+        self.hash.finish()
+    }
+
+    /// Everything that happened.
+    pub fn events(&self) -> Vec<String> {
+        self.events.clone()
+    }
+
+    fn enter(&mut self, entry: Entry) {
+        match entry {
+            Entry::Row(row) => self.row(*row),
+            Entry::Began(call) => self.began(&call),
+            Entry::Settled(id, settlement) => self.settled(id, &settlement),
+        }
+    }
+
+    fn row(&mut self, row: Request) {
+        let known = self.rows.get(&row.id);
+        let what = format!(
+            "{} {} rev {} call {} in {}",
+            short(row.id),
+            row.state,
+            row.rev.get(),
+            row.call,
+            row.lane
+        );
+        let faults = rules::step(known, &row);
+        let was_open = known.is_some_and(|known| !known.state.is_terminal());
+        self.note("row", &what);
+        for fault in faults {
+            self.fault(format!("G2: {}: {fault}", row.id));
+        }
+        if self.promises.lost_its_job(&row) {
+            self.fault(format!("G2: the job {} was cancelled by nobody", row.id));
+        }
+        let is_open = !row.state.is_terminal();
+        self.open = self.open + usize::from(is_open) - usize::from(was_open);
+        let was_over = known_end(self.rows.get(&row.id));
+        if !is_open && !was_over {
+            self.ends.insert((row.id, row.rev));
+        }
+        self.rows.insert(row.id, row);
+    }
+
+    fn began(&mut self, call: &Call) {
+        let (id, number) = (call.request, call.number);
+        let row = self.rows.get(&id);
+        let faults = rules::claim(row, call, self.calls.contains_key(&(id, number)));
+        for fault in faults {
+            self.fault(format!("G4: {id}: {fault}"));
+        }
+        self.calls.insert((id, number), call.clone());
+        if !self.ends_wait {
+            let config = self.config.clone();
+            self.quota(&config, call);
+        }
+    }
+
+    fn settled(&mut self, id: RequestId, settlement: &Settlement) {
+        let number = settlement.call;
+        self.note(
+            "settled",
+            &format!("{} call {number} {:?}", short(id), settlement.ending),
+        );
+        let twice = match self.calls.get_mut(&(id, number)) {
+            None => return self.fault(format!("G5: call {number} of {id} was settled, which never was")),
+            Some(call) => call.settlement.replace(settlement.clone()).is_some(),
+        };
+        if twice {
+            self.fault(format!("G5: call {number} of {id} was settled twice"));
+        }
+    }
+
+    /// Calls that were begun in a lane, by their start.
+    pub fn calls_in<'a>(&'a self, lane: &'a LaneId) -> impl Iterator<Item = &'a Call> {
+        self.calls.values().filter(move |call| call.lane == *lane)
+    }
+}
+
+fn known_end(row: Option<&Request>) -> bool {
+    row.is_some_and(|row| row.state.is_terminal())
+}
+
+/// The end of an id, where those of one run differ.
+pub fn short(id: RequestId) -> String {
+    let text = id.to_string();
+    text[text.len() - 8..].to_owned()
+}
