@@ -14,6 +14,8 @@ DATA_DIR ?= smoother-data
 KILLS ?= 1000
 MINUTES ?= 10
 REQUESTS ?= 1000000
+# A long run; `make test` has a thousand.
+SEEDS ?= 100000
 # How long `make soak` loads the server; retention is a sixth of it.
 MINUTES ?= 60
 
@@ -58,6 +60,12 @@ bench: ## Measure and write docs/benchmarks.md (QUICK=1: fewer seeds, shorter ru
 	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-bench
 	tests/clients/make-venv
 	$(TARGET_DIR)/release/smoother-bench run --out docs/benchmarks.md $(if $(QUICK),--quick)
+
+.PHONY: simulate
+simulate: ## Simulate the whole pipeline under faults, in virtual time, by SEEDS seeds (SEED=n begins there)
+	@.ci/prerequisites run
+	SIMULATION_SEEDS=$(SEEDS) $(if $(SEED),SIMULATION_SEED=$(SEED)) \
+		$(CARGO) test --release --locked -p smoother-tests --test simulation many_seeds -- --ignored --nocapture
 
 .PHONY: crash
 crash: ## Kill the server KILLS times under REQUESTS requests, audit all promises, write docs/crash.md (SEED=n replays)
