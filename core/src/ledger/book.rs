@@ -41,7 +41,7 @@ impl Ledger {
             tokens: pace(lane.tokens_per_minute.get()),
             requests: lane.requests_per_minute.map(|limit| pace(limit.get())),
             day: Day::new(lane.tokens_per_day.map(|limit| limit.get()), now),
-            slots: Slots::new(lane.max_concurrency, now),
+            slots: Slots::new(lane.max_concurrency),
             park: Park::default(),
             pause: Pause::default(),
             open: HashMap::new(),
@@ -65,7 +65,7 @@ impl Ledger {
             None => Pace::new(limit.get(), lane.pacing, &margins, now),
         });
         self.day.set_limit(lane.tokens_per_day.map(|limit| limit.get()));
-        self.slots.set_most(lane.max_concurrency, now);
+        self.slots.set_most(lane.max_concurrency);
         self.lane = lane.clone();
     }
 
