@@ -25,8 +25,8 @@ use anyhow::Context;
 use banner::Banner;
 use house::{Built, House};
 use listen::Listener;
-use reload::Reloads;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use reload::Reloads;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 

@@ -63,7 +63,12 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
     };
     media::json(&parts.headers, media::Unnamed::IsJson)?;
     let said = headers::read(&parts.headers)?;
-    let body = body::read(&parts.headers, body, ingest.settings().config.server.max_body_bytes).await?;
+    let body = body::read(
+        &parts.headers,
+        body,
+        ingest.settings().config.server.max_body_bytes,
+    )
+    .await?;
     let submission = Submission {
         tenant: crate::tenant::of_request(&parts.headers),
         model: target.model,
