@@ -6,17 +6,20 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// What is no TOML can be wrong at every letter; more than these say nothing.
+const MOST_SYNTAX: usize = 20;
+
 /// Reads the text of the file `name`. Where its syntax is broken, only that is reported: what a half-understood
 /// file seems to lack says nothing.
 pub(super) fn read(name: &str, text: &str) -> Result<(Settings, Vec<Mistake>), Vec<Mistake>> {
-    let lines = Lines { name, text };
+    let lines = Lines::of(name, text);
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let mistake = |error: toml::de::Error| {
             let place = lines.at(error.span().unwrap_or(0..0));
             Mistake::new(&place, "", &format!("not TOML: {}", error.message()))
         };
-        return Err(errors.into_iter().map(mistake).collect());
+        return Err(errors.into_iter().take(MOST_SYNTAX).map(mistake).collect());
     }
     let mut reading = Reading {
         lines,
@@ -29,15 +32,23 @@ pub(super) fn read(name: &str, text: &str) -> Result<(Settings, Vec<Mistake>), V
 
 struct Lines<'a> {
     name: &'a str,
-    text: &'a str,
+    /// Where each line ends, in bytes: a file with a mistake in every line is not read anew for each.
+    ends: Vec<usize>,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    fn of(name: &'a str, text: &str) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        Self {
+            name,
+            ends: ends.map(|(at, _)| at).collect(),
+        }
+    }
+
     fn at(&self, span: Range<usize>) -> Source {
-        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
         Source::File {
             name: self.name.to_owned(),
-            line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+            line: 1 + self.ends.partition_point(|end| *end < span.start),
         }
     }
 }

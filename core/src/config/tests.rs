@@ -360,3 +360,11 @@ fn what_was_found_is_shown_at_a_readable_length() {
     let said = error.unwrap_err().to_string();
     assert!(said.contains("only one of") && said.len() < 300, "{said}");
 }
+
+#[test]
+fn what_is_no_toml_at_every_letter_is_told_a_few_times() {
+    let text = format!("[lanes.a]\nrole_arn = {}", "truerole_arn=".repeat(500));
+    let errors = Config::load(Some(("f", &text)), None).unwrap_err();
+    assert!(errors.mistakes().len() <= 20, "{}", errors.mistakes().len());
+    assert!(errors.to_string().starts_with("f:2: not TOML"), "{errors}");
+}
