@@ -47,9 +47,8 @@ pub async fn no_such_door(method: Method, uri: Uri) -> Response {
         "unknown-path",
         "There is nothing here",
         format!(
-            "{} {} is no door of the smoother.",
-            quoted(method.as_str()),
-            quoted(uri.path())
+            "{} is no door of the smoother.",
+            quoted(&format!("{method} {}", uri.path()))
         ),
     )
     .into_response()
