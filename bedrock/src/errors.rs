@@ -43,7 +43,10 @@ impl Wire {
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
-    value?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    value?
+        .as_str()
+        .filter(|text| !text.trim().is_empty())
+        .map(str::to_owned)
 }
 
 /// An answer with an error status.
@@ -213,6 +216,16 @@ mod tests {
 
     fn wire(kind: ModelErrorKind) -> (u16, ModelErrorKind) {
         (wire_name(kind).0, kind)
+    }
+
+    #[test]
+    fn a_blank_sentence_is_none() {
+        let error = answered(
+            429,
+            Vec::new(),
+            br#"{"message":" ","Message":"Too many tokens."}"#,
+        );
+        assert_eq!(error.message, "Too many tokens.");
     }
 
     #[test]
