@@ -20,7 +20,8 @@ pub struct Judge(Arc<Mutex<Book>>);
 pub struct Book {
     world: World,
     config: Config,
-    /// On a full disk an end is stored later than its lane is told of it.
+    /// On a full disk an end is stored later than its lane is told of it, and a failed write of an end may be
+    /// followed by writes that are made; the upstream's limiter is the judge then.
     ends_wait: bool,
     pub rows: BTreeMap<RequestId, Request>,
     pub calls: BTreeMap<(RequestId, CallNo), Call>,
@@ -42,7 +43,7 @@ impl Judge {
         Self(Arc::new(Mutex::new(Book {
             world: world.clone(),
             config: config.clone(),
-            ends_wait: weather.full_disk > 0,
+            ends_wait: weather.full_disk + weather.failed_write > 0,
             rows: BTreeMap::new(),
             calls: BTreeMap::new(),
             sent: BTreeSet::new(),

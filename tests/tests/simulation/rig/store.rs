@@ -40,6 +40,22 @@ impl RigStore {
         full.then(|| StoreError::Full("no room in the simulation".to_owned()))
     }
 
+    /// Answers a write with an error when its turn has come: by then those begun before it are made.
+    fn refuse<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        error: StoreError,
+    ) -> Pending<Result<T, E>> {
+        let store = Arc::clone(&self.store);
+        self.rig.life.begin(move || {
+            // Changes nothing, in its turn.
+            let turn = store.told(0);
+            Box::pin(async move {
+                drop(turn.await);
+                Err(error.into())
+            })
+        })
+    }
+
     /// A write, if there is room for it.
     fn write<T, E>(
         &self,
@@ -50,7 +66,7 @@ impl RigStore {
         E: From<StoreError> + Send + 'static,
     {
         if let Some(full) = self.is_full() {
-            return self.rig.life.begin(move || Box::pin(ready(Err(full.into()))));
+            return self.refuse(full);
         }
         let store = Arc::clone(&self.store);
         self.rig.life.begin(move || begin(&store))
@@ -232,7 +248,7 @@ impl Payloads for RigStore {
         payload: Bytes,
     ) -> BoxFuture<'_, Result<PayloadRef, StoreError>> {
         if let Some(full) = self.is_full() {
-            return Box::pin(ready(Err(full)));
+            return self.refuse(full);
         }
         self.read(move |store| Box::pin(async move { store.keep(id, kind, payload).await }))
     }
