@@ -59,6 +59,9 @@ pub struct SimArgs {
     /// The Region of calls whose signature names none [default: us-east-1]
     #[arg(long, value_name = "REGION")]
     pub default_region: Option<String>,
+    /// Say in a stream's head when its call came, for measuring what lies between; Bedrock does not
+    #[arg(long)]
+    pub stamp_arrival: bool,
     /// Milliseconds until the first token [default: 0]
     #[arg(long, value_name = "MS")]
     pub base_ms: Option<f64>,
@@ -172,6 +175,7 @@ impl SimArgs {
         set(&mut settings.latency.tokens_per_event, self.tokens_per_event);
         set(&mut settings.external_load, self.external_load);
         set(&mut settings.default_region, self.default_region);
+        settings.stamp_arrival |= self.stamp_arrival;
         set(&mut settings.faults.seed, self.fault_seed);
         settings.faults.rules.extend(self.faults);
         settings.only_known_models |= !self.models.is_empty();

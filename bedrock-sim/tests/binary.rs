@@ -60,7 +60,7 @@ fn every_flag_reaches_the_settings() {
         --max-concurrency 64 --limiter fixed --bucket-seconds 20 --window-phase-ms 1500 --day-phase-ms 2500 \
         --oversize when-full --output-burndown 3 --max-output-tokens 8192 --max-input-tokens 200000 --model a \
         --model b --base-ms 300 --per-token-ms 8.5 --tokens-per-event 2 --fault 503=0.02 \
-        --fault cut-after=0.1@5000..9000 --fault-seed 7 --default-region eu-west-1 --external-load 0.25 --call-log 10";
+        --fault cut-after=0.1@5000..9000 --fault-seed 7 --default-region eu-west-1 --stamp-arrival --external-load 0.25 --call-log 10";
     let (mut child, line) = start(&flags.split_ascii_whitespace().collect::<Vec<_>>());
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["pid"], child.id());
@@ -73,7 +73,8 @@ fn every_flag_reaches_the_settings() {
         "faults": {"seed": 7, "rules": [{"fault": "503", "share": 0.02},
             {"fault": "cut-after", "share": 0.1, "from_ms": 5000, "until_ms": 9000}]},
         "external_load": 0.25, "output_burndown": 3, "max_output_tokens": 8192, "max_input_tokens": 200_000,
-        "models": {"a": {}, "b": {}}, "only_known_models": true, "default_region": "eu-west-1", "regions": {},
+        "models": {"a": {}, "b": {}}, "only_known_models": true, "default_region": "eu-west-1", "stamp_arrival": true,
+        "regions": {},
     });
     let mut found = settings.clone();
     for model in ["a", "b"] {
