@@ -1,7 +1,10 @@
 //! The corpus of every target and some seconds of mutations of it; `make fuzz` does the same for long. A fault is
 //! shrunk and kept in `tests/fuzz-corpus`. `FUZZ_SEED` repeats a run.
 #![allow(clippy::unwrap_used)]
-#![allow(clippy::print_stdout, reason = "the figures of a run are shown with --nocapture")]
+#![allow(
+    clippy::print_stdout,
+    reason = "the figures of a run are shown with --nocapture"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +25,7 @@ use smoother_tests::fuzz::{Fault, Kind, Target, Verdict, corpus, mutate, report,
 use tokio::sync::Mutex;
 
 /// With six targets, less than twenty seconds in all.
-const LONGEST: Duration = Duration::from_millis(2_500);
+const LONGEST: Duration = Duration::from_millis(2_000);
 
 fn seed() -> u64 {
     std::env::var("FUZZ_SEED").map_or_else(|_| rand::random_range(0..1_000_000), |seed| seed.parse().unwrap())

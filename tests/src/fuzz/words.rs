@@ -9,7 +9,7 @@ const LONGEST: usize = 1_200;
 /// So many characters of an input a message does not repeat: a quotation is 80 long.
 const QUOTATION: usize = 96;
 /// Words of Rust, its parsers and its types. A caller knows none of them.
-const FOREIGN: [&str; 41] = [
+const FOREIGN: [&str; 42] = [
     "serde",
     "struct ",
     "enum ",
@@ -23,7 +23,8 @@ const FOREIGN: [&str; 41] = [
     "Ok(",
     "Err(",
     "Error {",
-    "::",
+    "std::",
+    "core::",
     "usize",
     "u8",
     "u16",

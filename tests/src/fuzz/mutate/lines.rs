@@ -37,6 +37,9 @@ const VALUES: [&str; 28] = [
     "\"\u{1f600}\"",
 ];
 
+/// No line is made longer.
+const LONGEST: usize = 1 << 19;
+
 /// One change.
 pub fn mutate(chance: &mut StdRng, input: &mut Vec<u8>, other: &[u8]) {
     let mut lines: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
@@ -58,7 +61,7 @@ pub fn mutate(chance: &mut StdRng, input: &mut Vec<u8>, other: &[u8]) {
         }
         4 => raw::mutate(chance, &mut lines[at], other),
         5 => {
-            let many = [10, 300][chance.random_range(0..2)];
+            let many = [10, 300][chance.random_range(0..2)].min(1 + LONGEST / (1 + lines[at].len()));
             lines[at] = lines[at].repeat(many);
         }
         _ => value(chance, &mut lines[at]),
