@@ -19,7 +19,7 @@ async fn refused(reply: Reply, operation: Operation) -> ModelError {
 
 #[tokio::test]
 async fn every_exception_is_classified_after_one_attempt() {
-    use ThrottleCause::{Day, Requests, Tokens};
+    use ThrottleCause::{Capacity, Day, Requests, Tokens};
     let table = [
         (
             429,
@@ -49,7 +49,7 @@ async fn every_exception_is_classified_after_one_attempt() {
             503,
             "ServiceUnavailableException",
             "Too many connections, please wait.",
-            Kind::Unavailable,
+            Kind::Throttled(Capacity),
         ),
         (500, "InternalServerException", "Something broke.", Kind::Internal),
         (

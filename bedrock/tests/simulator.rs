@@ -6,7 +6,7 @@ mod support;
 use bedrock_sim::{Latency, RunningSim, Settings, Sim, SimConfig};
 use serde_json::{Value, json};
 use smoother_bedrock::{Bedrock, Forward, Options};
-use smoother_core::ThrottleCause::{Day, Requests, Tokens};
+use smoother_core::ThrottleCause::{Capacity, Day, Requests, Tokens};
 use smoother_core::ids::ModelId;
 use smoother_core::model::{ModelCall, ModelErrorKind as Kind, Operation};
 use smoother_core::ports::Model;
@@ -142,7 +142,7 @@ async fn every_fault_is_told_apart_and_called_once() {
         ("404", Kind::NotFound),
         ("500", Kind::Internal),
         ("503", Kind::Unavailable),
-        ("503-connections", Kind::Unavailable),
+        ("503-connections", Kind::Throttled(Capacity)),
         ("408", Kind::ModelTimeout),
         ("424", Kind::ModelFailed),
         ("stream-throttle", Kind::Throttled(Tokens)),
