@@ -229,18 +229,38 @@ fn divert(next: &mut Request, change: &Change, cause: HopCause, at: Timestamp) -
             change: change.as_str(),
         });
     }
+    let left = Hop::Lane {
+        lane: next.lane.clone(),
+        model: next.model_to_call().clone(),
+        estimate: next.estimate,
+    };
     if let Hop::Lane {
         lane,
         model,
         estimate,
     } = hop(next, cause, at)
     {
+        if may_come_back(next, cause) {
+            let text = next
+                .fallback
+                .iter()
+                .position(|hop| matches!(hop, Hop::Answer { .. }));
+            next.fallback.insert(text.unwrap_or(next.fallback.len()), left);
+        }
         next.lane = lane;
         next.called_model = Some(model).filter(|model| *model != next.model);
         next.estimate = estimate;
     }
     requeue(next);
     Ok(())
+}
+
+/// Whether the lane just left goes to the end of the chain: it was in trouble for a while, and may be well again when
+/// the others are not. Once for each lane, so that lanes in trouble together do not pass a request round and round.
+fn may_come_back(request: &Request, cause: HopCause) -> bool {
+    let left = |lane: &LaneId| request.hops.iter().filter(|hop| hop.from == *lane).count();
+    let passing = matches!(cause, HopCause::BreakerOpen | HopCause::RetriesSpent);
+    passing && request.hops.last().is_some_and(|hop| left(&hop.from) == 1)
 }
 
 fn degrade(next: &mut Request, change: &Change, cause: HopCause, at: Timestamp) -> Result<(), Refused> {

@@ -76,6 +76,22 @@ fn a_request_in_line_leaves_it_without_a_call_and_a_released_one_does_not() {
 }
 
 #[test]
+fn a_lane_that_was_in_trouble_is_tried_once_more_before_the_chain_ends() {
+    let mut request = Request {
+        fallback: vec![haiku(), text()],
+        ..request(State::Queued)
+    };
+    let mut went = vec![request.lane.to_string()];
+    while matches!(request.fallback.first(), Some(Hop::Lane { .. })) {
+        request = apply(&request, &divert(None, HopCause::BreakerOpen)).unwrap();
+        assert_eq!(request.fallback.last(), Some(&text()));
+        went.push(request.lane.to_string());
+    }
+    assert_eq!(went, ["sonnet", "haiku", "sonnet", "haiku"]);
+    assert_eq!((request.model_to_call().as_str(), request.hops.len()), ("h", 3));
+}
+
+#[test]
 fn the_text_at_the_end_of_the_chain_is_a_degraded_answer() {
     for (state, call) in [(State::Queued, None), (State::Running, Some(CallNo::new(3)))] {
         let before = Request {
