@@ -8,7 +8,7 @@ use smoother_core::{Change, Priority, State, Tokens, Usage};
 
 const ENCODED: &str = "/model/us.anthropic.claude-sonnet-4-5-20250929-v1%3A0/converse";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_call_passes_the_queue_and_is_answered_as_bedrock_answered() {
     let bed = Bed::new();
     let caller = call(&bed, post(ENCODED, &[], converse()));
