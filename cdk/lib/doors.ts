@@ -63,6 +63,7 @@ export class Sockets {
       this.api.addRoute(key, { integration: new WebSocketLambdaIntegration(id, ws), ...options });
     route("$connect", "Connect", given.auth === "NONE" ? {} : { authorizer: new WebSocketIamAuthorizer() });
     route("$disconnect", "Disconnect");
-    route("$default", "Message", { returnResponse: true });
+    // The emulator gives the answer back by itself, and knows no resource for it.
+    route("$default", "Message", { returnResponse: given.local === undefined });
   }
 }

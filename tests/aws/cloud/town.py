@@ -1,0 +1,114 @@
+"""The deployment with its users: producers, callers, subscribers, and a reader of everything that is told."""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+from house.http import Answer, request
+from websockets.sync.client import ClientConnection, connect
+
+from .deployment import Deployment
+from .told import Told
+
+TERMINAL = ("COMPLETED", "FAILED", "CANCELLED", "EXPIRED")
+
+
+class Town:
+    def __init__(self, deployment: Deployment):
+        self.deployment = deployment
+        self.outputs = deployment.outputs
+        self.sqs = deployment.client("sqs")
+        self.results = Told(deployment, self.outputs["ResultsQueueUrl"])
+        self.topic = Told(deployment, self._subscribe(), wrapped=True)
+        self.http_url = self._http_url()
+
+    def _subscribe(self) -> str:
+        """A queue of the user's own that hears the topic."""
+        url = self.sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.deployment.client("sns").subscribe(TopicArn=self.outputs["TopicArn"], Protocol="sqs", Endpoint=arn)
+        return url
+
+    def _http_url(self) -> str:
+        """The function URL, at the emulator's address: the emulator finds the function by the first part of the name."""
+        name = urlsplit(self.outputs["HttpUrl"]).hostname
+        port = urlsplit(self.deployment.emulator.url).port
+        return f"http://{name.removesuffix('.on.aws')}.localhost:{port}"
+
+    def send(self, messages: Iterable[tuple[dict | str, dict[str, str]]]) -> list[str]:
+        """Sends jobs by the input queue, each with its attributes; the messages' ids."""
+        entries = []
+        for number, (job, attributes) in enumerate(messages):
+            body = job if isinstance(job, str) else json.dumps(job)
+            named = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+            entries.append({"Id": str(number), "MessageBody": body, "MessageAttributes": named})
+        ids = []
+        for start in range(0, len(entries), 10):
+            sent = self.sqs.send_message_batch(
+                QueueUrl=self.outputs["InputQueueUrl"], Entries=entries[start : start + 10]
+            )
+            assert not sent.get("Failed"), sent["Failed"]
+            ids += [one["MessageId"] for one in sent["Successful"]]
+        return ids
+
+    def bedrock(self, attempts: int = 1):
+        """boto3's client, as a user points it at the function URL."""
+        options = Config(retries={"total_max_attempts": attempts}, read_timeout=300, max_pool_connections=64)
+        return boto3.client("bedrock-runtime", endpoint_url=self.http_url, config=options)
+
+    def connect(self) -> ClientConnection:
+        return connect(self.outputs["WebSocketUrl"], open_timeout=30)
+
+    def ask(self, method: str, path: str, body=None, headers: dict[str, str] | None = None) -> Answer:
+        return request(method, self.http_url + path, body, headers, timeout=60)
+
+    def job(self, job_id: str) -> dict:
+        answer = self.ask("GET", f"/v1/jobs/{job_id}")
+        assert answer.status == 200, answer
+        return answer.json()
+
+    def submit(self, model: str, prompt: str, headers: dict[str, str] | None = None, **fields) -> str:
+        """`POST /v1/jobs`; the job's id."""
+        answer = self.ask("POST", "/v1/jobs", {"model": model, "prompt": prompt, "max_tokens": 64, **fields}, headers)
+        assert answer.status == 202, answer
+        return answer.json()["id"]
+
+    def until(self, condition: Callable, what: str, seconds: float = 60):
+        """Polls `condition` until it gives something true, and returns that."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := condition():
+                return found
+            time.sleep(0.1)
+        raise TimeoutError(f"waited {seconds} s for {what}\n{self.deployment.emulator.output()[-6000:]}")
+
+    def until_told(self, ids: Iterable[str], seconds: float = 60) -> dict[str, dict]:
+        """The ends of these jobs, as the results queue tells them."""
+        wanted = set(ids)
+        self.until(
+            lambda: wanted <= self.results.jobs().keys(),
+            f"the ends of {len(wanted)} jobs",
+            seconds,
+        )
+        told = self.results.jobs()
+        return {job: told[job] for job in wanted}
+
+    def letters(self) -> list[dict]:
+        """Takes what stands in the input queue's dead letters: body and attributes."""
+        found = []
+        while True:
+            url = self.outputs["InputDeadLetterQueueUrl"]
+            some = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+            if not some.get("Messages"):
+                return found
+            for message in some["Messages"]:
+                attributes = {name: one["StringValue"] for name, one in message.get("MessageAttributes", {}).items()}
+                found.append({"body": message["Body"], **attributes})
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+    def close(self) -> None:
+        self.results.close()
+        self.topic.close()
