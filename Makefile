@@ -12,12 +12,12 @@ PYTEST_WORKERS ?= 4
 DATA_DIR ?= smoother-data
 # A long run; `make test` has fifty kills under a thousand requests.
 KILLS ?= 1000
-MINUTES ?= 10
 REQUESTS ?= 1000000
 # A long run; `make test` has a thousand.
 SEEDS ?= 100000
-# How long `make soak` loads the server; retention is a sixth of it.
-MINUTES ?= 60
+# How long: all targets of the fuzzing together, and the load of the soak, whose retention is a sixth of it.
+fuzz: MINUTES ?= 10
+soak: MINUTES ?= 60
 
 .PHONY: help
 help: ## List these commands
@@ -67,17 +67,20 @@ simulate: ## Simulate the whole pipeline under faults, in virtual time, by SEEDS
 	SIMULATION_SEEDS=$(SEEDS) $(if $(SEED),SIMULATION_SEED=$(SEED)) \
 		$(CARGO) test --release --locked -p smoother-tests --test simulation many_seeds -- --ignored --nocapture
 
+# The server is built by itself: the harness has features of its own, such as virtual time.
 .PHONY: crash
 crash: ## Kill the server KILLS times under REQUESTS requests, audit all promises, write docs/crash.md (SEED=n replays)
 	@.ci/prerequisites run
-	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-tests --bins
+	$(CARGO) build --release --locked -p smoother -p bedrock-sim
+	$(CARGO) build --release --locked -p smoother-tests --bins
 	$(TARGET_DIR)/release/crash run --kills $(KILLS) --requests $(REQUESTS) $(if $(SEED),--seed $(SEED)) \
 		--patience-s 1800 --named 'make crash KILLS=$(KILLS) REQUESTS=$(REQUESTS)' --out docs/crash.md
 
 .PHONY: fuzz
 fuzz: ## Mutate the corpus of every input for MINUTES, keep what breaks something, write docs/fuzz.md (SEED=n repeats)
 	@.ci/prerequisites run
-	$(CARGO) build --release --locked -p smoother -p smoother-tests --bins
+	$(CARGO) build --release --locked -p smoother
+	$(CARGO) build --release --locked -p smoother-tests --bins
 	$(TARGET_DIR)/release/fuzz --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
 		--named 'make fuzz MINUTES=$(MINUTES)' --out docs/fuzz.md
 
