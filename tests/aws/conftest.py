@@ -1,7 +1,6 @@
 """One emulator with one deployment in it, and one simulator of Bedrock, for all tests here."""
 
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,20 +24,6 @@ def aws_environment() -> Iterator[None]:
         del os.environ[name]
     os.environ.update(AWS_ENV)
     yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def function_urls_lead_here() -> Iterator[None]:
-    """Names below `localhost` are this machine (RFC 6761); not every resolver knows it."""
-    resolve = socket.getaddrinfo
-
-    def resolving(host, *arguments, **options):
-        below = isinstance(host, str) and host.endswith(".localhost")
-        return resolve("127.0.0.1" if below else host, *arguments, **options)
-
-    socket.getaddrinfo = resolving
-    yield
-    socket.getaddrinfo = resolve
 
 
 @pytest.fixture(scope="session")

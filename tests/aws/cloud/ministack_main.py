@@ -1,4 +1,4 @@
-"""MiniStack as these tests run it: on loopback alone, without two waits of its own, with answers that functions stream,
+"""MiniStack as these tests run it: on loopback alone, without two waits of its own, with streamed answers whole,
 and gone with whoever started it.
 
     python tests/aws/cloud/ministack_main.py --port 4566 [--auth]
@@ -23,6 +23,8 @@ import urllib.request
 # Seconds that an invocation waits for a log line after its function has answered; MiniStack's own 0.05 are spent on
 # every invocation that logs nothing.
 LOG_WAIT = 0.002
+# Under which an answer's bytes travel inside MiniStack.
+STREAMED = "streamed_base64"
 # Seconds in which MiniStack ends by itself, its functions' processes included.
 GRACE = 10
 
@@ -43,6 +45,7 @@ def configure(port: int, auth: bool) -> str:
         MINISTACK_HOST="localhost",
         # Otherwise it also listens on 0.0.0.0:8883.
         IOT_MTLS_ENABLED="0",
+        LAMBDA_ACCOUNT_CONCURRENCY="1000",
         # Handed on to the functions.
         AWS_ENDPOINT_URL=url,
         AUTH="true" if auth else "false",
@@ -67,15 +70,15 @@ def hasten() -> None:
     Worker._drain_stderr_bounded = sooner
 
 
-def take_streamed_answers() -> None:
-    """Has functions answer a function URL as RESPONSE_STREAM asks them to; MiniStack knows answers of one piece alone.
+def keep_streamed_bytes() -> None:
+    """Has streamed answers come through byte for byte; MiniStack reads them as text, which an event stream is not.
 
-    The answer still comes when it is whole, but with its status, its headers and its bytes.
     https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
     """
     from ministack.core.lambda_runtime import ProvidedWorker
+    from ministack.services import lambda_svc
 
-    build = ProvidedWorker._build_handler_class
+    build, shape = ProvidedWorker._build_handler_class, lambda_svc._function_url_stream_response
 
     def building(self, *arguments):
         api = build(self, *arguments)
@@ -84,19 +87,20 @@ def take_streamed_answers() -> None:
             def _read_body(self) -> bytes:
                 body = super()._read_body()
                 streamed = self.headers.get("Lambda-Runtime-Function-Response-Mode", "").lower() == "streaming"
-                return in_one_piece(body) if streamed and self.path.endswith("/response") else body
+                if not streamed or not self.path.endswith("/response"):
+                    return body
+                return json.dumps({STREAMED: base64.b64encode(body).decode()}).encode()
 
         return Streaming
 
+    def shaping(result: dict, *arguments):
+        body = result.get("body")
+        if isinstance(body, dict) and STREAMED in body:
+            result = {**result, "body": base64.b64decode(body[STREAMED])}
+        return shape(result, *arguments)
+
     ProvidedWorker._build_handler_class = building
-
-
-def in_one_piece(streamed: bytes) -> bytes:
-    """A streamed answer as an answer of one piece: after its head (JSON) come eight zeros, then its body."""
-    head, zeros, body = streamed.partition(bytes(8))
-    if not zeros:
-        return streamed
-    return json.dumps({**json.loads(head), "body": base64.b64encode(body).decode(), "isBase64Encoded": True}).encode()
+    lambda_svc._function_url_stream_response = shaping
 
 
 def end_with_parent() -> None:
@@ -132,7 +136,7 @@ def main() -> None:
     url = configure(given.port, given.auth)
     end_with_parent()
     hasten()
-    take_streamed_answers()
+    keep_streamed_bytes()
     announce(url)
     # MiniStack reads its own command line.
     sys.argv[1:] = []

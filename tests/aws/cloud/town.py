@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from house.http import Answer, request
+from house.process import AWS_ENV
 from websockets.sync.client import ClientConnection, connect
 
-from .deployment import Deployment
+from .deployment import REGION, Deployment
 from .told import Told
 
 TERMINAL = ("COMPLETED", "FAILED", "CANCELLED", "EXPIRED")
@@ -33,10 +37,9 @@ class Town:
         return url
 
     def _http_url(self) -> str:
-        """The function URL, at the emulator's address: the emulator finds the function by the first part of the name."""
-        name = urlsplit(self.outputs["HttpUrl"]).hostname
-        port = urlsplit(self.deployment.emulator.url).port
-        return f"http://{name.removesuffix('.on.aws')}.localhost:{port}"
+        """The function URL, where the emulator serves it."""
+        name = urlsplit(self.outputs["HttpUrl"]).hostname.split(".")[0]
+        return f"{self.deployment.emulator.url}/_aws/lambda-url/{name}"
 
     def send(self, messages: Iterable[tuple[dict | str, dict[str, str]]]) -> list[str]:
         """Sends jobs by the input queue, each with its attributes; the messages' ids."""
@@ -63,7 +66,12 @@ class Town:
         return connect(self.outputs["WebSocketUrl"], open_timeout=30)
 
     def ask(self, method: str, path: str, body=None, headers: dict[str, str] | None = None) -> Answer:
-        return request(method, self.http_url + path, body, headers, timeout=60)
+        """A request that is signed as function URLs want it."""
+        content = b"" if body is None else json.dumps(body).encode()
+        named = {"content-type": "application/json"} if body is not None else {}
+        signed = AWSRequest(method, self.http_url + path, data=content, headers={**named, **(headers or {})})
+        SigV4Auth(Credentials(AWS_ENV["AWS_ACCESS_KEY_ID"], AWS_ENV["AWS_SECRET_ACCESS_KEY"]), "lambda", REGION).add_auth(signed)
+        return request(method, self.http_url + path, content, dict(signed.headers), timeout=60)
 
     def job(self, job_id: str) -> dict:
         answer = self.ask("GET", f"/v1/jobs/{job_id}")
