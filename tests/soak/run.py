@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -60,6 +61,7 @@ class Soak:
         self.samples: list[Sample] = []
         self.began = time.monotonic()
         self.offered = 0
+        self.unanswered = 0
 
     async def sample(self) -> Sample:
         metrics = (await self.wire.ask("GET", "/metrics")).body.decode()
@@ -73,7 +75,7 @@ class Soak:
         callers: set[asyncio.Task] = set()
         watching = asyncio.create_task(self.watch())
         self.began = next_one = time.monotonic()
-        while (now := time.monotonic()) < self.began + self.seconds:
+        while (now := time.monotonic()) < self.began + self.seconds and not watching.done():
             while next_one <= now:
                 caller = asyncio.create_task(self.traffic.one())
                 callers.add(caller)
@@ -81,10 +83,18 @@ class Soak:
                 next_one += every
                 self.offered += 1
             await asyncio.sleep(max(0.0, next_one - time.monotonic()))
+        if callers:
+            _, late = await asyncio.wait(callers, timeout=DRAINED_WITHIN)
+            self.unanswered = len(late)
+            for caller in late:
+                caller.cancel()
         watching.cancel()
-        await asyncio.wait_for(asyncio.gather(*callers), DRAINED_WITHIN)
+        for ended in await asyncio.gather(watching, return_exceptions=True):
+            if not isinstance(ended, asyncio.CancelledError):
+                self.traffic.wrongs.append(f"the server could be watched no longer: {ended!r}")
 
     async def watch(self) -> None:
+        """Until it is cancelled; a server that cannot be looked at any more ends the load."""
         while True:
             self.samples.append(await self.sample())
             await asyncio.sleep(SAMPLE_EVERY)
@@ -114,23 +124,37 @@ class Soak:
         return left
 
     async def run(self) -> list[verdict.Line]:
+        """The verdict; also of a server that did not live to the end of it."""
         await self.load()
-        lines = [verdict.exactly("answers that no caller may get", len(self.traffic.wrongs))]
-        lines += verdict.of_load(self.samples)
+        lines = [
+            verdict.exactly("answers that no caller may get", len(self.traffic.wrongs)),
+            verdict.exactly("callers without an answer", self.unanswered),
+            *verdict.of_load(self.samples),
+        ]
+        try:
+            lines += await self.quiet()
+        except (OSError, EOFError) as error:
+            lines.append(verdict.Line("the server", f"{type(error).__name__}: {error}", "answers", False))
+        bad = [line for line in self.smoother.process.output().splitlines() if "ERROR" in line or "panicked" in line]
+        lines.append(verdict.exactly("errors in the server's log", len(bad)))
+        for line in [*self.traffic.wrongs[:5], *bad[:5]]:
+            print(f"  {line[:300]}", file=sys.stderr)
+        try:
+            lines.append(verdict.exactly("exit code after SIGTERM", self.smoother.stop(60)))
+        except subprocess.TimeoutExpired:
+            lines.append(verdict.Line("exit code after SIGTERM", "none within 60 s", "0", False))
+        return lines
+
+    async def quiet(self) -> list[verdict.Line]:
+        """Nobody calls any more: what is left over."""
+        lines = []
         left = await self.until_none(self.open_work, DRAINED_WITHIN)
         lines.append(verdict.exactly("requests waiting, released or running after the load", left))
         lines.append(verdict.exactly("accepted jobs without an end", await self.not_over()))
         lines.append(verdict.exactly("throttles", self.simulator.throttled()))
         patience = self.retention * 60 * 1.2 + DRAINED_WITHIN
         lines.append(verdict.exactly("rows past their retention", await self.until_none(self.rows, patience)))
-        lines += verdict.of_quiet(self.samples, await self.sample())
-        log = self.smoother.process.output()
-        bad = [line for line in log.splitlines() if "ERROR" in line or "panicked" in line]
-        lines.append(verdict.exactly("errors in the server's log", len(bad)))
-        for line in [*self.traffic.wrongs[:5], *bad[:5]]:
-            print(f"  {line[:300]}", file=sys.stderr)
-        lines.append(verdict.exactly("exit code after SIGTERM", self.smoother.stop(60)))
-        return lines
+        return [*lines, *verdict.of_quiet(self.samples, await self.sample())]
 
 
 def report(soak: Soak, lines: list[verdict.Line], minutes: float, seed: int, shares: list[float]) -> str:
