@@ -19,7 +19,7 @@ pub enum CallEnding {
     Failed,
     /// Stopped by us: cancelled, expired or shutting down.
     Aborted,
-    /// It may or may not have run: a crash fell between sending and recording.
+    /// It may or may not have run: a crash, or a fault of the runner's, fell between sending and recording.
     Indeterminate,
 }
 
@@ -42,6 +42,22 @@ pub struct Settlement {
     pub upstream_request_id: Option<String>,
     /// When it was over.
     pub at: Timestamp,
+}
+
+impl Settlement {
+    /// Of a call that nobody can vouch for: it may have run, so it is charged in full.
+    pub const fn indeterminate(call: CallNo, reserved: Tokens, at: Timestamp) -> Self {
+        Self {
+            call,
+            ending: CallEnding::Indeterminate,
+            charged: reserved,
+            usage: None,
+            throttle: None,
+            error: None,
+            upstream_request_id: None,
+            at,
+        }
+    }
 }
 
 /// One upstream invocation, as stored.

@@ -74,6 +74,14 @@ impl Hands {
                 let hands = self.clone();
                 Some(async move { resync::check(&hands, request, call).await }.boxed())
             }
+            Command::Lose {
+                request,
+                call,
+                reserve,
+            } => {
+                let hands = self.clone();
+                Some(async move { resync::lose(&hands, request, call, reserve).await }.boxed())
+            }
             // The whole lane is in the scheduler's memory here, so there is never a window to refill; and the
             // task itself keeps the time of the next tick.
             Command::Refill { .. } | Command::WakeAt(_) => None,

@@ -1,6 +1,6 @@
 //! The task that holds one lane.
 
-use crate::carry_out::{Feedback, Hands};
+use crate::carry_out::{FAILED_STORE_PAUSE, Feedback, Hands};
 use crate::desk::{Question, Questions};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -8,11 +8,12 @@ use metrics::histogram;
 use smoother_core::call::CallEnding;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{
-    Clock, DayCount, Dispatch, LaneMemory, LaneQueue, Payloads, Recovered, Store, StoreError,
+    Clock, DayCount, Dispatch, LaneMemory, LaneQueue, Payloads, Pending, Recovered, Store, StoreError,
 };
 use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig, Waiting};
 use smoother_core::{Call, LaneId, Millis, Request, Timestamp, metrics as names};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -76,6 +77,8 @@ pub struct Lane {
     day: DayCount,
     day_stored_at: Timestamp,
     memory: LaneMemory,
+    /// What was to be stored of the lane itself was not: it is stored anew.
+    unkept: Arc<AtomicBool>,
     /// As last configured.
     settings: LaneConfig,
     decision: metrics::Histogram,
@@ -126,6 +129,7 @@ impl Lane {
             day,
             day_stored_at: now,
             memory,
+            unkept: Arc::default(),
             settings: lane.clone(),
             decision: histogram!(names::DECISION_SECONDS, "lane" => hands_lane),
         };
@@ -164,10 +168,9 @@ impl Lane {
                 () = alarm => self.step(Event::Tick),
             }
             self.take_turns(&mut questions);
-            self.keep_memory();
-            self.keep_day(false);
+            self.keep_what_it_knows();
         }
-        self.keep_day(true);
+        self.keep_day(true, false);
         tracing::debug!(lane = %self.hands.lane, "the lane's task has ended");
     }
 
@@ -252,25 +255,46 @@ impl Lane {
         self.step(Event::Tick);
     }
 
-    /// Stores what the lane has learned, whenever it is something new.
-    fn keep_memory(&mut self) {
+    /// Stores what is to outlive the lane's task, where it has changed or was not stored.
+    fn keep_what_it_knows(&mut self) {
+        let anew = self.unkept.swap(false, Ordering::Relaxed);
+        self.keep_memory(anew);
+        self.keep_day(false, anew);
+    }
+
+    fn keep_memory(&mut self, anew: bool) {
         let memory = self.scheduler.memory();
-        if memory != self.memory {
+        if memory != self.memory || anew {
             self.memory = memory;
-            // Begun by the call; a failing store ends the process by itself.
-            drop(self.hands.ports.store.keep_memory(&self.hands.lane, memory));
+            let kept = self.hands.ports.store.keep_memory(&self.hands.lane, memory);
+            self.await_kept("its circuit breaker's state", kept);
         }
     }
 
-    fn keep_day(&mut self, last: bool) {
+    fn keep_day(&mut self, last: bool, anew: bool) {
         let count = self.scheduler.day_count();
         let now = self.hands.ports.clock.now();
-        if count == self.day || (!last && now.since(self.day_stored_at) < DAY_STORED_EVERY) {
+        let soon = now.since(self.day_stored_at) < DAY_STORED_EVERY;
+        if !anew && (count == self.day || (soon && !last)) {
             return;
         }
         self.day = count;
         self.day_stored_at = now;
-        // Begun by the call; a failing store ends the process by itself.
-        drop(self.hands.ports.store.keep_day(&self.hands.lane, count));
+        let kept = self.hands.ports.store.keep_day(&self.hands.lane, count);
+        self.await_kept("its day's counter", kept);
+    }
+
+    /// Hears what became of such a write; a store that is full may take it a second later.
+    fn await_kept(&self, what: &'static str, kept: Pending<Result<(), StoreError>>) {
+        let (unkept, lane) = (Arc::clone(&self.unkept), self.hands.lane.clone());
+        let hear = async move {
+            if let Err(error) = kept.await {
+                tracing::error!(%lane, %error, what, "what the lane knows could not be stored; it is tried again");
+                tokio::time::sleep(FAILED_STORE_PAUSE).await;
+                unkept.store(true, Ordering::Relaxed);
+            }
+            Vec::new()
+        };
+        self.doing.push(hear.boxed());
     }
 }

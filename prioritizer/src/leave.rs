@@ -34,7 +34,7 @@ async fn answer(hands: &Hands, id: RequestId, cause: HopCause) -> Result<(), Cha
     Ok(())
 }
 
-async fn enter(hands: &Hands, row: &Request) {
+pub(crate) async fn enter(hands: &Hands, row: &Request) {
     let arrived = Event::Arrived(hands.priced(row));
     if let Err(error) = hands.ports.lanes.send(&row.lane, arrived).await {
         // Stored as it is, the next start puts it in line there.

@@ -9,6 +9,7 @@ use smoother_core::{
     Timestamp, Usage,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The largest answer taken, far above any model's maximum.
@@ -19,12 +20,11 @@ const MOST_ANSWER_BYTES: usize = 64 << 20;
 pub(crate) enum Attempt {
     /// A whole answer.
     Answered(Answer),
-    /// An error; `accepted` if Bedrock had taken the call, `shown` if a reader has seen generated content.
+    /// An error; `accepted` if Bedrock had taken the call.
     Failed {
         error: ModelError,
         usage: Option<Usage>,
         accepted: bool,
-        shown: bool,
     },
     /// Called off while it ran.
     Aborted { usage: Option<Usage> },
@@ -41,6 +41,25 @@ pub(crate) struct Answer {
     pub(crate) first_output_at: Option<Timestamp>,
 }
 
+/// How far a call has come; known even of one that breaks off.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    sent: AtomicBool,
+    shown: AtomicBool,
+}
+
+impl Progress {
+    /// Whether anything of it can have gone upstream: the model was asked.
+    pub(crate) fn sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Whether a reader may have seen generated content.
+    pub(crate) fn shown(&self) -> bool {
+        self.shown.load(Ordering::Relaxed)
+    }
+}
+
 /// What an attempt needs of the world.
 pub(crate) struct Around<'a> {
     pub(crate) model: &'a dyn Model,
@@ -48,12 +67,18 @@ pub(crate) struct Around<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// Resolves when the call is called off.
     pub(crate) aborted: &'a mut BoxFuture<'static, ()>,
+    /// Where it tells how far it has come.
+    pub(crate) progress: &'a Progress,
 }
 
 /// Makes the call and collects its answer, telling readers of frames as they come.
 pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, body: Bytes) -> Attempt {
     let now = around.clock.now();
     let until_deadline = row.deadline.map_or(Millis::MAX, |at| at.since(now));
+    if until_deadline == Millis::ZERO {
+        // Nobody would get the answer.
+        return Attempt::Expired { usage: None };
+    }
     let call = ModelCall {
         request: row.id,
         number: row.call,
@@ -63,7 +88,7 @@ pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, b
         body,
         headers: row.headers.clone(),
     };
-    let mut answer = Collected::new(row, around.live, around.clock);
+    let mut answer = Collected::new(row, &around);
     let ended = tokio::select! {
         biased;
         () = around.aborted => Ended::Aborted,
@@ -96,6 +121,7 @@ struct Collected<'a> {
     id: RequestId,
     live: &'a dyn Live,
     clock: &'a dyn Clock,
+    progress: &'a Progress,
     head: Arc<ModelHead>,
     /// The model that is called where that is not the one the caller named.
     called_model: Option<ModelId>,
@@ -104,24 +130,23 @@ struct Collected<'a> {
     bytes: usize,
     /// Frames that readers have been given: all of them once content has come, none before.
     told: usize,
-    shown: bool,
     usage: Option<Usage>,
     first_output_at: Option<Timestamp>,
 }
 
 impl<'a> Collected<'a> {
-    fn new(row: &Request, live: &'a dyn Live, clock: &'a dyn Clock) -> Self {
+    fn new(row: &Request, around: &Around<'a>) -> Self {
         Self {
             id: row.id,
             called_model: row.called_model.clone(),
-            live,
-            clock,
+            live: around.live,
+            clock: around.clock,
+            progress: around.progress,
             head: Arc::default(),
             accepted: false,
             parts: Vec::new(),
             bytes: 0,
             told: 0,
-            shown: false,
             usage: None,
             first_output_at: None,
         }
@@ -142,6 +167,8 @@ impl<'a> Collected<'a> {
         };
         let silent = |_| stalled(format!("nothing came for {key} = {}", patience.get()));
         let patience: Duration = patience.into();
+        // Whatever happens from here on, nobody can say that nothing was sent.
+        self.progress.sent.store(true, Ordering::Relaxed);
         let mut answer = tokio::time::timeout(patience, model.call(call))
             .await
             .map_err(silent)??;
@@ -161,11 +188,11 @@ impl<'a> Collected<'a> {
                 ModelEvent::Body(body) => self.add(body)?,
                 ModelEvent::Frame { bytes, output } => {
                     self.add(bytes)?;
-                    if output && !self.shown {
-                        self.shown = true;
+                    if output && self.first_output_at.is_none() {
                         self.first_output_at = Some(self.clock.now());
+                        self.progress.shown.store(true, Ordering::Relaxed);
                     }
-                    if self.shown {
+                    if self.first_output_at.is_some() {
                         self.tell();
                     }
                 }
@@ -210,7 +237,6 @@ impl<'a> Collected<'a> {
             error,
             usage: self.usage,
             accepted: self.accepted,
-            shown: self.shown,
         }
     }
 

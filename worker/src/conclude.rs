@@ -1,14 +1,14 @@
 //! What an attempt's outcome means for its call, its request and its lane. Pure.
 
-use crate::attempt::{Answer, Attempt};
+use crate::attempt::{Answer, Attempt, Progress};
 use bytes::Bytes;
 use smoother_core::breaker::{CallHealth, health_of};
 use smoother_core::config::LaneConfig;
 use smoother_core::scheduler::Again;
 use smoother_core::verdict::{self, Bill, Situation, Verdict};
 use smoother_core::{
-    CallEnding, Change, HopCause, Millis, ModelError, ModelErrorKind, Outcome, Request, Settlement,
-    Timestamp, Usage, fallback,
+    CallEnding, Change, HopCause, Millis, ModelError, ModelErrorKind, OnIndeterminate, Outcome, Request,
+    Settlement, Timestamp, Usage, fallback,
 };
 
 /// What is to be stored, and what the lane is told.
@@ -23,42 +23,82 @@ pub(crate) struct Conclusion {
     pub(crate) first_output_at: Option<Timestamp>,
 }
 
-/// Judges an attempt of `row` as it was claimed.
-pub(crate) fn conclude(
-    row: &Request,
-    lane: &LaneConfig,
-    attempt: Attempt,
-    now: Timestamp,
-    random: u64,
-) -> Conclusion {
-    let settle = Settle { row, lane, now };
-    match attempt {
-        Attempt::Answered(answer) => settle.answered(answer),
-        Attempt::Failed {
-            error,
-            usage,
-            accepted,
-            shown,
-        } => {
-            let situation = Situation {
-                started_output: shown,
-                retry_after: error.retry_after_ms.map(Millis::new),
-                ..Situation::of(row, lane.max_tries, now, random)
-            };
-            settle.failed(&error, usage, accepted, &situation)
-        }
-        Attempt::Aborted { usage } => settle.stopped(usage, None),
-        Attempt::Expired { usage } => settle.stopped(usage, Some(Change::Expire { at: now })),
-    }
-}
-
-struct Settle<'a> {
-    row: &'a Request,
-    lane: &'a LaneConfig,
-    now: Timestamp,
+/// A call that was claimed, when and how far it has come.
+pub(crate) struct Settle<'a> {
+    pub(crate) row: &'a Request,
+    pub(crate) lane: &'a LaneConfig,
+    pub(crate) progress: &'a Progress,
+    pub(crate) now: Timestamp,
+    /// Drawn evenly from all of `u64`.
+    pub(crate) random: u64,
 }
 
 impl Settle<'_> {
+    /// Judges an attempt.
+    pub(crate) fn conclude(&self, attempt: Attempt) -> Conclusion {
+        match attempt {
+            Attempt::Answered(answer) => self.answered(answer),
+            Attempt::Failed {
+                error,
+                usage,
+                accepted,
+            } => {
+                let situation = Situation {
+                    retry_after: error.retry_after_ms.map(Millis::new),
+                    ..self.situation()
+                };
+                self.failed(&error, usage, accepted, &situation)
+            }
+            Attempt::Aborted { usage } => self.stopped(usage, None),
+            Attempt::Expired { usage } => self.stopped(usage, Some(Change::Expire { at: self.now })),
+        }
+    }
+
+    /// Judges a call whose runner broke off: whatever it had got is gone.
+    pub(crate) fn broken_off(&self) -> Conclusion {
+        let (call, sent) = (self.row.call, self.progress.sent());
+        let (policy, ending) = if sent {
+            (self.row.on_indeterminate, CallEnding::Indeterminate)
+        } else {
+            (OnIndeterminate::Retry, CallEnding::Aborted)
+        };
+        let (change, again) = match verdict::lost(policy, &self.situation()) {
+            Ok(not_before) => {
+                let requeue = Change::Requeue {
+                    call,
+                    not_before,
+                    throttle: None,
+                    error: None,
+                    spends_try: true,
+                };
+                (requeue, Again::Retry(not_before))
+            }
+            Err(why) => {
+                let fail = Change::Fail {
+                    call: Some(call),
+                    failure: why.failure(sent),
+                    at: self.now,
+                };
+                (fail, Again::No)
+            }
+        };
+        Conclusion {
+            settlement: self.settlement(ending, None, None, sent, None),
+            change: Some(change),
+            again,
+            health: CallHealth::Unknown,
+            result: None,
+            first_output_at: None,
+        }
+    }
+
+    fn situation(&self) -> Situation {
+        Situation {
+            started_output: self.progress.shown(),
+            ..Situation::of(self.row, self.lane.max_tries, self.now, self.random)
+        }
+    }
+
     fn answered(&self, answer: Answer) -> Conclusion {
         let Answer {
             head,
@@ -146,6 +186,9 @@ impl Settle<'_> {
     }
 
     fn health(&self, met: Option<ModelErrorKind>, called_off: bool) -> CallHealth {
+        if !self.progress.sent() {
+            return CallHealth::Unknown;
+        }
         let took = self.now.since(self.row.started_at.unwrap_or(self.now));
         health_of(met, called_off, took, self.lane.breaker.slow_call)
     }
@@ -165,6 +208,7 @@ impl Settle<'_> {
             charged: Bill {
                 ending,
                 error,
+                sent: self.progress.sent(),
                 accepted,
                 reserved,
                 usage,

@@ -1,19 +1,21 @@
 //! Takes released requests up and brings each one's call to its end.
 
-use crate::attempt::{self, Around, Attempt};
-use crate::conclude::conclude;
+use crate::attempt::{self, Around, Attempt, Progress};
+use crate::conclude::Settle;
 use crate::meters::Meters;
 use crate::opening::{Opening, OpeningPace};
 use crate::settle::{Settling, tell_lane};
 use arc_swap::ArcSwap;
+use futures_util::FutureExt;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{
-    ChangeError, Clock, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, Released, Store, StoreError,
-    Update,
+    BoxFuture, ChangeError, Clock, Entropy, LaneQueue, Live, Model, PayloadKind, Payloads, Released, Store,
+    StoreError, Update,
 };
 use smoother_core::scheduler::Event;
 use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Refused, Request};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -159,7 +161,35 @@ impl Worker {
         }
     }
 
+    /// Makes a claimed call and sees it to its end. Only this task can tell how the call ended, so a fault of this
+    /// program in it, whatever part panics, ends the call as one that is lost.
     async fn call(&self, lane: &LaneSide, row: Request) {
+        let progress = Progress::default();
+        // Held to the end of this function: as long as it is, the end is this runner's to tell.
+        let mut aborted = self.ports.live.aborted(row.id);
+        let whole = self.make(lane, &row, &progress, &mut aborted);
+        // Nothing that a panic can leave half done is looked at again: the row says how far it came.
+        if AssertUnwindSafe(whole).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!(request = %row.id, call = %row.call, "a call's runner broke off; the call counts as lost");
+        let end = self.settle(lane, &row, &progress).broken_off();
+        let told = AssertUnwindSafe(Settling::new(self, &row, end).run());
+        if told.catch_unwind().await.is_err() {
+            tracing::error!(
+                request = %row.id, call = %row.call,
+                "a lost call's end could not be stored; its lane asks for it some time after call_timeout_ms"
+            );
+        }
+    }
+
+    async fn make(
+        &self,
+        lane: &LaneSide,
+        row: &Request,
+        progress: &Progress,
+        aborted: &mut BoxFuture<'static, ()>,
+    ) {
         let at = row.started_at.unwrap_or_else(|| self.ports.clock.now());
         let started = Event::Started {
             request: row.id,
@@ -167,8 +197,6 @@ impl Worker {
             at,
         };
         tell_lane(self.ports.lanes.as_ref(), &row.lane, started).await;
-        // Held to the end of this function: as long as it is, the end is this runner's to tell.
-        let mut aborted = self.ports.live.aborted(row.id);
         self.ports.live.publish(row.id, Update::Call(row.call));
         // Readable for certain only now: the body's own write was begun before the claim's.
         let attempt = match self.ports.payloads.fetch(row.id, PayloadKind::Body).await {
@@ -177,21 +205,30 @@ impl Worker {
                     model: self.ports.model.as_ref(),
                     live: self.ports.live.as_ref(),
                     clock: self.ports.clock.as_ref(),
-                    aborted: &mut aborted,
+                    aborted,
+                    progress,
                 };
-                attempt::make(around, &row, &lane.config, body).await
+                attempt::make(around, row, &lane.config, body).await
             }
             Ok(None) => unreadable(ModelErrorKind::Validation, "its body is not in the store"),
             Err(error @ StoreError::Damaged(_)) => unreadable(ModelErrorKind::Validation, &error.to_string()),
             // Nothing was sent, and the next look may well succeed.
             Err(error) => unreadable(ModelErrorKind::Connect, &error.to_string()),
         };
-        let random = self.ports.entropy.below(u64::MAX);
-        let conclusion = conclude(&row, &lane.config, attempt, self.ports.clock.now(), random);
+        let conclusion = self.settle(lane, row, progress).conclude(attempt);
         lane.meters
-            .ended(&row, &conclusion.settlement, conclusion.first_output_at);
-        Settling::new(self, &row, conclusion).run().await;
-        drop(aborted);
+            .ended(row, &conclusion.settlement, conclusion.first_output_at);
+        Settling::new(self, row, conclusion).run().await;
+    }
+
+    fn settle<'a>(&self, lane: &'a LaneSide, row: &'a Request, progress: &'a Progress) -> Settle<'a> {
+        Settle {
+            row,
+            lane: &lane.config,
+            progress,
+            now: self.ports.clock.now(),
+            random: self.ports.entropy.below(u64::MAX),
+        }
     }
 }
 
@@ -208,6 +245,5 @@ fn unreadable(kind: ModelErrorKind, why: &str) -> Attempt {
         error,
         usage: None,
         accepted: false,
-        shown: false,
     }
 }

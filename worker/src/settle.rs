@@ -6,6 +6,7 @@
 //! | the store | the request | its lane | whoever waits |
 //! |---|---|---|---|
 //! | is full, or fails | its end is stored later | is told that the call is over | waits, to its own limit |
+//! | says that it failed, and has stored it | as stored | is told so, and where the request waits | is told |
 //! | fails to keep the answer, time and again | FAILED, its call settled | is told that the call is over | reads why |
 //! | is damaged, or closed | stays RUNNING: the next start calls it INDETERMINATE, or names the damage | is told that the call is over | is told that nobody will say more |
 //!
@@ -132,9 +133,9 @@ impl<'a> Settling<'a> {
             Ok(request) => request,
             Err(why) => {
                 self.free_the_lane().await;
-                // Cancelled or expired while the call ended: the outbox tells of that.
                 let call = self.conclusion.settlement.call;
                 tracing::debug!(request = %self.row.id, %call, %why, "the call's outcome came too late");
+                self.look_again().await;
                 return;
             }
         };
@@ -154,6 +155,25 @@ impl<'a> Settling<'a> {
             Update::State(state)
         };
         self.ports.live.publish(id, update);
+    }
+
+    /// As a rule the request was cancelled or has expired while its call ended, and the outbox tells of that. But an
+    /// offer that failed may have been stored all the same, and then its lane waits to be told where it stands.
+    async fn look_again(&self) {
+        loop {
+            let error = match self.ports.store.get(self.row.id).await {
+                Ok(Some(row)) if row.state == State::Queued && row.call == self.row.call => {
+                    return self.enter(&row).await;
+                }
+                Ok(_) => return,
+                Err(error) => error,
+            };
+            tracing::error!(request = %self.row.id, %error, "a row could not be read after its call");
+            if matches!(error, StoreError::Damaged(_) | StoreError::Closed) {
+                return;
+            }
+            tokio::time::sleep(STORE_PAUSE).await;
+        }
     }
 
     async fn given_up(mut self, error: StoreError) {

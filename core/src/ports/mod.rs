@@ -9,6 +9,7 @@ mod model;
 mod payloads;
 mod queues;
 mod store;
+mod through;
 mod views;
 
 pub use ambient::{Clock, Entropy};
@@ -20,6 +21,7 @@ pub use store::{
     ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest, Outbox,
     OutboxEntry, Recovered, StateEvent, Store, StoreError,
 };
+pub use through::Through;
 pub use views::LaneViews;
 
 use std::future::Future;

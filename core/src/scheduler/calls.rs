@@ -1,13 +1,13 @@
 //! What becomes of a released request: its call starts, ends, is refused, or is never heard of.
 
 use super::entry::Standing;
-use super::lane::Scheduler;
+use super::lane::{Scheduler, WRITE_OFF_AFTER};
 use super::{Again, Command};
 use crate::breaker::CallHealth;
 use crate::ledger::CallKey;
 use crate::request::Failure;
 use crate::throttle::ThrottleCause;
-use crate::units::{Timestamp, Tokens};
+use crate::units::{Millis, Timestamp, Tokens};
 
 /// A request larger than the burst fails when it was refused so often with nothing beside it.
 const REFUSED_ALONE: u8 = 3;
@@ -44,7 +44,7 @@ impl Scheduler {
                 Timestamp::NEVER
             };
             self.released = self.released.saturating_sub(1);
-            self.set_alarm(slot, self.write_off_at(at.min(self.now)));
+            self.watch(slot, at.min(self.now));
         }
     }
 
@@ -56,6 +56,9 @@ impl Scheduler {
             health,
         } = end;
         let counts = self.ledger.is_open(key);
+        let current = self.current(key);
+        let entry = current.and_then(|slot| self.table.get(slot));
+        let drags = entry.is_some_and(|entry| entry.drags);
         let started = self.ledger.started_at(key).unwrap_or(self.now);
         match throttle {
             Some(cause) => {
@@ -72,9 +75,12 @@ impl Scheduler {
         }
         if counts {
             self.budget.heard(health);
-            self.breaker.ended(self.now, key, started, health);
+            // One that took too long was counted when it did.
+            if !drags {
+                self.breaker.ended(self.now, key, started, health);
+            }
         }
-        let Some(slot) = self.current(key) else { return };
+        let Some(slot) = current else { return };
         self.charge_share(slot, charged);
         let stray = self.table.find_stray(key).is_some();
         let flow = self.table.get(slot).map(|entry| entry.flow);
@@ -127,18 +133,47 @@ impl Scheduler {
         self.charge_share(slot, Tokens::ZERO);
     }
 
+    /// Has a call that began then looked at when it is slow, and when it must be over.
+    fn watch(&mut self, slot: u32, started: Timestamp) {
+        let slow = started + self.config.lane.breaker.slow_call + Millis::new(1);
+        self.set_alarm(slot, slow.min(self.write_off_at(started)));
+    }
+
+    /// A call that runs for long. As soon as it is slow the breaker hears of it: of an upstream that hangs it would
+    /// otherwise know nothing before its calls are given up.
+    pub(super) fn overdue(&mut self, slot: u32, out: &mut Vec<Command>) {
+        let Some(entry) = self.table.get_mut(slot) else {
+            return;
+        };
+        let key = entry.key();
+        let started = self.ledger.started_at(key).unwrap_or(self.now);
+        let told = std::mem::replace(&mut entry.drags, true);
+        if !told && self.ledger.is_open(key) {
+            self.breaker.ended(self.now, key, started, CallHealth::Slow);
+        }
+        let over = self.write_off_at(started);
+        if self.ledger.is_open(key) && self.now < over {
+            self.set_alarm(slot, over);
+        } else {
+            self.write_off(slot, out);
+        }
+    }
+
     /// A call whose end was never told, long after it must have come: counted as spent in full, so that a lost
-    /// message does not hold its place among the calls under way for ever. The request stays known.
-    pub(super) fn write_off(&mut self, slot: u32) {
+    /// message or a lost worker does not hold its place among the calls under way for ever. What becomes of its
+    /// request is for the row to say; it stays known until that is answered.
+    fn write_off(&mut self, slot: u32, out: &mut Vec<Command>) {
         let Some(entry) = self.table.get(slot) else { return };
         let (key, reserve) = (entry.key(), entry.reserve);
         self.ledger.settle(self.now, key, reserve);
         self.breaker.void(key);
-        if self.table.find_stray(key).is_some() {
-            self.forget(slot);
-        } else {
-            self.set_alarm(slot, Timestamp::NEVER);
-        }
+        let (request, call) = key;
+        out.push(Command::Lose {
+            request,
+            call,
+            reserve,
+        });
+        self.set_alarm(slot, self.now + WRITE_OFF_AFTER);
     }
 
     /// Corrects what the request's tenant and band were charged when it went.

@@ -43,6 +43,8 @@ pub(super) struct Entry {
     pub(super) went_alone: bool,
     /// How often it was refused with nothing beside it.
     pub(super) refused_alone: u8,
+    /// The call under way is slow, and the breaker has heard of it.
+    pub(super) drags: bool,
     pub(super) arrived: Timestamp,
     /// Its place in line: its deadline, or what is taken for one.
     pub(super) due: Timestamp,
@@ -75,6 +77,7 @@ impl Entry {
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,
+            drags: false,
             arrived: waiting.arrived_at,
             due: waiting.deadline.unwrap_or(soft),
             has_deadline: waiting.deadline.is_some(),
@@ -100,6 +103,7 @@ impl Entry {
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,
+            drags: false,
             arrived: Timestamp::EPOCH,
             due: Timestamp::NEVER,
             has_deadline: false,

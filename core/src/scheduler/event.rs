@@ -225,6 +225,17 @@ pub enum Command {
         /// The call it was released as.
         call: CallNo,
     },
+    /// A call that must have ended long ago, and nobody has told how: settle it as indeterminate, let its request go
+    /// by its policy if the row still says that the call runs, and answer [`Event::Ended`]. Asked for again until
+    /// then.
+    Lose {
+        /// Which request.
+        request: RequestId,
+        /// Its call.
+        call: CallNo,
+        /// What it is charged.
+        reserve: Tokens,
+    },
     /// The window of this tenant's heads runs low (partial view only).
     Refill {
         /// Which band.

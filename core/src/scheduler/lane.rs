@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 pub(super) const START_WITHIN: Millis = Millis::from_secs(20);
 /// How long after that its row is read, and read again until there is an answer.
 pub(super) const CHECK_AFTER: Millis = Millis::from_secs(5);
-/// How long after the longest possible call one whose end was never told is written off.
+/// How long after the longest possible call one whose end was never told is written off, and asked for anew.
 pub(super) const WRITE_OFF_AFTER: Millis = Millis::from_secs(60);
 
 /// What waits in a band, in line or snoozed.

@@ -171,6 +171,7 @@ impl Scheduler {
             return;
         };
         entry.call = entry.call.next();
+        entry.drags = false;
         let (flow, expected, retries, key) = (entry.flow, entry.expected, entry.retries, entry.key());
         let start_by = (self.now + START_WITHIN).min(entry.expires);
         out.push(Command::Release {

@@ -188,7 +188,7 @@ impl Scheduler {
                     out.push(Command::Check { request, call });
                     self.set_alarm(slot, self.now + CHECK_AFTER);
                 }
-                Standing::Running => self.write_off(slot),
+                Standing::Running => self.overdue(slot, out),
             }
         }
     }

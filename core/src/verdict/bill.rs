@@ -2,6 +2,7 @@
 //!
 //! Bedrock says what a call used in its answer's last piece; a call that ends before it leaves its cost unknown.
 //! The lane is then charged the whole reserve: too much is a pause, too little is a throttle for somebody else.
+//! A call of which nothing was sent costs nothing, however it ended.
 //! Source: ConverseStream sends `metadata` with `usage` after `messageStop`
 //! (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html), and quota is deducted at
 //! admission (…/latest/userguide/quotas-token-burndown.html).
@@ -18,6 +19,8 @@ pub struct Bill {
     pub ending: CallEnding,
     /// The error that ended it.
     pub error: Option<ModelErrorKind>,
+    /// Whether anything of it can have gone upstream.
+    pub sent: bool,
     /// Whether Bedrock had accepted it (its head came): from then on no error is free.
     pub accepted: bool,
     /// Tokens reserved for it.
@@ -31,6 +34,9 @@ pub struct Bill {
 impl Bill {
     /// Tokens of quota the call has cost; the reserve where nobody can know.
     pub fn charge(&self) -> Tokens {
+        if !self.sent {
+            return Tokens::ZERO;
+        }
         if let Some(usage) = self.usage {
             return usage.charge(self.burndown);
         }
@@ -77,6 +83,7 @@ mod tests {
         Bill {
             ending: super::super::ending_of(Some(error)),
             error: Some(error),
+            sent: true,
             accepted: false,
             reserved: Tokens::new(5_000),
             usage: None,
@@ -124,6 +131,19 @@ mod tests {
                 ..failed(Cut)
             };
             assert_eq!(bill.charge(), Tokens::new(5_000), "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_sent_costs_nothing_however_it_ended() {
+        for ending in [CallEnding::Aborted, CallEnding::Indeterminate, CallEnding::Failed] {
+            let bill = Bill {
+                ending,
+                error: None,
+                sent: false,
+                ..failed(ModelErrorKind::Internal)
+            };
+            assert_eq!(bill.charge(), Tokens::ZERO, "{ending:?}");
         }
     }
 

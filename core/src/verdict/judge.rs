@@ -99,7 +99,7 @@ const fn backoff(base_ms: u64, cap_ms: u64, jitter: Jitter) -> Backoff {
 }
 
 /// After a transient error: callers spread out over a doubling span.
-const TRANSIENT: Backoff = backoff(250, 20_000, Jitter::Full);
+pub(super) const TRANSIENT: Backoff = backoff(250, 20_000, Jitter::Full);
 /// A model that is being loaded takes a while.
 const LOADING: Backoff = backoff(2_000, 60_000, Jitter::Equal);
 /// After a quota's 429. Short: the ledger, which learns from it, is what holds the request back.
@@ -196,7 +196,7 @@ fn is_short(kind: ModelErrorKind, situation: &Situation) -> bool {
     throttle_of(kind) == Some(ThrottleCause::Capacity) && situation.throttled >= PATIENCE
 }
 
-fn wait(backoff: Backoff, earlier: u32, situation: &Situation) -> Timestamp {
+pub(super) fn wait(backoff: Backoff, earlier: u32, situation: &Situation) -> Timestamp {
     let told = situation.retry_after.unwrap_or(Millis::ZERO);
     situation.now + backoff.wait(earlier, situation.random).max(told)
 }

@@ -12,9 +12,11 @@ mod bill;
 mod classify;
 mod failure;
 mod judge;
+mod lost;
 
 pub use backoff::{Backoff, Jitter};
 pub use bill::Bill;
 pub use classify::classify;
 pub use failure::{failure_of, wire_name};
 pub use judge::{Rule, Situation, Verdict, ending_of, judge, rule, throttle_of};
+pub use lost::{NotAgain, lost};

@@ -2,10 +2,9 @@
 
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, Clock, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage,
-    NewRequest, PayloadRef, Pending, Recovered, Store, StoreError,
+    BoxFuture, ChangeError, Clock, EndReport, LaneMemory, PayloadRef, Pending, Store, StoreError, Through,
 };
-use smoother_core::{Call, LaneId, Millis, Request, RequestId, Settlement, Timestamp};
+use smoother_core::{LaneId, Millis, Request, RequestId, Settlement, Timestamp};
 use smoother_embedded::{SqliteStore, SystemClock};
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -13,12 +12,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A store whose changes of one kind fail a number of times; it counts how often each kind was asked for.
+/// How a planned fault shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Nothing is done.
+    Before,
+    /// It is done, and told as failed.
+    After,
+}
+
+/// A store some of whose next writes fail; it counts how often each kind of change was asked for.
 pub(super) struct Faults {
     store: Arc<SqliteStore>,
-    planned: Mutex<Option<(&'static str, u32)>>,
+    planned: Mutex<Option<(&'static str, How, u32)>>,
     asked: Mutex<BTreeMap<&'static str, u32>>,
     reads: AtomicU64,
+}
+
+/// The word of a lane's memory being kept, beside those of changes.
+pub(super) const KEEP_MEMORY: &str = "keep_memory";
+
+fn failed() -> StoreError {
+    StoreError::Failed("as planned".to_owned())
 }
 
 impl Faults {
@@ -33,7 +48,12 @@ impl Faults {
 
     /// The next changes with this word fail.
     pub(super) fn fail(&self, word: &'static str, times: u32) {
-        *self.planned.lock().unwrap() = Some((word, times));
+        *self.planned.lock().unwrap() = Some((word, How::Before, times));
+    }
+
+    /// The next changes with this word are made, and told as failed.
+    pub(super) fn fail_after(&self, word: &'static str, times: u32) {
+        *self.planned.lock().unwrap() = Some((word, How::After, times));
     }
 
     /// So many of the lane's next reads fail.
@@ -46,35 +66,48 @@ impl Faults {
         self.asked.lock().unwrap().get(word).copied().unwrap_or(0)
     }
 
-    fn strikes(&self, change: &Change) -> bool {
-        *self.asked.lock().unwrap().entry(change.as_str()).or_default() += 1;
+    fn strikes(&self, asked: &'static str) -> Option<How> {
+        *self.asked.lock().unwrap().entry(asked).or_default() += 1;
         let mut planned = self.planned.lock().unwrap();
-        let Some((word, left)) = planned.as_mut() else {
-            return false;
-        };
-        if *left == 0 || *word != change.as_str() {
-            return false;
+        let (word, how, left) = planned.as_mut()?;
+        if *left == 0 || *word != asked {
+            return None;
         }
         *left -= 1;
-        true
+        Some(*how)
+    }
+
+    /// A write, as planned for this word.
+    fn write<T, E>(
+        &self,
+        word: &'static str,
+        begin: impl FnOnce(&dyn Store) -> Pending<Result<T, E>>,
+    ) -> Pending<Result<T, E>>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        match self.strikes(word) {
+            None => begin(self.behind()),
+            Some(How::Before) => Box::pin(ready(Err(failed().into()))),
+            Some(How::After) => {
+                let begun = begin(self.behind());
+                Box::pin(async move {
+                    begun.await?;
+                    Err(failed().into())
+                })
+            }
+        }
     }
 }
 
-impl Store for Faults {
-    fn commits_in_order(&self) -> bool {
-        self.store.commits_in_order()
-    }
-
-    fn insert(&self, new: NewRequest) -> Pending<Result<Inserted, StoreError>> {
-        self.store.insert(new)
+impl Through for Faults {
+    fn behind(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
     fn change(&self, id: RequestId, change: Change) -> Pending<Result<Request, ChangeError>> {
-        if self.strikes(&change) {
-            let failed = StoreError::Failed("as planned".to_owned());
-            return Box::pin(ready(Err(failed.into())));
-        }
-        self.store.change(id, change)
+        self.write(change.as_str(), |store| store.change(id, change))
     }
 
     fn end(
@@ -84,7 +117,8 @@ impl Store for Faults {
         change: Option<Change>,
         result: Option<PayloadRef>,
     ) -> Pending<Result<EndReport, StoreError>> {
-        self.store.end(id, settlement, change, result)
+        let word = change.as_ref().map_or("end", Change::as_str);
+        self.write(word, |store| store.end(id, settlement, change, result))
     }
 
     fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {
@@ -94,43 +128,13 @@ impl Store for Faults {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails)
             .is_ok()
         {
-            return Box::pin(ready(Err(StoreError::Failed("as planned".to_owned()))));
+            return Box::pin(ready(Err(failed())));
         }
-        self.store.get(id)
-    }
-
-    fn calls(&self, id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>> {
-        self.store.calls(id)
-    }
-
-    fn list(
-        &self,
-        filter: ListFilter,
-        cursor: Option<String>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<ListPage, StoreError>> {
-        self.store.list(filter, cursor, limit)
-    }
-
-    fn recover(&self, lane: &LaneId, since: Timestamp) -> BoxFuture<'_, Result<Recovered, StoreError>> {
-        self.store.recover(lane, since)
-    }
-
-    fn answer(
-        &self,
-        id: RequestId,
-        change: Change,
-        result: PayloadRef,
-    ) -> Pending<Result<Request, ChangeError>> {
-        self.store.answer(id, change, result)
+        self.behind().get(id)
     }
 
     fn keep_memory(&self, lane: &LaneId, memory: LaneMemory) -> Pending<Result<(), StoreError>> {
-        self.store.keep_memory(lane, memory)
-    }
-
-    fn keep_day(&self, lane: &LaneId, count: DayCount) -> Pending<Result<(), StoreError>> {
-        self.store.keep_day(lane, count)
+        self.write(KEEP_MEMORY, |store| store.keep_memory(lane, memory))
     }
 }
 

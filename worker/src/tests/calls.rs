@@ -2,6 +2,7 @@
 
 use super::stage::{Script, Stage, Step, answer, to_the_end};
 use crate::OpeningPace;
+use smoother_core::breaker::CallHealth;
 use smoother_core::ports::{Live, PayloadKind, Payloads, Store};
 use smoother_core::scheduler::{Again, Event};
 use smoother_core::{CallEnding, Change, Millis, Operation, Outcome, State, Tokens};
@@ -113,11 +114,39 @@ async fn a_call_that_is_called_off_before_it_begins_sends_nothing() {
     stage.hub.abort(row.id);
     stage.script(answer("{}"));
     stage.release(row.id).await;
-    stage.ended().await;
+    let Event::Ended { charged, health, .. } = stage.ended().await else {
+        unreachable!()
+    };
     stage.drain().await;
     assert!(stage.model.calls.lock().unwrap().is_empty());
+    assert_eq!((charged, health), (Tokens::ZERO, CallHealth::Unknown));
     let calls = stage.store.calls(row.id).await.unwrap();
-    assert_eq!(calls[0].settlement.as_ref().unwrap().ending, CallEnding::Aborted);
+    let settled = calls[0].settlement.as_ref().unwrap();
+    assert_eq!(
+        (settled.ending, settled.charged),
+        (CallEnding::Aborted, Tokens::ZERO)
+    );
+}
+
+#[tokio::test]
+async fn a_call_whose_deadline_has_come_before_it_begins_is_not_made() {
+    let mut stage = Stage::new("");
+    let row = stage
+        .request(Operation::Converse, |request| {
+            request.deadline = Some(request.arrived_at + Millis::from_secs(5));
+        })
+        .await;
+    let reader = stage.hub.subscribe(row.id);
+    let released = stage.record_release(row.id).await;
+    stage.clock.raise(row.deadline.unwrap());
+    stage.deliver(released);
+    let (_, ended) = to_the_end(reader).await;
+    assert_eq!(ended.request.state, State::Expired);
+    let Event::Ended { charged, .. } = stage.ended().await else {
+        unreachable!()
+    };
+    assert_eq!(charged, Tokens::ZERO);
+    assert!(stage.model.calls.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

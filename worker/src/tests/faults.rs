@@ -3,20 +3,30 @@
 use bytes::Bytes;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest,
-    PayloadKind, PayloadRef, Payloads, Pending, Recovered, Store, StoreError,
+    BoxFuture, EndReport, PayloadKind, PayloadRef, Payloads, Pending, Store, StoreError, Through,
 };
-use smoother_core::{Call, LaneId, Request, RequestId, Settlement, Timestamp};
+use smoother_core::{RequestId, Settlement};
 use smoother_embedded::SqliteStore;
 use std::collections::VecDeque;
 use std::future::ready;
 use std::sync::{Arc, Mutex};
 
-/// A store that answers the next ends of calls, and the next payloads, with the errors it was given.
+/// What a store does wrong, once.
+pub(super) enum Fault {
+    /// It does nothing, and says so.
+    Fails(StoreError),
+    /// It does as asked, and says that it failed.
+    DoesAndFails(StoreError),
+    /// It does as asked, and whoever asked breaks off.
+    DoesAndPanics,
+}
+
+/// A store that meets the next ends of calls, and the next payloads kept and fetched, with the faults it was given.
 pub(super) struct Faults {
     store: Arc<SqliteStore>,
-    ends: Mutex<VecDeque<StoreError>>,
-    payloads: Mutex<VecDeque<StoreError>>,
+    ends: Mutex<VecDeque<Fault>>,
+    kept: Mutex<VecDeque<StoreError>>,
+    fetched: Mutex<VecDeque<Fault>>,
 }
 
 impl Faults {
@@ -24,35 +34,62 @@ impl Faults {
         Self {
             store,
             ends: Mutex::default(),
-            payloads: Mutex::default(),
+            kept: Mutex::default(),
+            fetched: Mutex::default(),
         }
     }
 
     pub(super) fn fail_ends(&self, errors: impl IntoIterator<Item = StoreError>) {
-        self.ends.lock().unwrap().extend(errors);
+        errors
+            .into_iter()
+            .for_each(|error| self.spoil_end(Fault::Fails(error)));
+    }
+
+    pub(super) fn spoil_end(&self, fault: Fault) {
+        self.ends.lock().unwrap().push_back(fault);
     }
 
     pub(super) fn fail_payloads(&self, errors: impl IntoIterator<Item = StoreError>) {
-        self.payloads.lock().unwrap().extend(errors);
+        self.kept.lock().unwrap().extend(errors);
     }
 
-    /// Whether every error was met.
+    pub(super) fn spoil_fetch(&self, fault: Fault) {
+        self.fetched.lock().unwrap().push_back(fault);
+    }
+
+    /// Whether every fault was met.
     pub(super) fn are_spent(&self) -> bool {
-        self.ends.lock().unwrap().is_empty() && self.payloads.lock().unwrap().is_empty()
+        self.ends.lock().unwrap().is_empty()
+            && self.kept.lock().unwrap().is_empty()
+            && self.fetched.lock().unwrap().is_empty()
     }
 }
 
-impl Store for Faults {
-    fn commits_in_order(&self) -> bool {
-        self.store.commits_in_order()
+fn spoilt<'a, T: Send + 'a>(
+    fault: Option<Fault>,
+    begin: impl FnOnce() -> BoxFuture<'a, Result<T, StoreError>>,
+) -> BoxFuture<'a, Result<T, StoreError>> {
+    match fault {
+        None => begin(),
+        Some(Fault::Fails(error)) => Box::pin(ready(Err(error))),
+        Some(Fault::DoesAndFails(error)) => {
+            let begun = begin();
+            Box::pin(async move {
+                begun.await?;
+                Err(error)
+            })
+        }
+        Some(Fault::DoesAndPanics) => {
+            let begun = begin();
+            let breaks_off = |_: T| -> Result<T, StoreError> { panic!("as the test wants it") };
+            Box::pin(async move { begun.await.and_then(breaks_off) })
+        }
     }
+}
 
-    fn insert(&self, new: NewRequest) -> Pending<Result<Inserted, StoreError>> {
-        self.store.insert(new)
-    }
-
-    fn change(&self, id: RequestId, change: Change) -> Pending<Result<Request, ChangeError>> {
-        self.store.change(id, change)
+impl Through for Faults {
+    fn behind(&self) -> &dyn Store {
+        self.store.as_ref()
     }
 
     fn end(
@@ -62,48 +99,8 @@ impl Store for Faults {
         change: Option<Change>,
         result: Option<PayloadRef>,
     ) -> Pending<Result<EndReport, StoreError>> {
-        if let Some(error) = self.ends.lock().unwrap().pop_front() {
-            return Box::pin(ready(Err(error)));
-        }
-        self.store.end(id, settlement, change, result)
-    }
-
-    fn answer(
-        &self,
-        id: RequestId,
-        change: Change,
-        result: PayloadRef,
-    ) -> Pending<Result<Request, ChangeError>> {
-        self.store.answer(id, change, result)
-    }
-
-    fn get(&self, id: RequestId) -> BoxFuture<'_, Result<Option<Request>, StoreError>> {
-        self.store.get(id)
-    }
-
-    fn calls(&self, id: RequestId) -> BoxFuture<'_, Result<Vec<Call>, StoreError>> {
-        self.store.calls(id)
-    }
-
-    fn list(
-        &self,
-        filter: ListFilter,
-        cursor: Option<String>,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<ListPage, StoreError>> {
-        self.store.list(filter, cursor, limit)
-    }
-
-    fn recover(&self, lane: &LaneId, since: Timestamp) -> BoxFuture<'_, Result<Recovered, StoreError>> {
-        self.store.recover(lane, since)
-    }
-
-    fn keep_day(&self, lane: &LaneId, count: DayCount) -> Pending<Result<(), StoreError>> {
-        self.store.keep_day(lane, count)
-    }
-
-    fn keep_memory(&self, lane: &LaneId, memory: LaneMemory) -> Pending<Result<(), StoreError>> {
-        self.store.keep_memory(lane, memory)
+        let fault = self.ends.lock().unwrap().pop_front();
+        spoilt(fault, || self.behind().end(id, settlement, change, result))
     }
 }
 
@@ -114,13 +111,12 @@ impl Payloads for Faults {
         kind: PayloadKind,
         payload: Bytes,
     ) -> BoxFuture<'_, Result<PayloadRef, StoreError>> {
-        if let Some(error) = self.payloads.lock().unwrap().pop_front() {
-            return Box::pin(ready(Err(error)));
-        }
-        self.store.keep(id, kind, payload)
+        let fault = self.kept.lock().unwrap().pop_front().map(Fault::Fails);
+        spoilt(fault, || self.store.keep(id, kind, payload))
     }
 
     fn fetch(&self, id: RequestId, kind: PayloadKind) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>> {
-        self.store.fetch(id, kind)
+        let fault = self.fetched.lock().unwrap().pop_front();
+        spoilt(fault, || self.store.fetch(id, kind))
     }
 }

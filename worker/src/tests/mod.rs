@@ -1,5 +1,6 @@
 //! The worker against the real store and hub, with a model that plays a script.
 
+mod breaking;
 mod calls;
 mod configured;
 mod failures;

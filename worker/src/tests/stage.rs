@@ -29,12 +29,16 @@ pub(super) enum Step {
     Error(ModelError),
     /// Nothing more comes, and the stream does not end.
     Hang,
+    /// The program's own fault.
+    Panic,
 }
 
 /// What the model does with one call.
 pub(super) enum Script {
     Refuse(ModelError),
     Answer(Vec<Step>),
+    /// The program's own fault.
+    Panic,
 }
 
 #[derive(Default)]
@@ -55,6 +59,7 @@ impl Model for ScriptedModel {
         Box::pin(async move {
             let steps = match script {
                 Script::Refuse(error) => return Err(error),
+                Script::Panic => panic!("as the test wants it"),
                 Script::Answer(steps) => steps,
             };
             let events = futures_util::stream::iter(steps).then(|step| async move {
@@ -62,6 +67,7 @@ impl Model for ScriptedModel {
                     Step::Event(event) => Ok(event),
                     Step::Error(error) => Err(error),
                     Step::Hang => std::future::pending().await,
+                    Step::Panic => panic!("as the test wants it"),
                 }
             });
             let head = ModelHead {

@@ -1,6 +1,8 @@
 //! A call has ended and the store does not take it.
 
+use super::faults::Fault;
 use super::stage::{Stage, answer, refusal, to_the_end};
+use smoother_core::breaker::CallHealth;
 use smoother_core::ports::{Live, PayloadKind, Payloads, Store, StoreError, Update};
 use smoother_core::scheduler::{Again, Event};
 use smoother_core::{
@@ -141,4 +143,24 @@ async fn an_end_that_nobody_can_store_is_told_and_left_to_the_next_start() {
         (settled.ending, settled.charged),
         (CallEnding::Indeterminate, Tokens::new(1_100))
     );
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_now_is_no_fault_of_the_upstreams() {
+    let mut stage = Stage::new("");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    stage.faults.spoil_fetch(Fault::Fails(failed()));
+    stage.release(row.id).await;
+    let Event::Ended {
+        charged,
+        again,
+        health,
+        ..
+    } = stage.ended().await
+    else {
+        unreachable!()
+    };
+    assert_eq!((charged, health), (Tokens::ZERO, CallHealth::Unknown));
+    assert!(matches!(again, Again::Retry(_)), "{again:?}");
+    assert!(stage.model.calls.lock().unwrap().is_empty());
 }

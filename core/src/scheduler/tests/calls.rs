@@ -6,7 +6,7 @@ use super::{Again, ended, released, started, throttled};
 use crate::breaker::CallHealth;
 use crate::ids::CallNo;
 use crate::request::Priority::Normal;
-use crate::scheduler::{Command, Event};
+use crate::scheduler::{Command, Event, Gone};
 use crate::throttle::ThrottleCause;
 use crate::units::Tokens;
 
@@ -98,10 +98,41 @@ fn a_throttle_inside_an_accepted_stream_keeps_its_charge() {
 fn a_call_whose_end_is_never_told_is_written_off() {
     let mut scheduler = busy();
     let long_after = 600_000 + 60_000;
+    let before = scheduler.step(at(long_after - 1), Event::Tick);
+    assert_eq!(before, [Command::WakeAt(at(long_after))]);
     assert_eq!(scheduler.view(at(long_after - 1)).running, 1);
-    scheduler.step(at(long_after), Event::Tick);
+    let lose = Command::Lose {
+        request: id(1),
+        call: CallNo::new(1),
+        reserve: Tokens::new(9_800),
+    };
+    let commands = scheduler.step(at(long_after), Event::Tick);
+    let ask_again = at(long_after + 60_000);
+    assert_eq!(commands, [lose.clone(), Command::WakeAt(ask_again)]);
     assert_eq!(scheduler.view(at(long_after)).running, 0);
-    // Told after all, it ends as it should.
-    scheduler.step(at(long_after + 1), ended(id(1), 1, 10, long_after));
+    // A store that failed is asked again.
+    assert_eq!(scheduler.step(ask_again, Event::Tick)[0], lose);
+    // Told at last, it ends as it should.
+    let commands = scheduler.step(ask_again, ended(id(1), 1, 9_800, long_after));
     assert!(!scheduler.knows(id(1)));
+    assert_eq!(commands, []);
+}
+
+#[test]
+fn a_lost_call_of_a_request_that_has_left_is_asked_for_too() {
+    let mut scheduler = busy();
+    let gone = Event::Left {
+        request: id(1),
+        why: Gone::Cancelled,
+    };
+    scheduler.step(at(10), gone);
+    // Its slowness was told to the breaker, its loss is told to whoever reads the row.
+    scheduler.step(at(120_001), Event::Tick);
+    let commands = scheduler.step(at(660_000), Event::Tick);
+    assert!(
+        matches!(commands[0], Command::Lose { request, .. } if request == id(1)),
+        "{commands:?}"
+    );
+    let commands = scheduler.step(at(660_001), ended(id(1), 1, 9_800, 660_000));
+    assert_eq!(commands, [], "nothing is left to look at");
 }

@@ -78,6 +78,49 @@ fn while_the_breaker_is_open_requests_wait_and_one_probes_after_it() {
 }
 
 #[test]
+fn calls_that_hang_open_it_before_they_end_and_are_counted_once() {
+    let mut lane = lane_in_trouble();
+    let slow = BreakerConfig::default().slow_call.get();
+    for number in [1, 2] {
+        lane.step(at(0), arrives(number, false));
+        lane.step(at(1), started(id(number), 1, 1));
+    }
+    let commands = lane.step(at(slow), Event::Tick);
+    assert_eq!(wake(&commands), Some(at(slow + 2)));
+    assert_eq!(lane.view(at(slow)).breaker.state, Phase::Closed);
+    lane.step(at(slow + 2), Event::Tick);
+    let view = lane.view(at(slow + 2));
+    assert_eq!((view.breaker.state, view.breaker.slow), (Phase::Open, 2));
+    assert_eq!(view.running, 2, "they run on");
+    // Their ends say nothing new: neither of the time before nor of the probe.
+    lane.step(at(slow + 1_100), arrives(3, false));
+    lane.step(at(slow + 1_101), started(id(3), 1, slow + 1_101));
+    for number in [1, 2] {
+        lane.step(
+            at(slow + 1_200),
+            over(number, 1, CallHealth::Failed, Again::No, slow + 1_200),
+        );
+    }
+    let view = lane.view(at(slow + 1_200));
+    assert_eq!((view.breaker.state, view.breaker.calls), (Phase::HalfOpen, 2));
+    // A probe that hangs opens it again.
+    lane.step(at(2 * slow + 1_102), Event::Tick);
+    assert_eq!(lane.view(at(2 * slow + 1_102)).breaker.state, Phase::Open);
+}
+
+#[test]
+fn a_slow_call_is_counted_once() {
+    let mut lane = lane_in_trouble();
+    let slow = BreakerConfig::default().slow_call.get();
+    lane.step(at(0), arrives(1, false));
+    lane.step(at(1), started(id(1), 1, 1));
+    lane.step(at(slow + 2), Event::Tick);
+    lane.step(at(slow + 10), over(1, 1, CallHealth::Slow, Again::No, slow + 10));
+    let view = lane.view(at(slow + 10)).breaker;
+    assert_eq!((view.state, view.calls, view.slow), (Phase::Closed, 1, 1));
+}
+
+#[test]
 fn a_probe_nobody_claimed_makes_room_for_the_next() {
     let mut lane = opened();
     lane.step(at(20), arrives(3, false));

@@ -72,6 +72,10 @@ fn drain(
                 let end = scheduler.step(now, ended(request, call.get(), 700, 0));
                 todo.extend(start.into_iter().chain(end));
             }
+            // The first one's end is told by nobody else.
+            Command::Lose { request, call, .. } => {
+                todo.extend(scheduler.step(now, ended(request, call.get(), 9_800, 0)));
+            }
             Command::WakeAt(moment) if todo.is_empty() => {
                 now = moment;
                 todo.extend(scheduler.step(now, Event::Tick));

@@ -313,7 +313,8 @@ impl World {
                     self.plan(when, Happening::Wake);
                 }
             }
-            Command::Check { .. } | Command::Refill { .. } | Command::Leave { .. } => {}
+            Command::Check { .. } | Command::Lose { .. } | Command::Refill { .. } | Command::Leave { .. } => {
+            }
         }
     }
 
