@@ -14,6 +14,7 @@ mod health;
 mod jobs;
 mod lanes;
 mod letters;
+mod notify;
 mod observe;
 mod outbox;
 mod problem;
@@ -26,6 +27,7 @@ mod tests;
 mod wait;
 
 pub use health::{Probes, Readiness};
+pub use notify::{Herald, Outlets};
 pub use observe::describe_metrics;
 pub use outbox::{Notify, NotifyError};
 pub use router::{no_such_door, no_such_method};

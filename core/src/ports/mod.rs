@@ -7,7 +7,10 @@ mod ambient;
 mod live;
 mod model;
 mod payloads;
+mod pointers;
+mod post;
 mod queues;
+mod sockets;
 mod store;
 mod through;
 mod views;
@@ -16,7 +19,10 @@ pub use ambient::{Clock, Entropy};
 pub use live::{Ended, Live, Reader, Update};
 pub use model::{FreeCalls, Model};
 pub use payloads::{PayloadKind, PayloadRef, Payloads};
+pub use pointers::{Pointer, PointerError, Pointers};
+pub use post::{Mailbox, Message};
 pub use queues::{Dispatch, LaneQueue, QueueError, Released};
+pub use sockets::{ConnectionId, Connections, Pushed, Sockets};
 pub use store::{
     ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest, Outbox,
     OutboxEntry, Recovered, StateEvent, Store, StoreError,

@@ -1,6 +1,6 @@
 //! Bodies and results: small ones travel inside the row's own write, large ones are held beside it.
 
-use super::{BoxFuture, StoreError};
+use super::{BoxFuture, Pointer, StoreError};
 use crate::ids::RequestId;
 use bytes::Bytes;
 
@@ -39,4 +39,13 @@ pub trait Payloads: Send + Sync {
 
     /// Reads a payload back. `None` where there is none (yet, or no longer).
     fn fetch(&self, id: RequestId, kind: PayloadKind) -> BoxFuture<'_, Result<Option<Bytes>, StoreError>>;
+
+    /// Where a payload lies for those who read it by themselves; `None` where it lies in no place of its own.
+    fn place(
+        &self,
+        _id: RequestId,
+        _kind: PayloadKind,
+    ) -> BoxFuture<'_, Result<Option<Pointer>, StoreError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }

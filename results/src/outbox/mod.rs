@@ -7,6 +7,7 @@
 mod announce;
 mod follow;
 mod notify;
+mod push;
 
 pub use notify::{Notify, NotifyError};
 

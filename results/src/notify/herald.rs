@@ -1,0 +1,121 @@
+//! Sends the message of an end to everybody who is to have it.
+
+use super::message;
+use crate::outbox::{Notify, NotifyError};
+use futures_util::future::join_all;
+use smoother_core::Request;
+use smoother_core::ports::{
+    BoxFuture, Clock, ConnectionId, Connections, Mailbox, Message, OutboxEntry, PayloadKind, Payloads,
+    Pushed, Sockets,
+};
+use std::sync::Arc;
+
+/// Where messages go.
+#[derive(Clone, Default)]
+pub struct Outlets {
+    /// Queues and topics.
+    pub mailboxes: Vec<Arc<dyn Mailbox>>,
+    /// WebSocket connections that have subscribed.
+    pub sockets: Option<(Arc<dyn Sockets>, Arc<dyn Connections>)>,
+}
+
+/// Tells ends to those who are not in this process.
+pub struct Herald {
+    payloads: Arc<dyn Payloads>,
+    clock: Arc<dyn Clock>,
+    outlets: Outlets,
+}
+
+impl Herald {
+    /// Small results are read from `payloads`.
+    pub fn new(payloads: Arc<dyn Payloads>, clock: Arc<dyn Clock>, outlets: Outlets) -> Self {
+        Self {
+            payloads,
+            clock,
+            outlets,
+        }
+    }
+
+    /// Tells one connection of an end: for whoever subscribes too late to hear of it. A connection that is gone is
+    /// forgotten.
+    ///
+    /// # Errors
+    /// The connection could not be told, for now.
+    pub async fn tell_one(&self, connection: &ConnectionId, row: &Request) -> Result<(), NotifyError> {
+        let message = self.message(row).await?;
+        match &self.outlets.sockets {
+            Some((sockets, connections)) => push(&**sockets, &**connections, connection, &message).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn message(&self, row: &Request) -> Result<Message, NotifyError> {
+        let (mut result, mut place) = (None, None);
+        if message::is_small(row) {
+            result = self
+                .payloads
+                .fetch(row.id, PayloadKind::Result)
+                .await
+                .map_err(failed)?;
+        } else if message::is_answered(row) {
+            place = self
+                .payloads
+                .place(row.id, PayloadKind::Result)
+                .await
+                .map_err(failed)?;
+        }
+        message::of(row, result.as_ref(), place, self.clock.now()).map_err(failed)
+    }
+
+    /// Everybody is told, whoever else could not be.
+    async fn tell(&self, row: &Request) -> Result<(), NotifyError> {
+        let message = self.message(row).await?;
+        let mailboxes = self.outlets.mailboxes.iter();
+        let posted = join_all(mailboxes.map(|mailbox| mailbox.post(message.clone())));
+        let (posted, pushed) = tokio::join!(posted, self.push_all(row, &message));
+        let posted: Result<Vec<()>, _> = posted.into_iter().collect();
+        posted.map_err(failed)?;
+        pushed
+    }
+
+    async fn push_all(&self, row: &Request, message: &Message) -> Result<(), NotifyError> {
+        let Some((sockets, connections)) = &self.outlets.sockets else {
+            return Ok(());
+        };
+        let subscribers = connections.subscribers(row.id).await.map_err(failed)?;
+        let pushes = subscribers
+            .iter()
+            .map(|connection| push(&**sockets, &**connections, connection, message));
+        join_all(pushes).await.into_iter().collect()
+    }
+}
+
+async fn push(
+    sockets: &dyn Sockets,
+    connections: &dyn Connections,
+    to: &ConnectionId,
+    message: &Message,
+) -> Result<(), NotifyError> {
+    match sockets.push(to, message.body.clone()).await.map_err(failed)? {
+        Pushed::Delivered => Ok(()),
+        // Nobody is left to tell; the result stays readable.
+        Pushed::Gone => connections.closed(to).await.map_err(failed),
+    }
+}
+
+impl Notify for Herald {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn ended<'a>(&'a self, entry: &'a OutboxEntry) -> BoxFuture<'a, Result<(), NotifyError>> {
+        Box::pin(self.tell(&entry.request))
+    }
+}
+
+fn failed(cause: impl std::fmt::Display) -> NotifyError {
+    NotifyError {
+        listener: "messages",
+        cause: cause.to_string(),
+    }
+}
