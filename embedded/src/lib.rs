@@ -11,11 +11,13 @@
 mod ambient;
 mod channels;
 mod hub;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use ambient::{OsEntropy, SystemClock};
 pub use channels::{DispatchChannel, LaneChannels};
 pub use hub::Hub;
+#[cfg(feature = "sqlite")]
 pub use sqlite::{
     BackupError, Copied, OpenError, OpenOptions, Opened, Report, SqliteStore, VerifyError, backup, verify,
 };

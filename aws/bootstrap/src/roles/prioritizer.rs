@@ -1,0 +1,142 @@
+//! The prioritizer: holds a lane for as long as there is something to do in it.
+//!
+//! It is called with `{"lane": "…"}` by whoever has told a lane something, and by the schedule for every lane. Most of
+//! the schedule's calls find each lane held, or empty, and end at once.
+
+use super::runtime_ended;
+use crate::budget::Budget;
+use crate::house::House;
+use anyhow::{Context, bail};
+use futures_util::future::join_all;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+use smoother_aws::queues::{self, DispatchQueue, LaneInboxes, Outgoing, SqsQueue};
+use smoother_aws::wake::Caller;
+use smoother_core::config::LaneConfig;
+use smoother_core::ports::{Clock, Entropy, LaneViews};
+use smoother_prioritizer::{HoldEnd, HoldPorts, LanePorts, hold};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// The longest a lane is held by one invocation.
+const LONGEST: Duration = Duration::from_secs(13 * 60);
+/// Kept back of an invocation for handing over.
+const FOR_THE_NEXT: Duration = Duration::from_secs(15);
+/// How often what was counted is told in between.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
+struct Chair {
+    house: House,
+    ports: Arc<HoldPorts>,
+}
+
+pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
+    let dispatch = SqsQueue::new(
+        queues::sending(&house.sdk),
+        &house.environment.dispatch_queue,
+        "the dispatch queue",
+    );
+    let lane = LanePorts {
+        store: house.store.clone(),
+        payloads: house.store.clone(),
+        dispatch: Arc::new(DispatchQueue::new(Outgoing::new(dispatch, house.chance.clone()))),
+        lanes: house.lanes.clone(),
+        clock: house.clock.clone(),
+    };
+    let urls = house.environment.lane_queues.clone();
+    let ports = HoldPorts {
+        lane: Arc::new(lane),
+        hold: house.hold.clone(),
+        inbox: Arc::new(LaneInboxes::new(queues::polling(&house.sdk), urls)),
+    };
+    let chair = Arc::new(Chair {
+        house,
+        ports: Arc::new(ports),
+    });
+    let handler = move |event: LambdaEvent<Value>| {
+        let chair = Arc::clone(&chair);
+        async move {
+            let budget = Budget::until(event.context.deadline);
+            chair
+                .sit(&event.payload, budget)
+                .await
+                .map_err(|error| Error::from(format!("{error:#}")))
+        }
+    };
+    runtime_ended(lambda_runtime::run(service_fn(handler)).await)
+}
+
+impl Chair {
+    async fn sit(&self, asked: &Value, budget: Budget) -> anyhow::Result<()> {
+        let lanes = self.asked(asked)?;
+        let left = Duration::from(budget.left(self.house.clock.now()));
+        let until = Instant::now() + left.saturating_sub(FOR_THE_NEXT).min(LONGEST);
+        let holding = join_all(lanes.iter().map(|lane| self.hold(lane, until)));
+        let ends = tokio::select! {
+            ends = holding => ends,
+            never = self.tell(&lanes) => match never {},
+        };
+        self.show(&lanes).await;
+        self.house.finish().await;
+        ends.into_iter().collect()
+    }
+
+    /// The lane that was asked for; every lane, where none was.
+    fn asked(&self, asked: &Value) -> anyhow::Result<Vec<&LaneConfig>> {
+        let lanes = &self.house.config.lanes;
+        let Some(name) = asked.get("lane") else {
+            return Ok(lanes.values().collect());
+        };
+        match lanes.iter().find(|(id, _)| name == id.as_str()) {
+            Some((_, lane)) => Ok(vec![lane]),
+            None => {
+                let known: Vec<&str> = lanes.keys().map(|id| id.as_str()).collect();
+                bail!(
+                    "no lane is named {name}; the configuration has {}",
+                    known.join(", ")
+                )
+            }
+        }
+    }
+
+    async fn hold(&self, lane: &LaneConfig, until: Instant) -> anyhow::Result<()> {
+        let house = &self.house;
+        let mark: String = house
+            .chance
+            .bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let owner = format!("{}-{mark}", house.clock.now().as_millis());
+        let end = hold(&house.config, lane, Arc::clone(&self.ports), &owner, until).await?;
+        tracing::debug!(lane = %lane.id, ?end, "the lane was left");
+        if end == HoldEnd::TimeUp {
+            let called = house.prioritizer.call(&lane.id).await;
+            called
+                .map_err(anyhow::Error::msg)
+                .context("the next holder could not be called")?;
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, lanes: &[&LaneConfig]) -> std::convert::Infallible {
+        let mut minute = interval(TOLD_EVERY);
+        minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        minute.tick().await;
+        loop {
+            minute.tick().await;
+            self.show(lanes).await;
+            self.house.flush();
+        }
+    }
+
+    /// Sets the gauges of these lanes.
+    async fn show(&self, lanes: &[&LaneConfig]) {
+        for lane in lanes {
+            if let Some(view) = self.house.views.view(&lane.id).await {
+                smoother_results::show(&view);
+            }
+        }
+    }
+}

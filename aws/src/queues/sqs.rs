@@ -1,0 +1,98 @@
+//! One SQS queue to send to.
+
+use super::{Failed, Refused, Transport};
+use crate::fault::Asked;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::BuildError;
+use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use smoother_core::ports::{BoxFuture, Message};
+
+/// Bytes of all messages of one batch.
+const MOST_BATCH_BYTES: usize = 1024 * 1024;
+
+/// A queue by its URL.
+#[derive(Debug, Clone)]
+pub struct SqsQueue {
+    client: Client,
+    url: String,
+    name: &'static str,
+}
+
+impl SqsQueue {
+    /// `name` is what errors and logs call it.
+    pub fn new(client: Client, url: impl Into<String>, name: &'static str) -> Self {
+        Self {
+            client,
+            url: url.into(),
+            name,
+        }
+    }
+
+    async fn send_batch(&self, batch: &[Message]) -> Result<Vec<Failed>, Refused> {
+        let entries: Result<Vec<_>, Refused> = batch
+            .iter()
+            .enumerate()
+            .map(|(index, message)| entry(index, message))
+            .collect();
+        let asked = Asked {
+            action: "sqs:SendMessage",
+            kind: "queue",
+            name: &self.url,
+        };
+        let sent = self
+            .client
+            .send_message_batch()
+            .queue_url(&self.url)
+            .set_entries(Some(entries?))
+            .send()
+            .await
+            .map_err(|error| asked.failed(&error))?;
+        Ok(sent
+            .failed()
+            .iter()
+            .filter_map(|failed| {
+                Some(Failed {
+                    index: failed.id().parse().ok()?,
+                    again: !failed.sender_fault(),
+                    cause: format!("{}: {}", failed.code(), failed.message().unwrap_or("not taken")),
+                })
+            })
+            .collect())
+    }
+}
+
+impl Transport for SqsQueue {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn most_bytes(&self) -> usize {
+        MOST_BATCH_BYTES
+    }
+
+    fn send<'a>(&'a self, batch: &'a [Message]) -> BoxFuture<'a, Result<Vec<Failed>, Refused>> {
+        Box::pin(self.send_batch(batch))
+    }
+}
+
+fn unbuilt(error: BuildError) -> Refused {
+    Refused {
+        again: false,
+        cause: error.to_string(),
+    }
+}
+
+fn entry(index: usize, message: &Message) -> Result<SendMessageBatchRequestEntry, Refused> {
+    let mut entry = SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(&message.body);
+    for (name, value) in &message.attributes {
+        let value = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(value)
+            .build()
+            .map_err(unbuilt)?;
+        entry = entry.message_attributes(name, value);
+    }
+    entry.build().map_err(unbuilt)
+}
