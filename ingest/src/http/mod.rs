@@ -4,6 +4,7 @@ mod answer;
 mod bedrock;
 mod body;
 mod breaker;
+mod header;
 mod jobs;
 mod letters;
 mod media;

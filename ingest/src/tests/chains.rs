@@ -116,13 +116,24 @@ async fn a_caller_chooses_its_own_chain_or_none() {
 }
 
 #[tokio::test]
-async fn a_job_says_it_in_its_form() {
+async fn a_job_says_it_in_its_form_or_in_the_header() {
     let bed = Bed::with(chained);
-    let form = format!(r#"{{"model":"{MODEL}","prompt":"Hi","max_tokens":5,"fallback":["small"]}}"#);
-    let said = send(bed.router(), post("/v1/jobs", &[], form)).await;
-    assert_eq!(said.status.as_u16(), 202);
-    let row = bed.store.row(bed.arrived().await.id).unwrap();
-    assert_eq!(steps(&row), ["small"]);
+    let form = |fallback: &str| format!(r#"{{"model":"{MODEL}","prompt":"Hi","max_tokens":5{fallback}}}"#);
+    let (own, header) = (r#","fallback":["small"]"#, ("x-smoother-fallback", "small"));
+    for (headers, own, expected) in [
+        (&[][..], own, &["small"][..]),
+        (&[header], "", &["small"]),
+        (&[header], own, &["small"]),
+        (&[("x-smoother-fallback", "none")], "", &[]),
+    ] {
+        let said = send(bed.router(), post("/v1/jobs", headers, form(own))).await;
+        assert_eq!(said.status.as_u16(), 202, "{headers:?} {own}");
+        let row = bed.store.row(bed.arrived().await.id).unwrap();
+        assert_eq!(steps(&row), expected, "{headers:?} {own}");
+    }
+    let differs = [("x-smoother-fallback", "west")];
+    let said = send(bed.router(), post("/v1/jobs", &differs, form(own))).await;
+    assert!(said.problem(400).contains("fallback"));
 }
 
 #[tokio::test]

@@ -196,6 +196,29 @@ async fn a_field_and_its_header_must_agree() {
 }
 
 #[tokio::test]
+async fn bedrocks_own_headers_go_along_with_a_job() {
+    let bed = Bed::new();
+    let text = format!(
+        r#"{{"model":"{MODEL}","operation":"invoke","body":{{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,
+        "messages":[{{"role":"user","content":"hi"}}]}}}}"#
+    );
+    let headers = [
+        ("accept", "text/plain"),
+        ("x-amzn-bedrock-guardrailidentifier", "gr-1"),
+        ("x-amzn-bedrock-service-tier", "flex"),
+        ("x-amzn-trace-id", "Root=1"),
+    ];
+    let said = send(bed.router(), post("/v1/jobs", &headers, text)).await;
+    assert_eq!(said.status, 202);
+    let row = bed.store.row(bed.arrived().await.id).unwrap();
+    assert_eq!(row.priority, Priority::Batch, "as on Bedrock's wire");
+    let mut along = row.headers;
+    along.sort();
+    let expected = [headers[1], headers[2]].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(along, expected);
+}
+
+#[tokio::test]
 async fn a_job_can_be_called_off_once() {
     let bed = Bed::new();
     send(bed.router(), job(r#"{"model":"MODEL","prompt":"x"}"#)).await;

@@ -6,7 +6,7 @@ use super::error::Exception;
 use super::headers;
 use super::path::{self, Guardrail};
 use crate::free_lane::{self, LANE};
-use crate::http::{body, media};
+use crate::http::{body, header, media};
 use crate::ingest::Ingest;
 use crate::refusal::Refusal;
 use axum::body::Body;
@@ -35,7 +35,7 @@ pub(super) async fn count_tokens(
 pub(super) async fn apply_guardrail(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let Guardrail { identifier, version } = path::guardrail(parts.uri.path())?;
-    let named = headers::text(&parts.headers, LANE)?.map(str::trim);
+    let named = header::text(&parts.headers, LANE)?.map(str::trim);
     let lane = free_lane::of_guardrail(ingest.settings().routes.lanes(), &identifier, named)?;
     let operation = FreeOperation::ApplyGuardrail { identifier, version };
     forward(ingest, &lane, operation, &parts.headers, body).await

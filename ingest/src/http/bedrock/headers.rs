@@ -1,9 +1,11 @@
 //! What a caller's headers say, and which of them travel on.
 
+use crate::http::header::{fallback, of_operation, text, tier};
 use crate::key::Key;
 use crate::refusal::{Refusal, quoted};
 use crate::{priority, spans};
 use http::HeaderMap;
+use http::header::ACCEPT;
 use smoother_core::{Millis, OnDisconnect, Priority};
 
 /// The headers, read.
@@ -23,9 +25,7 @@ const TIMEOUT: &str = "x-smoother-timeout-ms";
 const MAX_WAIT: &str = "x-smoother-max-wait-ms";
 const PRIORITY: &str = "x-smoother-priority";
 const ON_DISCONNECT: &str = "x-smoother-on-disconnect";
-const FALLBACK: &str = "x-smoother-fallback";
 const KEY: &str = "idempotency-key";
-const SERVICE_TIER: &str = "x-amzn-bedrock-service-tier";
 
 /// Reads what this door understands.
 pub(super) fn read(headers: &HeaderMap) -> Result<Said, Refusal> {
@@ -37,26 +37,14 @@ pub(super) fn read(headers: &HeaderMap) -> Result<Said, Refusal> {
         priority: text(headers, PRIORITY)?
             .map(|word| priority::parse(PRIORITY, word))
             .transpose()?,
-        hint: text(headers, SERVICE_TIER)?.and_then(priority::of_tier),
+        hint: tier(headers)?,
         timeout: span(TIMEOUT)?,
         max_wait: span(MAX_WAIT)?,
         key: key(headers)?,
-        fallback: text(headers, FALLBACK)?.map(lanes),
+        fallback: fallback(headers)?,
         on_disconnect: on_disconnect(text(headers, ON_DISCONNECT)?)?,
         upstream: upstream(headers),
     })
-}
-
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let Some(value) = headers.get(name) else {
-        return Ok(None);
-    };
-    match value.to_str() {
-        Ok(text) => Ok(Some(text)),
-        Err(_) => Err(Refusal::invalid(format!(
-            "The header {name} holds characters outside printable ASCII."
-        ))),
-    }
 }
 
 fn key(headers: &HeaderMap) -> Result<Key, Refusal> {
@@ -66,12 +54,6 @@ fn key(headers: &HeaderMap) -> Result<Key, Refusal> {
     // The SDK's headers are not meant for us: what is odd in them is no mistake of the caller's.
     let sdk = |name| headers.get(name).and_then(|v| v.to_str().ok());
     Ok(sdk("amz-sdk-invocation-id").map_or(Key::None, |id| Key::invocation(id, sdk("amz-sdk-request"))))
-}
-
-/// Names between commas; `none` is none.
-fn lanes(text: &str) -> Vec<String> {
-    let names = text.split(',').map(str::trim);
-    names.filter(|name| *name != "none").map(str::to_owned).collect()
 }
 
 fn on_disconnect(word: Option<&str>) -> Result<OnDisconnect, Refusal> {
@@ -85,14 +67,11 @@ fn on_disconnect(word: Option<&str>) -> Result<OnDisconnect, Refusal> {
     }
 }
 
-/// Headers of the operations themselves. Those that say what Bedrock takes for granted are left out.
+/// Headers that travel: those of the operations, and which content is wanted, where that is not what Bedrock takes for
+/// granted.
 pub(super) fn upstream(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .filter(|(name, value)| match name.as_str() {
-            "accept" => !matches!(value.as_bytes(), b"*/*" | b"application/json"),
-            name => name.starts_with("x-amzn-bedrock-"),
-        })
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect()
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = accept.filter(|wanted| !matches!(*wanted, "*/*" | "application/json"));
+    let accept = accept.map(|wanted| (ACCEPT.as_str().to_owned(), wanted.to_owned()));
+    accept.into_iter().chain(of_operation(headers)).collect()
 }

@@ -4,6 +4,7 @@ pub(super) mod problem;
 mod status;
 
 use super::answer::{answered, no_query, segment};
+use super::header::{self, text};
 use super::{body, media};
 use crate::ingest::Ingest;
 use crate::job::JobForm;
@@ -52,9 +53,10 @@ async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refu
     )
     .await?;
     let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;
-    let accepted = ingest
-        .submit(form.submission(tenant::of_request(&parts.headers))?)
-        .await?;
+    let mut submission = form.submission(tenant::of_request(&parts.headers))?;
+    submission.headers = header::of_operation(&parts.headers);
+    submission.hint = header::tier(&parts.headers)?;
+    let accepted = ingest.submit(submission).await?;
     Ok(status::accepted(ingest, &accepted).await)
 }
 
@@ -75,6 +77,9 @@ fn with_headers(mut form: JobForm, headers: &HeaderMap) -> Result<JobForm, Refus
     if let Some(key) = text(headers, "idempotency-key")? {
         agree("idempotency_key", &mut form.key, key.to_owned())?;
     }
+    if let Some(lanes) = header::fallback(headers)? {
+        agree("fallback", &mut form.fallback, lanes)?;
+    }
     Ok(form)
 }
 
@@ -86,17 +91,6 @@ fn agree<T: PartialEq>(field: &str, had: &mut Option<T>, said: T) -> Result<(), 
     }
     *had = Some(said);
     Ok(())
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let Some(value) = headers.get(name) else {
-        return Ok(None);
-    };
-    value.to_str().map(Some).map_err(|_| {
-        Refusal::invalid(format!(
-            "The header {name} holds characters outside printable ASCII."
-        ))
-    })
 }
 
 async fn call_off(ingest: &Arc<Ingest>, id: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
