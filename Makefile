@@ -7,6 +7,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 STAGES := -p smoother-core -p smoother-ingest -p smoother-prioritizer -p smoother-worker -p smoother-results
+CDK_INSTALLED := cdk/node_modules/.package-lock.json
 # Client tests mostly wait on processes and timers: more of them at once than there are cores.
 PYTEST_WORKERS ?= 4
 DATA_DIR ?= smoother-data
@@ -15,6 +16,8 @@ KILLS ?= 1000
 REQUESTS ?= 1000000
 # A long run; `make test` has a thousand.
 SEEDS ?= 100000
+# A long run; `make test` has some seconds.
+LIVES ?= 100
 # How long: all targets of the fuzzing together, and the load of the soak, whose retention is a sixth of it.
 fuzz: MINUTES ?= 10
 soak: MINUTES ?= 60
@@ -42,10 +45,15 @@ test: ## Everything: formatting, lints, every Rust test, the real clients agains
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) build --workspace --bins --locked
+	$(CARGO) build --locked -p smoother-broken-disk
+	tests/aws/make-venv
 	$(CARGO) test --workspace --locked
 	tests/clients/make-venv
 	.venv/bin/python -m pytest tests/clients -n $(PYTEST_WORKERS) --dist worksteal
 	.venv/bin/python -m pytest -p no:cacheprovider tests/soak
+	$(MAKE) $(CDK_INSTALLED)
+	cd cdk && npm run --silent check && npm run --silent test
+	.venv/bin/python -m pytest tests/aws
 
 .PHONY: clients
 clients: ## Only the tests with boto3, langchain-aws and anthropic (ARGS='-k converse' picks some)
@@ -53,6 +61,29 @@ clients: ## Only the tests with boto3, langchain-aws and anthropic (ARGS='-k con
 	$(CARGO) build --locked -p smoother -p bedrock-sim
 	tests/clients/make-venv
 	.venv/bin/python -m pytest tests/clients -n $(PYTEST_WORKERS) --dist worksteal $(ARGS)
+
+.PHONY: aws
+aws: ## Only the deployment: its template, and everything end to end in an emulator of AWS (ARGS='-k thousand')
+	@.ci/prerequisites test
+	$(CARGO) build --locked -p smoother-bootstrap -p bedrock-sim
+	tests/clients/make-venv
+	tests/aws/make-venv
+	$(MAKE) $(CDK_INSTALLED)
+	cd cdk && npm run --silent check && npm run --silent test
+	.venv/bin/python -m pytest tests/aws $(ARGS)
+
+.PHONY: aws-iam
+aws-iam: ## The same end to end with IAM enforced: every denied action is a finding
+	@.ci/prerequisites test
+	$(CARGO) build --locked -p smoother-bootstrap -p bedrock-sim
+	tests/clients/make-venv
+	tests/aws/make-venv
+	$(MAKE) $(CDK_INSTALLED)
+	SMOOTHER_AWS_AUTH=1 .venv/bin/python -m pytest tests/aws $(ARGS)
+
+$(CDK_INSTALLED): cdk/package-lock.json
+	cd cdk && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .PHONY: bench
 bench: ## Measure and write docs/benchmarks.md (QUICK=1: fewer seeds, shorter runs)
@@ -75,6 +106,13 @@ crash: ## Kill the server KILLS times under REQUESTS requests, audit all promise
 	$(CARGO) build --release --locked -p smoother-tests --bins
 	$(TARGET_DIR)/release/crash run --kills $(KILLS) --requests $(REQUESTS) $(if $(SEED),--seed $(SEED)) \
 		--patience-s 1800 --named 'make crash KILLS=$(KILLS) REQUESTS=$(REQUESTS)' --out docs/crash.md
+
+.PHONY: disk
+disk: ## Cut the power under the server in LIVES lives, each audited after several cuts (SEED=n replays)
+	@.ci/prerequisites run
+	$(CARGO) build --locked -p smoother -p bedrock-sim -p smoother-broken-disk
+	DISK_LIVES=$(LIVES) $(if $(SEED),DISK_SEED=$(SEED)) \
+		$(CARGO) test --locked -p smoother-tests --test disk what_was_told_outlives -- --nocapture
 
 .PHONY: fuzz
 fuzz: ## Mutate the corpus of every input for MINUTES, keep what breaks something, write docs/fuzz.md (SEED=n repeats)

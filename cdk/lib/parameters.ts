@@ -43,8 +43,8 @@ export interface Parameters {
   readonly reserveConcurrency: boolean;
   /** Callers that may wait at the function URL at once; each holds one execution. */
   readonly maxWaitingCallers: number;
-  /** Directives of the functions' log, as `SMOOTHER_LOG` takes them. */
-  readonly log: string;
+  /** From which level on the functions log. */
+  readonly log: "error" | "warn" | "info" | "debug" | "trace";
   /** SQS SenderId to tenant. */
   readonly senders: Readonly<Record<string, string>>;
   /** Whether the `Tenant` attribute of a message is believed. */
@@ -131,7 +131,7 @@ const TABLE = {
   logRetentionDays: ["log_retention_days", days, 30],
   reserveConcurrency: ["reserve_concurrency", flag, true],
   maxWaitingCallers: ["max_waiting_callers", whole(1, 10_000), 200],
-  log: ["log", text("log directives without white space, such as info or smoother=debug", /^\S+$/), "info"],
+  log: ["log", oneOf("error", "warn", "info", "debug", "trace"), "info"],
   senders: ["senders", senders, {}],
   trustTenant: ["trust_tenant", flag, false],
 } as const satisfies Record<Exclude<keyof Parameters, "local">, readonly [string, Reading<unknown>, unknown]>;

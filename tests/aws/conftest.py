@@ -17,6 +17,11 @@ from house.process import AWS_ENV  # noqa: E402
 from house.simulator import Simulator  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def aws_environment() -> Iterator[None]:
     """Dummy credentials and a Region, and nothing of this machine's own AWS set-up."""
