@@ -1,0 +1,70 @@
+//! The SDK's clients, made once a process.
+//!
+//! Connections are pooled, TLS is rustls on ring. Retries are off: [`crate::retry`] makes them.
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::Builder as HttpBuilder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::service_config::ServiceConfigKey;
+use std::time::Duration;
+
+/// Making a connection, TLS included.
+const CONNECT: Duration = Duration::from_secs(2);
+/// One call of a table, a queue or a topic, from sending to the whole answer.
+const CALL: Duration = Duration::from_secs(5);
+/// The wait for the first byte of an answer about an object, which may be large on its way there.
+const OBJECT: Duration = Duration::from_secs(30);
+/// Shorter than AWS keeps an unused connection, so that no call is sent into one that is being closed.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// The AWS environment as the SDK reads it: Region, credentials, endpoints.
+pub async fn environment() -> SdkConfig {
+    let connections = HttpBuilder::new()
+        .pool_idle_timeout(IDLE)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(CALL)
+        .build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(connections)
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// For tables.
+pub fn dynamodb(environment: &SdkConfig) -> aws_sdk_dynamodb::Client {
+    aws_sdk_dynamodb::Client::new(environment)
+}
+
+/// For objects. Where the endpoint is not AWS's own, the bucket's name goes into the path: nobody resolves it as a
+/// host.
+pub fn s3(environment: &SdkConfig) -> aws_sdk_s3::Client {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .read_timeout(OBJECT)
+        .build();
+    let config = aws_sdk_s3::config::Builder::from(environment)
+        .timeout_config(timeouts)
+        .force_path_style(has_own_endpoint(environment))
+        .build();
+    aws_sdk_s3::Client::from_conf(config)
+}
+
+fn has_own_endpoint(environment: &SdkConfig) -> bool {
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let of_service = || {
+        let found = environment.service_config()?.load_config(key.ok()?);
+        found.map(drop)
+    };
+    environment.endpoint_url().is_some() || of_service().is_some()
+}
