@@ -81,6 +81,24 @@ pub enum Door {
     Job,
 }
 
+/// Who makes a request's call once it is released.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runner {
+    /// A worker, which is handed the release.
+    #[default]
+    Worker,
+    /// The process on whose connection its caller waits: it watches the row and claims it itself. Should it be gone,
+    /// the release lapses, and the next one is a worker's.
+    Caller,
+}
+
+impl Runner {
+    const fn is_worker(&self) -> bool {
+        matches!(self, Self::Worker)
+    }
+}
+
 /// What becomes of a request whose last reader has gone away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -156,6 +174,9 @@ pub struct Request {
     pub priority: Priority,
     /// How its caller waits.
     pub door: Door,
+    /// Who makes its next call.
+    #[serde(default, skip_serializing_if = "Runner::is_worker")]
+    pub runner: Runner,
     /// Where it stands.
     pub state: State,
     /// Version of this row.

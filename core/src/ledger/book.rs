@@ -13,6 +13,8 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub(super) tokens: u64,
+    /// When it was reserved.
+    pub(super) released: Timestamp,
     /// Start of its call, once known.
     pub(super) started: Option<Timestamp>,
 }
@@ -31,6 +33,8 @@ pub struct Ledger {
     /// Only ever looked up by key, so that the order of a hash map decides nothing.
     pub(super) open: HashMap<CallKey, Open>,
     pub(super) now: Timestamp,
+    /// Counts what would change a snapshot, the passing of time aside.
+    pub(super) version: u64,
 }
 
 impl Ledger {
@@ -48,6 +52,7 @@ impl Ledger {
             lane: lane.clone(),
             margins,
             now,
+            version: 0,
         }
     }
 
@@ -92,10 +97,12 @@ impl Ledger {
         }
         self.day.hold(amount);
         self.park.goes(now, key);
+        self.version += 1;
         self.open.insert(
             key,
             Open {
                 tokens: amount,
+                released: now,
                 started: None,
             },
         );
@@ -120,12 +127,13 @@ impl Ledger {
     /// A call has started: its charge is dated to `at`, as Bedrock's is.
     pub fn started(&mut self, now: Timestamp, key: CallKey, at: Timestamp) {
         let now = self.advance(now);
-        let at = at.min(now);
         let Some(open) = self.open.get_mut(&key).filter(|open| open.started.is_none()) else {
             return;
         };
+        let at = at.min(now);
         open.started = Some(at);
         let tokens = open.tokens;
+        self.version += 1;
         self.date(now, at, tokens);
     }
 
@@ -135,6 +143,7 @@ impl Ledger {
         let Some(open) = self.open.remove(&key) else {
             return;
         };
+        self.version += 1;
         let at = open.started.unwrap_or(now);
         if open.started.is_none() {
             self.date(now, at, open.tokens);
@@ -153,6 +162,7 @@ impl Ledger {
     pub fn release(&mut self, now: Timestamp, key: CallKey) {
         let now = self.advance(now);
         if let Some(open) = self.open.remove(&key) {
+            self.version += 1;
             self.give_back(now, open);
             self.park.over(key, false);
         }

@@ -39,6 +39,19 @@ impl Bucket {
         to
     }
 
+    /// What is in it, in its own parts, for keeping.
+    pub(super) fn parts(&self, now: Timestamp) -> i64 {
+        let level = self.level_at(now);
+        // No quota comes near either end.
+        i64::try_from(level.min(i128::from(i64::MAX))).unwrap_or(i64::MIN)
+    }
+
+    /// Has in it now what was kept, as far as it holds that.
+    pub(super) fn set_parts(&mut self, now: Timestamp, parts: i64) {
+        self.level = i128::from(parts).min(self.capacity);
+        self.at = now;
+    }
+
     /// Whole tokens it can hold.
     pub(super) fn capacity(&self) -> u64 {
         u64::try_from(self.capacity / PARTS).unwrap_or(u64::MAX)

@@ -29,6 +29,18 @@ impl Fixed {
         self.quota = quota;
     }
 
+    /// The minutes that are known, for keeping.
+    pub(super) fn minutes(&self) -> [(u64, u64); 3] {
+        self.minutes
+    }
+
+    /// Takes up what was kept. A minute that has not come yet was written by a clock that is off; left standing it
+    /// would keep its place from the minute that is.
+    pub(super) fn set_minutes(&mut self, now: Timestamp, minutes: [(u64, u64); 3]) {
+        let [_, latest] = self.minutes_of(now);
+        self.minutes = minutes.map(|kept| if kept.0 <= latest { kept } else { (0, 0) });
+    }
+
     /// Tokens left in the minutes in which a charge made now may be counted; negative in debt.
     pub(super) fn free(&self, now: Timestamp) -> i128 {
         let used = self.minutes_of(now).map(|minute| self.used(minute));

@@ -28,6 +28,7 @@ mod refusal;
 mod showing;
 mod sliding;
 mod slots;
+mod snapshot;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wait;
@@ -35,6 +36,7 @@ mod wait;
 pub use book::Ledger;
 pub use limits::{NeverFits, fits};
 pub use margins::Margins;
+pub use snapshot::LedgerSnapshot;
 pub use wait::Wait;
 
 use crate::ids::{CallNo, RequestId};

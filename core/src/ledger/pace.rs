@@ -11,10 +11,25 @@ use super::margins::Margins;
 use super::sliding::Sliding;
 use crate::config::Pacing;
 use crate::units::{Millis, Timestamp};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// What a refusal upstream has taught counts this long.
 const LEARNED_FOR: Millis = Millis::from_secs(60);
+
+/// What is left of the ledgers of one quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PaceSnapshot {
+    /// What each bucket holds, in its own parts.
+    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
+    buckets: Vec<i64>,
+    /// Charges by the wall clock's minute.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    minutes: Option<[(u64, u64); 3]>,
+    /// Charges of the last minute by whole seconds of age, the last second first; without those of calls that run.
+    #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
+    seconds: Vec<u64>,
+}
 
 /// The ledgers of one quota.
 #[derive(Debug, Clone)]
@@ -78,6 +93,51 @@ impl Pace {
     /// Forgets everything and assumes the buckets empty at `at`, for charges to be told again from there.
     pub(super) fn retell_from(&mut self, at: Timestamp) {
         self.buckets.iter_mut().for_each(|bucket| bucket.empty_at(at));
+    }
+
+    /// What the next holder of the lane has to know. `running` are charges of calls that are not over, which it is
+    /// told by themselves.
+    pub(super) fn snapshot(
+        &self,
+        now: Timestamp,
+        running: impl Iterator<Item = (Timestamp, u64)>,
+    ) -> PaceSnapshot {
+        let mut settled = self.sliding.clone();
+        for (at, amount) in running {
+            settled.credit(now, at, amount);
+        }
+        PaceSnapshot {
+            buckets: self.buckets.iter().map(|bucket| bucket.parts(now)).collect(),
+            minutes: self.fixed.as_ref().map(Fixed::minutes),
+            seconds: settled.seconds(now),
+        }
+    }
+
+    /// Takes up what was left, as of now. A charge is dated to the end of its second, never earlier than it was made.
+    /// Where the pacing is another one by now, its buckets start empty.
+    pub(super) fn resume(&mut self, now: Timestamp, left: &PaceSnapshot) {
+        let same = self.buckets.len() == left.buckets.len();
+        for (place, bucket) in self.buckets.iter_mut().enumerate() {
+            match left.buckets.get(place).filter(|_| same) {
+                Some(parts) => bucket.set_parts(now, *parts),
+                None => bucket.empty_at(now),
+            }
+        }
+        let ages = (0u64..).map(|age| now.before(Millis::from_secs(age)));
+        let charges: Vec<_> = ages.zip(left.seconds.iter().copied()).collect();
+        for (at, amount) in charges.iter().rev().filter(|(_, amount)| *amount > 0) {
+            self.sliding.charge(now, *at, *amount);
+        }
+        match (&mut self.fixed, left.minutes) {
+            (Some(fixed), Some(minutes)) => fixed.set_minutes(now, minutes),
+            (Some(fixed), None) => charges.iter().for_each(|(at, amount)| fixed.charge(*at, *amount)),
+            (None, _) => {}
+        }
+    }
+
+    /// After [`Pace::resume`]: the charge of a call that started at `at` and is not over. Buckets and minutes have it.
+    pub(super) fn rejoin(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
+        self.sliding.charge(now, at, amount);
     }
 
     pub(super) fn quota(&self) -> u64 {

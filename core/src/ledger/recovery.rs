@@ -52,6 +52,7 @@ impl Ledger {
             self.day.count_open(at, charge);
             let open = Open {
                 tokens: charge,
+                released: at,
                 started: Some(at),
             };
             self.open.insert(key, open);

@@ -16,6 +16,7 @@ impl Ledger {
         let Some(open) = self.open.remove(&key) else {
             return;
         };
+        self.version += 1;
         self.give_back(now, open);
         let again = self.pause.within(now, AGAIN);
         match cause {

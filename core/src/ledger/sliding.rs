@@ -95,6 +95,23 @@ impl Sliding {
         }
     }
 
+    /// What still counts, by whole seconds of age, the last second first. A cell counts from its end, as ever.
+    pub(super) fn seconds(&self, now: Timestamp) -> Vec<u64> {
+        let gone = self.expired(now);
+        let mut seconds: Vec<u64> = Vec::new();
+        for (cell, charged) in (self.first..).zip(&self.cells).skip(gone) {
+            let ends = Timestamp::from_millis(cell.saturating_add(1).saturating_mul(CELL));
+            let Ok(age) = usize::try_from(now.since(ends).get() / 1_000) else {
+                continue;
+            };
+            if *charged > 0 {
+                seconds.resize(seconds.len().max(age + 1), 0);
+                seconds[age] = seconds[age].saturating_add(*charged);
+            }
+        }
+        seconds
+    }
+
     /// Drops what has left the window; each cell is dropped once.
     pub(super) fn advance(&mut self, now: Timestamp) {
         let gone = self.expired(now);

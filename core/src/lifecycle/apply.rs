@@ -3,7 +3,7 @@
 use super::{Change, Refused, State};
 use crate::fallback::{Hop, HopCause, Hopped};
 use crate::ids::{CallNo, LaneId};
-use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Request};
+use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Request, Runner};
 use crate::units::Timestamp;
 
 /// The request after `change`, one `rev` on, or why that cannot be.
@@ -51,6 +51,13 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
                 return Err(Refused::Early { start_by, at: *at });
             }
             requeue(&mut next);
+            // Whoever was to claim it did not.
+            next.runner = Runner::Worker;
+        }
+        Change::Void { call } => {
+            allow(request, change, &[State::Queued])?;
+            same_call(*call, request.call.next())?;
+            next.call = *call;
         }
         Change::Requeue {
             call,
@@ -89,7 +96,10 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
                 _ if request.on_disconnect == OnDisconnect::CancelAtOnce => {
                     end(&mut next, State::Cancelled, *at, None);
                 }
-                OnIndeterminate::Retry => requeue(&mut next),
+                OnIndeterminate::Retry => {
+                    requeue(&mut next);
+                    next.runner = Runner::Worker;
+                }
                 OnIndeterminate::Fail => {
                     let failure = indeterminate();
                     next.dead = is_dead(request, &failure);
@@ -292,6 +302,7 @@ fn dead(request: &Request, change: &Change) -> Result<(), Refused> {
 
 fn redrive(next: &mut Request) {
     requeue(next);
+    next.runner = Runner::Worker;
     next.dead = false;
     next.redriven = next.redriven.saturating_add(1);
     next.tries = 0;

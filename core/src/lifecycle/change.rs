@@ -42,6 +42,12 @@ pub enum Change {
         /// Now.
         at: Timestamp,
     },
+    /// QUEUED → QUEUED: a release that was reserved for and never recorded never will be: its call number is spent, so
+    /// that a write of it that comes late is refused.
+    Void {
+        /// The number that the release would have given out: the one after the request's last.
+        call: CallNo,
+    },
     /// RUNNING → QUEUED: throttled (spends no try) or a transient error (spends one).
     Requeue {
         /// The call that ended.
@@ -143,6 +149,7 @@ impl Change {
             Self::Release { .. } => "release",
             Self::Claim { .. } => "claim",
             Self::Lapse { .. } => "lapse",
+            Self::Void { .. } => "void",
             Self::Requeue { .. } => "requeue",
             Self::Divert { .. } => "divert",
             Self::Lose { .. } => "lose",

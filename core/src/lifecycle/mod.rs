@@ -7,6 +7,9 @@
 //! CANCELLED and EXPIRED from any state before a terminal one
 //! ```
 //!
+//! A release that may never have been recorded is made void: its call number is spent while the request stays
+//! QUEUED, and a write of it that is still on its way is refused.
+//!
 //! A [`Change`] names the call it belongs to. [`apply`] refuses whatever comes from a call that is no longer
 //! the request's own, so a worker that was paused, or a message that came twice, can change nothing. Every
 //! store applies it under a condition on the row's `rev`; the row itself is built here and nowhere else.

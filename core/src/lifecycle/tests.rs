@@ -5,6 +5,7 @@ mod callers;
 mod facts;
 mod fallbacks;
 mod life;
+mod runners;
 
 use super::*;
 use crate::cost::Estimate;

@@ -4,6 +4,7 @@
 //! return [`Pending`]: calling begins the write, awaiting it yields what became of it once it is durable.
 
 mod ambient;
+mod hold;
 mod live;
 mod model;
 mod payloads;
@@ -16,6 +17,7 @@ mod through;
 mod views;
 
 pub use ambient::{Clock, Entropy};
+pub use hold::{Backlogged, Heads, Held, Hold, HoldError, Inbox, Received};
 pub use live::{Ended, Live, Reader, Update};
 pub use model::{FreeCalls, Model};
 pub use payloads::{PayloadKind, PayloadRef, Payloads};

@@ -1,6 +1,6 @@
 //! A request as it comes in: the one place where a row begins.
 
-use super::{Door, OnDisconnect, OnIndeterminate, Priority, Request};
+use super::{Door, OnDisconnect, OnIndeterminate, Priority, Request, Runner};
 use crate::cost::Estimate;
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, Rev, TenantId};
 use crate::lifecycle::State;
@@ -46,6 +46,7 @@ impl Request {
             operation: from.operation,
             priority: Priority::default(),
             door: from.door,
+            runner: Runner::Worker,
             state: State::Queued,
             rev: Rev::FIRST,
             arrived_at: from.arrived_at,

@@ -1,5 +1,6 @@
 //! What a band or a tenant has been served, in virtual time.
 
+use super::tenants::Standing;
 use crate::units::Tokens;
 
 /// Virtual time; a token of weight 1 takes 2²⁰.
@@ -8,6 +9,11 @@ pub(super) type Tag = u128;
 /// The virtual time that serving `cost` takes a member of this weight.
 fn span(cost: Tokens, weight: u32) -> Tag {
     (Tag::from(cost.get()) << 20) / Tag::from(weight.max(1))
+}
+
+/// The tokens of weight 1 that take so long.
+fn in_tokens(span: Tag) -> u64 {
+    u64::try_from(span >> 20).unwrap_or(u64::MAX)
 }
 
 /// A member's tag, and what it was charged too much and has not got back yet.
@@ -27,6 +33,20 @@ impl Account {
     /// Where its next service begins.
     pub(super) fn tag(&self) -> Tag {
         self.tag
+    }
+
+    /// How far it is ahead of `time`, and its credit, in tokens of weight 1.
+    pub(super) fn standing(&self, time: Tag) -> Standing {
+        Standing(in_tokens(self.tag.saturating_sub(time)), in_tokens(self.credit))
+    }
+
+    /// One that stands so.
+    pub(super) fn standing_so(time: Tag, standing: Standing) -> Self {
+        let Standing(ahead, credit) = standing;
+        Self {
+            tag: time + span(Tokens::new(ahead), 1),
+            credit: span(Tokens::new(credit), 1),
+        }
     }
 
     /// It comes back from idleness: no earlier than `time`, and what it was owed before is forgotten.

@@ -80,9 +80,13 @@ impl Scheduler {
                 self.breaker.ended(self.now, key, started, health);
             }
         }
+        let stray = self.table.find_stray(key).is_some();
+        if again != Again::No && (stray || self.table.find(key.0).is_none()) {
+            // It waits again, and nobody here has it in line: as after a change of holders.
+            out.push(check(key));
+        }
         let Some(slot) = current else { return };
         self.charge_share(slot, charged);
-        let stray = self.table.find_stray(key).is_some();
         let flow = self.table.get(slot).map(|entry| entry.flow);
         let too_large = throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot);
         if too_large && again != Again::No {
@@ -101,18 +105,35 @@ impl Scheduler {
         }
     }
 
-    /// Has the row of a release looked at in this very step: its alarm goes off now.
-    pub(super) fn unclaimed(&mut self, key: CallKey) {
-        if let Some(slot) = self.released_as(key) {
-            self.set_alarm(slot, self.now);
+    /// Has the row of a release looked at in this very step: its alarm goes off now. A release that is not known was
+    /// a former holder's, recorded so late that it was given up; nobody else will look at it.
+    pub(super) fn unclaimed(&mut self, key: CallKey, out: &mut Vec<Command>) {
+        match self.released_as(key) {
+            Some(slot) => self.set_alarm(slot, self.now),
+            None if self.table.find(key.0).is_none() && !self.ledger.is_open(key) => out.push(check(key)),
+            None => {}
         }
     }
 
     pub(super) fn lapsed(&mut self, key: CallKey) {
-        if let Some(slot) = self.released_as(key) {
-            self.take_back(slot);
+        let Some(slot) = self.released_as(key) else { return };
+        self.take_back(slot);
+        if self.table.find_stray(key).is_some() {
+            // Its request is told of by itself.
+            self.forget(slot);
+        } else {
             let retries = self.table.get(slot).is_some_and(|entry| entry.retries);
             self.come_back(slot, Timestamp::EPOCH, retries);
+        }
+    }
+
+    pub(super) fn void(&mut self, key: CallKey, out: &mut Vec<Command>) {
+        let Some(slot) = self.released_as(key) else { return };
+        let flow = self.table.get(slot).map(|entry| entry.flow);
+        self.take_back(slot);
+        self.forget(slot);
+        if let Some(flow) = flow {
+            self.refill(flow, out);
         }
     }
 
@@ -223,4 +244,9 @@ impl Scheduler {
             headers: Vec::new(),
         }
     }
+}
+
+fn check(key: CallKey) -> Command {
+    let (request, call) = key;
+    Command::Check { request, call }
 }

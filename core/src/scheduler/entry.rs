@@ -151,6 +151,11 @@ impl Table {
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
+    /// All of them, in the order of their slots.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.slots.iter().flatten()
+    }
+
     pub(super) fn find(&self, id: RequestId) -> Option<u32> {
         self.by_id.get(&id).copied()
     }

@@ -169,6 +169,14 @@ pub enum Event {
         /// The call that was never claimed.
         call: CallNo,
     },
+    /// After [`Command::Check`]: this release was never claimed and never will be, and its request is somewhere else;
+    /// its reservation is freed.
+    Void {
+        /// Which request.
+        request: RequestId,
+        /// The call that was never made.
+        call: CallNo,
+    },
     /// Partial view only: the answer to [`Command::Refill`] is complete, its requests have arrived.
     Refilled {
         /// Which band.
@@ -217,8 +225,9 @@ pub enum Command {
         /// Why, as its caller will read it.
         failure: Failure,
     },
-    /// A release was not claimed in time: read the row and answer [`Event::Lapsed`] or [`Event::Started`].
-    /// While the row may still be claimed there is nothing to answer; it is asked for again.
+    /// What became of a release is not known: read the row, and the calls that were made, and answer
+    /// [`Event::Lapsed`], [`Event::Void`] or [`Event::Started`] (and [`Event::Ended`]); and [`Event::Arrived`], if the
+    /// request waits. While the row may still be claimed there is nothing to answer; it is asked for again.
     Check {
         /// Which.
         request: RequestId,

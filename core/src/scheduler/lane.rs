@@ -133,8 +133,9 @@ impl Scheduler {
                 };
                 self.ended((request, call), end, out);
             }
-            Event::Unclaimed { request, call } => self.unclaimed((request, call)),
+            Event::Unclaimed { request, call } => self.unclaimed((request, call), out),
             Event::Lapsed { request, call } => self.lapsed((request, call)),
+            Event::Void { request, call } => self.void((request, call), out),
             Event::Refilled {
                 priority,
                 tenant,

@@ -32,6 +32,8 @@ mod lane;
 mod line;
 mod release;
 mod report;
+mod snapshot;
+mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
@@ -40,4 +42,6 @@ mod waiting;
 pub use config::SchedulerConfig;
 pub use event::{Again, Command, Event, Gone, Waiting};
 pub use lane::Scheduler;
-pub use view::{Forecast, LaneView, LimitView, WaitingView};
+pub use snapshot::LaneSnapshot;
+pub use tenants::TenantsSnapshot;
+pub use view::{Forecast, LaneReport, LaneView, LimitView, Mark, WaitingView};

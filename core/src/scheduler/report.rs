@@ -1,12 +1,15 @@
 //! The lane as it is shown.
 
 use super::lane::Scheduler;
-use super::view::{LaneView, WaitingView};
+use super::view::{Forecast, LaneReport, LaneView, Mark, WaitingView};
 use crate::config::Pacing;
 use crate::request::Priority;
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, Timestamp};
 use std::collections::BTreeMap;
+
+/// Marks in a band's line.
+const MARKS: usize = 16;
 
 impl Scheduler {
     /// The lane as it is now.
@@ -37,6 +40,41 @@ impl Scheduler {
             parked_until: self.ledger.parked_until(now),
             learned_ceiling: self.ledger.learned_ceiling(now),
         }
+    }
+
+    /// The lane as it is written down for those who ask elsewhere.
+    pub fn report(&self, now: Timestamp) -> LaneReport {
+        let lines = Priority::ALL.into_iter();
+        LaneReport {
+            view: self.view(now),
+            lines: lines
+                .map(|priority| (priority.as_str().to_owned(), self.marks(now, priority)))
+                .collect(),
+        }
+    }
+
+    /// A few of those that wait in a band, by due time from the first to the last.
+    fn marks(&self, now: Timestamp, priority: Priority) -> Vec<Mark> {
+        let of_band = |flow: u32| {
+            self.shares
+                .flow(flow)
+                .is_some_and(|flow| flow.priority == priority)
+        };
+        let entries = self
+            .table
+            .entries()
+            .filter(|entry| entry.waits() && of_band(entry.flow));
+        let mut waiting: Vec<_> = entries.map(|entry| (entry.due, entry.id)).collect();
+        waiting.sort_unstable();
+        let last = waiting.len().saturating_sub(1);
+        let mut places: Vec<usize> = (0..MARKS).map(|part| last * part / (MARKS - 1)).collect();
+        places.dedup();
+        let mark = |place: &usize| {
+            let (due, id) = *waiting.get(*place)?;
+            let Forecast { position, start } = self.forecast(now, id)?;
+            Some(Mark { due, position, start })
+        };
+        places.iter().filter_map(mark).collect()
     }
 
     fn waiting_view(&self, now: Timestamp) -> BTreeMap<String, WaitingView> {

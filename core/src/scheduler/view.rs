@@ -2,6 +2,7 @@
 
 use crate::breaker::BreakerView;
 use crate::ids::LaneId;
+use crate::request::Priority;
 use crate::units::{Millis, Timestamp, TokensPerMinute};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +14,54 @@ pub struct Forecast {
     pub position: u64,
     /// When it is expected to be released.
     pub start: Timestamp,
+}
+
+/// Where a request of some due time stands in its band's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The due time: its deadline, or what is taken for one.
+    pub due: Timestamp,
+    /// Requests expected to be released before one that is due then, plus one.
+    pub position: u64,
+    /// When such a one is expected to be released.
+    pub start: Timestamp,
+}
+
+/// A lane as its holder writes it down for those who ask elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneReport {
+    /// The lane. What waits is what its holder knows of.
+    pub view: LaneView,
+    /// A few places in each band's line, by priority's word and due time.
+    pub lines: BTreeMap<String, Vec<Mark>>,
+}
+
+impl LaneReport {
+    /// About where a request stands that waits in this band and is due then: between the two marks around it.
+    pub fn forecast(&self, priority: Priority, due: Timestamp) -> Forecast {
+        let marks = self.lines.get(priority.as_str()).map_or(&[][..], Vec::as_slice);
+        let after = marks.partition_point(|mark| mark.due < due);
+        let Some(next) = marks.get(after).or(marks.last()) else {
+            return Forecast {
+                position: 1,
+                start: self.view.at,
+            };
+        };
+        let before = after
+            .checked_sub(1)
+            .and_then(|place| marks.get(place))
+            .unwrap_or(next);
+        let (way, whole) = (due.since(before.due).get(), next.due.since(before.due).get());
+        let part = |from: u64, to: u64| {
+            let gap = u128::from(to.saturating_sub(from));
+            let share = gap * u128::from(way.min(whole)) / u128::from(whole.max(1));
+            from.saturating_add(u64::try_from(share).unwrap_or(u64::MAX))
+        };
+        Forecast {
+            position: part(before.position, next.position),
+            start: Timestamp::from_millis(part(before.start.as_millis(), next.start.as_millis())),
+        }
+    }
 }
 
 /// One limit of a lane.

@@ -58,13 +58,23 @@ impl Scheduler {
         if self.table.find(waiting.id).is_some() {
             return None;
         }
+        // News older than a call that goes on: its number must not be given out again.
+        let mut call = waiting.last_call;
+        while let Some(slot) = self.table.find_stray((waiting.id, call.next())) {
+            if self
+                .table
+                .get(slot)
+                .is_some_and(|stray| stray.standing == Standing::Released)
+            {
+                // Another holder may have let it go; what became of that is told with the request.
+                return None;
+            }
+            call = call.next();
+        }
         let weight = self.config.weight(&waiting.tenant);
         let flow = self.shares.intern(waiting.priority, &waiting.tenant, weight);
         let mut entry = Entry::new(waiting, flow);
-        // News older than a call that goes on: its number must not be given out again.
-        while self.table.find_stray((entry.id, entry.call.next())).is_some() {
-            entry.call = entry.call.next();
-        }
+        entry.call = call;
         let slot = self.table.insert(entry);
         self.shares.join(flow);
         self.wait(slot, waiting.not_before.unwrap_or(Timestamp::EPOCH));

@@ -173,6 +173,9 @@ pub(super) fn every_change(call: u32) -> Vec<Change> {
             call: CallNo::new(call),
             at: at(20_001),
         },
+        Change::Void {
+            call: CallNo::new(call),
+        },
         requeue(call),
         divert(Some(call)),
         divert(None),

@@ -66,22 +66,35 @@ fn events_of_unknown_requests_change_nothing() {
     for event in [
         started(id(7), 1, 0),
         ended(id(7), 1, 500, 0),
-        throttled(id(7), 1, ThrottleCause::Tokens, at(0)),
         Event::Left {
             request: id(7),
             why: Gone::Cancelled,
         },
-        Event::Unclaimed {
+        Event::Lapsed {
             request: id(7),
             call: CallNo::new(1),
         },
-        Event::Lapsed {
+        Event::Void {
             request: id(7),
             call: CallNo::new(1),
         },
     ] {
         assert_eq!(scheduler.step(at(0), event), []);
         assert_eq!(scheduler.view(at(0)), before);
+    }
+}
+
+#[test]
+fn an_unknown_request_that_may_wait_is_looked_at() {
+    let mut scheduler = idle();
+    let before = scheduler.view(at(0)).concurrency;
+    let (request, call) = (id(7), CallNo::new(1));
+    for event in [
+        throttled(request, 1, ThrottleCause::Tokens, at(0)),
+        Event::Unclaimed { request, call },
+    ] {
+        assert_eq!(scheduler.step(at(0), event), [Command::Check { request, call }]);
+        assert_eq!(scheduler.view(at(0)).concurrency, before);
     }
 }
 

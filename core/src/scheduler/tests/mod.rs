@@ -13,6 +13,7 @@ mod calls;
 mod chaos;
 mod failing;
 mod forecasts;
+mod holders;
 mod lifecycle;
 mod lines;
 mod memory;

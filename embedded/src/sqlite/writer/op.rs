@@ -125,6 +125,7 @@ impl Urgency {
             Change::Queue
             | Change::Release { .. }
             | Change::Lapse { .. }
+            | Change::Void { .. }
             | Change::Requeue { .. }
             | Change::Divert { .. }
             | Change::Lose { .. }
