@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use smoother_core::config::Config;
 use smoother_core::ports::{BoxFuture, ChangeError, Released};
 use smoother_core::scheduler::{Command, Event, Gone, Waiting};
-use smoother_core::{Change, HopCause, LaneId, Request, RequestId, Timestamp};
+use smoother_core::{CallNo, Change, HopCause, LaneId, Request, RequestId, Runner, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -111,14 +111,14 @@ impl Hands {
     }
 
     fn release(&self, released: Released, change: Change) -> Feedback {
-        let id = released.request;
+        let (id, call) = (released.request, released.call);
         let recorded = self.ports.store.change(id, change);
         if self.ports.store.commits_in_order() {
             let sent = self.ports.dispatch.send(vec![released]);
             let hands = self.clone();
             return async move {
                 match recorded.await {
-                    Err(refused) => hands.not_released(id, &refused).await,
+                    Err(refused) => hands.not_released(id, call, &refused).await,
                     // A closed dispatch means the process is stopping: the row stays RELEASED, and the next
                     // start puts it back in line.
                     Ok(_) => sent
@@ -131,7 +131,9 @@ impl Hands {
         let hands = self.clone();
         async move {
             match recorded.await {
-                Err(refused) => hands.not_released(id, &refused).await,
+                Err(refused) => hands.not_released(id, call, &refused).await,
+                // Whoever waits on its line claims it.
+                Ok(row) if row.runner == Runner::Caller => Vec::new(),
                 Ok(_) => match hands.ports.dispatch.send(vec![released]).await {
                     Ok(()) => Vec::new(),
                     Err(closed) => hands.undelivered(id, &closed),
@@ -141,10 +143,10 @@ impl Hands {
         .boxed()
     }
 
-    async fn not_released(&self, id: RequestId, why: &ChangeError) -> Vec<Event> {
+    async fn not_released(&self, id: RequestId, call: CallNo, why: &ChangeError) -> Vec<Event> {
         match why {
             // Cancelled, expired or moved in the meantime: the row says how it stands.
-            ChangeError::Refused(_) | ChangeError::NotFound(_) => resync::reread(self, id).await,
+            ChangeError::Refused(_) | ChangeError::NotFound(_) => resync::check(self, id, call).await,
             ChangeError::Store(error) => {
                 tracing::error!(lane = %self.lane, request = %id, %error, "a release could not be recorded");
                 // It may have been recorded all the same. The scheduler asks again after start_by.

@@ -1,17 +1,16 @@
 //! The task that holds one lane.
 
-use crate::carry_out::{FAILED_STORE_PAUSE, Feedback, Hands};
+use crate::carry_out::{FAILED_STORE_PAUSE, Hands};
 use crate::desk::{Question, Questions};
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
-use metrics::histogram;
+use crate::drive::Drive;
+use futures_util::FutureExt;
 use smoother_core::call::CallEnding;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{
     Clock, DayCount, Dispatch, LaneMemory, LaneQueue, Payloads, Pending, Recovered, Store, StoreError,
 };
-use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig, Waiting};
-use smoother_core::{Call, LaneId, Millis, Request, Timestamp, metrics as names};
+use smoother_core::scheduler::{Event, Scheduler, SchedulerConfig, Waiting};
+use smoother_core::{Call, LaneId, Millis, Request, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
@@ -23,7 +22,7 @@ const CHARGES_COUNT_FOR: Millis = Millis::from_secs(65);
 const DAY_STORED_EVERY: Millis = Millis::from_secs(1);
 /// Events taken up before others get their turn.
 const EVENTS_AT_ONCE: usize = 256;
-/// Outcomes, and questions, taken up in one turn.
+/// Questions taken up in one turn.
 const TURN: usize = 64;
 
 /// What a lane needs of the world.
@@ -69,19 +68,12 @@ fn tell_of(lane: &LaneId, recovered: &Recovered, now: Timestamp) {
 
 /// One lane, loaded and ready to run.
 pub struct Lane {
-    scheduler: Scheduler,
-    hands: Hands,
-    doing: FuturesUnordered<Feedback>,
-    commands: Vec<Command>,
-    wake_at: Option<Timestamp>,
+    drive: Drive,
     day: DayCount,
     day_stored_at: Timestamp,
     memory: LaneMemory,
     /// What was to be stored of the lane itself was not: it is stored anew.
     unkept: Arc<AtomicBool>,
-    /// As last configured.
-    settings: LaneConfig,
-    decision: metrics::Histogram,
 }
 
 impl Lane {
@@ -108,30 +100,21 @@ impl Lane {
             .iter()
             .map(|row| Waiting::priced(row, lane.output_burndown))
             .collect();
-        let mut commands = Vec::new();
         scheduler.remember(now, &recovered.memory);
         scheduler.restore(now, waiting, &recovered.calls, recovered.day);
-        scheduler.step_into(now, Event::Tick, &mut commands);
         let day = scheduler.day_count();
         let memory = scheduler.memory();
-        let hands_lane = lane.id.to_string();
         let hands = Hands {
             lane: lane.id.clone(),
             burndowns: Hands::burndowns_of(config),
             ports,
         };
         let lane = Self {
-            scheduler,
-            hands,
-            doing: FuturesUnordered::new(),
-            commands,
-            wake_at: None,
+            drive: Drive::new(scheduler, hands, lane.clone()),
             day,
             day_stored_at: now,
             memory,
             unkept: Arc::default(),
-            settings: lane.clone(),
-            decision: histogram!(names::DECISION_SECONDS, "lane" => hands_lane),
         };
         Ok((lane, recovered.waiting))
     }
@@ -145,8 +128,8 @@ impl Lane {
     ) {
         let mut batch = Vec::with_capacity(EVENTS_AT_ONCE);
         let mut asking = true;
-        // What loading it has brought up: only now may others hear of it.
-        self.carry_out(self.hands.ports.clock.now());
+        // What loading it has brought up goes only now: others may hear of it.
+        self.drive.step(Event::Tick);
         loop {
             let alarm = self.alarm();
             tokio::select! {
@@ -157,102 +140,56 @@ impl Lane {
                         break;
                     }
                     for event in batch.drain(..) {
-                        self.step(event);
+                        self.drive.step(event);
                     }
                 }
-                Some(feedback) = self.doing.next(), if !self.doing.is_empty() => self.hear(feedback),
+                feedback = self.drive.outcome(), if self.drive.is_doing() => self.drive.hear(feedback),
                 question = questions.recv(), if asking => match question {
                     Some(question) => self.answer(question),
                     None => asking = false,
                 },
-                () = alarm => self.step(Event::Tick),
+                () = alarm => self.drive.step(Event::Tick),
             }
             self.take_turns(&mut questions);
             self.keep_what_it_knows();
         }
         self.keep_day(true, false);
-        tracing::debug!(lane = %self.hands.lane, "the lane's task has ended");
+        tracing::debug!(lane = %self.drive.hands.lane, "the lane's task has ended");
     }
 
     /// What is ready beside the events, a bounded part of it: a stream of them that never pauses would otherwise
     /// leave outcomes unheard and questions without an answer. Every step looks at the time by itself.
     fn take_turns(&mut self, questions: &mut Questions) {
-        for _ in 0..TURN {
-            let Some(Some(feedback)) = self.doing.next().now_or_never() else {
-                break;
-            };
-            self.hear(feedback);
-        }
+        self.drive.hear_what_is_ready();
         for _ in 0..TURN {
             let Ok(question) = questions.try_recv() else { break };
             self.answer(question);
         }
     }
 
-    fn hear(&mut self, feedback: Vec<Event>) {
-        for event in feedback {
-            self.step(event);
-        }
-    }
-
-    fn step(&mut self, event: Event) {
-        let now = self.hands.ports.clock.now();
-        let began = self.hands.ports.clock.elapsed();
-        // Every step says anew when it wants to be woken.
-        self.wake_at = None;
-        self.scheduler.step_into(now, event, &mut self.commands);
-        let took = self.hands.ports.clock.elapsed().saturating_sub(began);
-        self.decision.record(took.as_secs_f64());
-        self.carry_out(now);
-    }
-
-    fn carry_out(&mut self, now: Timestamp) {
-        for command in self.commands.drain(..) {
-            if let Command::WakeAt(at) = command {
-                self.wake_at = Some(at);
-            } else if let Some(feedback) = self.hands.begin(command, now) {
-                self.doing.push(feedback);
-            }
-        }
-    }
-
     /// Resolves when the scheduler wants to be woken; never, if it does not.
     fn alarm(&self) -> impl Future<Output = ()> + use<> {
-        let wait = self.wake_at.map(|at| at.since(self.hands.ports.clock.now()));
+        let wait = self.drive.wakes_in();
         async move {
             match wait {
-                Some(wait) => tokio::time::sleep(wait.into()).await,
+                Some(wait) => tokio::time::sleep(wait).await,
                 None => std::future::pending().await,
             }
         }
     }
 
     fn answer(&mut self, question: Question) {
-        let now = self.hands.ports.clock.now();
+        let (now, scheduler) = (self.drive.now(), &self.drive.scheduler);
         // Whoever asked may have gone away; that is theirs to know.
         match question {
-            Question::View(to) => drop(to.send(self.scheduler.view(now))),
-            Question::Forecast(id, to) => drop(to.send(self.scheduler.forecast(now, id))),
+            Question::View(to) => drop(to.send(scheduler.view(now))),
+            Question::Forecast(id, to) => drop(to.send(scheduler.forecast(now, id))),
             Question::Configure(config, done) => {
-                self.configure(&config);
+                self.drive.configure(&config);
                 // Whoever asked may be stopping.
                 let _ = done.send(());
             }
         }
-    }
-
-    /// Goes on by another configuration. One that no longer names the lane leaves it the settings it has: what is in
-    /// it is brought to its end by them.
-    fn configure(&mut self, config: &Config) {
-        if let Some(settings) = config.lanes.get(&self.hands.lane) {
-            self.settings.clone_from(settings);
-        }
-        self.hands.burndowns = Hands::burndowns_of(config);
-        let now = self.hands.ports.clock.now();
-        let settings = SchedulerConfig::of(config, &self.settings);
-        self.scheduler.reconfigure(now, settings);
-        // What may go now goes now.
-        self.step(Event::Tick);
     }
 
     /// Stores what is to outlive the lane's task, where it has changed or was not stored.
@@ -263,30 +200,40 @@ impl Lane {
     }
 
     fn keep_memory(&mut self, anew: bool) {
-        let memory = self.scheduler.memory();
+        let memory = self.drive.scheduler.memory();
         if memory != self.memory || anew {
             self.memory = memory;
-            let kept = self.hands.ports.store.keep_memory(&self.hands.lane, memory);
+            let kept = self
+                .drive
+                .hands
+                .ports
+                .store
+                .keep_memory(&self.drive.hands.lane, memory);
             self.await_kept("its circuit breaker's state", kept);
         }
     }
 
     fn keep_day(&mut self, last: bool, anew: bool) {
-        let count = self.scheduler.day_count();
-        let now = self.hands.ports.clock.now();
+        let count = self.drive.scheduler.day_count();
+        let now = self.drive.now();
         let soon = now.since(self.day_stored_at) < DAY_STORED_EVERY;
         if !anew && (count == self.day || (soon && !last)) {
             return;
         }
         self.day = count;
         self.day_stored_at = now;
-        let kept = self.hands.ports.store.keep_day(&self.hands.lane, count);
+        let kept = self
+            .drive
+            .hands
+            .ports
+            .store
+            .keep_day(&self.drive.hands.lane, count);
         self.await_kept("its day's counter", kept);
     }
 
     /// Hears what became of such a write; a store that is full may take it a second later.
     fn await_kept(&self, what: &'static str, kept: Pending<Result<(), StoreError>>) {
-        let (unkept, lane) = (Arc::clone(&self.unkept), self.hands.lane.clone());
+        let (unkept, lane) = (Arc::clone(&self.unkept), self.drive.hands.lane.clone());
         let hear = async move {
             if let Err(error) = kept.await {
                 tracing::error!(%lane, %error, what, "what the lane knows could not be stored; it is tried again");
@@ -295,6 +242,6 @@ impl Lane {
             }
             Vec::new()
         };
-        self.doing.push(hear.boxed());
+        self.drive.await_also(hear.boxed());
     }
 }

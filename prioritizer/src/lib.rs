@@ -1,6 +1,7 @@
 //! Drives core's scheduler for one lane: load, step, record, release.
 //!
-//! One task holds one lane. Whatever happens to the lane's requests reaches it as an [`Event`]; the scheduler
+//! On one machine one task holds one lane ([`Lane`]); where several processes may want to, one of them does at a time
+//! ([`hold`]). Both drive it alike. Whatever happens to the lane's requests reaches it as an [`Event`]; the scheduler
 //! answers with commands; the task carries them out. It decides nothing itself, and no timer stands between an
 //! arrival and its release: a lane with room releases in the very step that the arrival caused.
 //!
@@ -12,6 +13,8 @@
 
 mod carry_out;
 mod desk;
+mod drive;
+mod hold;
 mod lane;
 mod leave;
 mod resync;
@@ -19,4 +22,5 @@ mod resync;
 mod tests;
 
 pub use desk::{Desk, Question, Questions};
+pub use hold::{HoldEnd, HoldFailure, HoldPorts, hold};
 pub use lane::{Lane, LanePorts, LoadError};

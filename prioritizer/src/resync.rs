@@ -8,7 +8,9 @@ use crate::leave;
 use smoother_core::breaker::CallHealth;
 use smoother_core::ports::{ChangeError, StoreError};
 use smoother_core::scheduler::{Again, Event};
-use smoother_core::{CallNo, Change, Request, RequestId, Settlement, State, Tokens};
+use smoother_core::{
+    Call, CallNo, Change, Refused, Request, RequestId, Settlement, State, Timestamp, Tokens,
+};
 
 /// What the row says, whatever the scheduler believed.
 ///
@@ -29,35 +31,84 @@ pub(crate) async fn reread(hands: &Hands, id: RequestId) -> Vec<Event> {
     }
 }
 
-/// A release nobody was heard to claim: its row decides whether the reservation may be freed.
+/// What became of a release, by its row and the calls that were made: whether its reservation may be freed.
 pub(crate) async fn check(hands: &Hands, id: RequestId, call: CallNo) -> Vec<Event> {
-    let row = match hands.ports.store.get(id).await {
-        Ok(Some(row)) => row,
-        Ok(None) => return vec![elsewhere(id)],
-        Err(error) => {
-            tracing::error!(lane = %hands.lane, request = %id, %error, "a release could not be checked");
-            return Vec::new();
+    loop {
+        match look(hands, id, call).await {
+            Ok(events) => return events,
+            // It may be claimed yet; the scheduler asks again.
+            Err(ChangeError::Refused(Refused::Early { .. })) => return Vec::new(),
+            // Claimed, cancelled or gone on between the reading and the writing: the row says how it stands now.
+            Err(ChangeError::Refused(_) | ChangeError::NotFound(_)) => {}
+            Err(ChangeError::Store(error)) => {
+                tracing::error!(lane = %hands.lane, request = %id, %call, %error, "a release could not be checked");
+                return Vec::new();
+            }
         }
-    };
-    if row.state != State::Released || row.call != call {
-        return as_stored(hands, &row).await;
     }
-    let lapse = Change::Lapse {
-        call,
-        at: hands.ports.clock.now(),
+}
+
+async fn look(hands: &Hands, id: RequestId, call: CallNo) -> Result<Vec<Event>, ChangeError> {
+    let store = &hands.ports.store;
+    let request = id;
+    let Some(mut row) = store.get(id).await? else {
+        return Ok(vec![Event::Void { request, call }]);
     };
-    match hands.ports.store.change(id, lapse).await {
-        Ok(_) => {
+    let current = row.call == call;
+    let mut events = match row.state {
+        State::Released if current => {
+            let at = hands.ports.clock.now();
+            row = store.change(id, Change::Lapse { call, at }).await?;
             tracing::warn!(lane = %hands.lane, request = %id, %call, "a release was never claimed; it waits again");
-            vec![Event::Lapsed { request: id, call }]
+            vec![Event::Lapsed { request, call }]
         }
-        // Claimed or cancelled between the reading and the writing.
-        Err(ChangeError::Refused(_) | ChangeError::NotFound(_)) => Box::pin(reread(hands, id)).await,
-        Err(ChangeError::Store(error)) => {
-            tracing::error!(lane = %hands.lane, request = %id, %error, "a release could not be taken back");
-            Vec::new()
+        State::Running if current => started(request, call, row.started_at),
+        _ => match store
+            .calls(id)
+            .await?
+            .into_iter()
+            .find(|made| made.number == call)
+        {
+            Some(made) => as_made(&made),
+            None if row.state == State::Queued && current => vec![Event::Lapsed { request, call }],
+            // Reserved for and never recorded. Its write may yet come, from a holder that was paused.
+            None if row.state == State::Queued && row.call.next() == call && row.lane == hands.lane => {
+                row = store.change(id, Change::Void { call }).await?;
+                vec![Event::Lapsed { request, call }]
+            }
+            None => vec![Event::Void { request, call }],
+        },
+    };
+    if row.state == State::Queued {
+        if row.lane == hands.lane {
+            events.push(Event::Arrived(hands.priced(&row)));
+        } else {
+            leave::enter(hands, &row).await;
         }
     }
+    Ok(events)
+}
+
+/// What the lane would have been told of a call that was made.
+fn as_made(made: &Call) -> Vec<Event> {
+    let (request, call) = (made.request, made.number);
+    let mut events = started(request, call, Some(made.charged_at));
+    events.extend(made.settlement.as_ref().map(|settled| Event::Ended {
+        request,
+        call,
+        charged: settled.charged,
+        // Old news teach nothing about what the upstream takes now.
+        throttle: None,
+        again: Again::No,
+        health: CallHealth::Unknown,
+        at: settled.at,
+    }));
+    events
+}
+
+fn started(request: RequestId, call: CallNo, at: Option<Timestamp>) -> Vec<Event> {
+    let started = at.map(|at| Event::Started { request, call, at });
+    started.into_iter().collect()
 }
 
 /// A call that must have ended long ago, and nobody told how: its worker is gone, or what it said was lost. It is
