@@ -1,4 +1,4 @@
-//! Names of every metric, in one list. Dashboards, alarms and documentation are held to it by a test.
+//! Names of every metric, in one list. README's table, dashboards and alarms are held to it by a test.
 
 /// What a metric counts, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,8 @@ pub const DEGRADED: &str = "smoother_degraded_answers_total";
 pub const RETRIES_PUT_OFF: &str = "smoother_retries_put_off_total";
 /// Jobs that became dead letters.
 pub const DEAD_LETTERS: &str = "smoother_dead_letters_total";
+/// Dead letters standing now, in wait for an operator.
+pub const DEAD_LETTERS_NOW: &str = "smoother_dead_letters_standing";
 /// Dead letters that an operator sent on their way again.
 pub const REDRIVEN: &str = "smoother_dead_letters_redriven_total";
 /// Dead letters that an operator dropped.
@@ -247,6 +249,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["lane"],
         help: "Jobs that became dead letters.",
+    },
+    Metric {
+        name: DEAD_LETTERS_NOW,
+        kind: Kind::Gauge,
+        labels: &["lane"],
+        help: "Dead letters standing now, in wait for an operator.",
     },
     Metric {
         name: REDRIVEN,

@@ -4,6 +4,7 @@ use crate::access::Lane;
 use crate::problem::Problem;
 use crate::rfc3339;
 use crate::router::App;
+use crate::service::Results;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
@@ -127,7 +128,7 @@ pub async fn list(State(app): State<App>) -> Json<LanesAnswer> {
 pub async fn one(State(app): State<App>, Lane(id): Lane) -> Result<Json<LaneAnswer>, Problem> {
     match app.results.ports.views.view(&id).await {
         Some(view) => Ok(Json(LaneAnswer::new(view, app.results.lane(&id).as_ref()))),
-        None => Err(unknown_lane(&app, &id)),
+        None => Err(app.results.unknown_lane(&id)),
     }
 }
 
@@ -135,28 +136,25 @@ fn is_in_use(view: &LaneView) -> bool {
     view.running > 0 || view.released > 0 || view.waiting.values().any(|band| band.requests > 0)
 }
 
-pub(crate) fn unknown_lane(app: &App, id: &LaneId) -> Problem {
-    let known: Vec<String> = app
-        .results
-        .ports
-        .views
-        .lanes()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "unknown-lane",
-        "There is no such lane",
-        format!("No lane is named {id}; there are: {}.", known.join(", ")),
-    )
+impl Results {
+    pub(crate) fn unknown_lane(&self, id: &LaneId) -> Problem {
+        let known: Vec<String> = self.ports.views.lanes().iter().map(ToString::to_string).collect();
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "unknown-lane",
+            "There is no such lane",
+            format!("No lane is named {id}; there are: {}.", known.join(", ")),
+        )
+    }
 }
 
-/// A model id and the limits of the lane it leads to.
+/// A model id and the limits of a lane that serves it.
 #[derive(Debug, Serialize)]
 pub struct ModelAnswer {
     id: ModelId,
     lane: LaneId,
+    /// The lane serves only what falls back to it: a model of standby lanes alone cannot be asked for.
+    standby: bool,
     region: String,
     tokens_per_minute: u64,
     requests_per_minute: Option<u64>,
@@ -179,6 +177,7 @@ pub async fn models(State(app): State<App>) -> Json<ModelsAnswer> {
         .map(|(model, lane)| ModelAnswer {
             id: model.clone(),
             lane: lane.id.clone(),
+            standby: lane.fallback.standby,
             region: lane.region.clone(),
             tokens_per_minute: lane.tokens_per_minute.get(),
             requests_per_minute: lane.requests_per_minute.map(|q| q.get()),

@@ -14,6 +14,7 @@ mod health;
 mod jobs;
 mod lanes;
 mod letters;
+mod listing;
 mod notify;
 mod observe;
 mod outbox;
@@ -28,7 +29,7 @@ mod wait;
 
 pub use health::{Probes, Readiness};
 pub use notify::{Herald, Outlets};
-pub use observe::describe_metrics;
+pub use observe::{describe_metrics, show};
 pub use outbox::{Notify, NotifyError};
 pub use router::{no_such_door, no_such_method};
 pub use service::{Results, ResultsConfig, ResultsPorts};

@@ -1,13 +1,14 @@
 //! Metrics of the way out: what they mean, and the gauges that are read rather than counted.
 
 use crate::service::Results;
-use smoother_core::Priority;
 use smoother_core::breaker::Phase;
 use smoother_core::metrics::{
-    ALL, BREAKER_OPENED, BREAKER_STATE, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RETRIES_PUT_OFF,
-    RUNNING, SENT_ON, WAITING,
+    ALL, BREAKER_OPENED, BREAKER_STATE, DEAD_LETTERS_NOW, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED,
+    RETRIES_PUT_OFF, RUNNING, SENT_ON, WAITING,
 };
 use smoother_core::scheduler::LaneView;
+use smoother_core::{LaneId, Priority};
+use std::sync::PoisonError;
 
 /// Gives the recorder the meaning of every metric; the root calls it once, after installing the recorder.
 pub fn describe_metrics() {
@@ -21,18 +22,39 @@ pub fn describe_metrics() {
 }
 
 impl Results {
-    /// Sets the gauges of every lane from its view. Done at each scrape, not by a timer: what nobody reads is
-    /// not computed, and what is read is fresh.
+    /// Sets the gauges of every lane from its view, and counts the dead letters. Done at each scrape, not by a timer:
+    /// what nobody reads is not computed, and what is read is fresh.
     pub(crate) async fn set_gauges(&self) {
-        for lane in self.ports.views.lanes() {
-            if let Some(view) = self.ports.views.view(&lane).await {
-                set(&view);
+        let lanes = self.ports.views.lanes();
+        for lane in &lanes {
+            if let Some(view) = self.ports.views.view(lane).await {
+                show(&view);
             }
+        }
+        self.count_letters(lanes).await;
+    }
+
+    async fn count_letters(&self, lanes: Vec<LaneId>) {
+        let counts = match self.ports.store.dead_letters().await {
+            Ok(counts) => counts,
+            Err(error) => {
+                tracing::warn!(%error, "the dead letters could not be counted; their gauges stay as they were");
+                return;
+            }
+        };
+        let mut shown = self.with_letters.lock().unwrap_or_else(PoisonError::into_inner);
+        // A lane that has none any more must fall to zero, also one that no configuration names.
+        shown.extend(lanes);
+        shown.extend(counts.keys().cloned());
+        for lane in shown.iter() {
+            let count = counts.get(lane).copied().unwrap_or(0);
+            metrics::gauge!(DEAD_LETTERS_NOW, "lane" => lane.to_string()).set(count as f64);
         }
     }
 }
 
-fn set(view: &LaneView) {
+/// Sets the gauges of one lane.
+pub fn show(view: &LaneView) {
     let lane = view.lane.as_str();
     for priority in Priority::ALL.map(Priority::as_str) {
         // A band that has emptied must fall to zero, so every band is set every time.

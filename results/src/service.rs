@@ -4,8 +4,9 @@ use arc_swap::ArcSwap;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{Clock, LaneViews, Live, Outbox, Payloads, Store};
 use smoother_core::{LaneId, Millis, Request, RequestId, TenantId};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
 use crate::outbox::Notify;
@@ -81,6 +82,8 @@ pub struct Results {
     pub(crate) ports: ResultsPorts,
     pub(crate) config: ResultsConfig,
     lanes: ArcSwap<Vec<LaneConfig>>,
+    /// The lanes whose dead letters have a gauge.
+    pub(crate) with_letters: Mutex<BTreeSet<LaneId>>,
     pub(crate) draining: CancellationToken,
 }
 
@@ -91,6 +94,7 @@ impl Results {
             ports,
             lanes: ArcSwap::from_pointee(config.lanes.clone()),
             config,
+            with_letters: Mutex::default(),
             draining: CancellationToken::new(),
         })
     }

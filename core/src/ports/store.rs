@@ -9,6 +9,7 @@ use crate::model::ErrorFilter;
 use crate::request::Request;
 use crate::units::{Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The store could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -190,6 +191,29 @@ pub trait Store: Send + Sync {
         cursor: Option<String>,
         limit: usize,
     ) -> BoxFuture<'_, Result<ListPage, StoreError>>;
+
+    /// How many dead letters stand in each lane, of all tenants together; a lane without any is left out.
+    ///
+    /// Done here by reading them all, which a store with an index of them need not.
+    fn dead_letters(&self) -> BoxFuture<'_, Result<BTreeMap<LaneId, u64>, StoreError>> {
+        Box::pin(async move {
+            let dead = ListFilter {
+                dead: true,
+                ..ListFilter::default()
+            };
+            let (mut counts, mut cursor) = (BTreeMap::new(), None);
+            loop {
+                let page = self.list(dead.clone(), cursor, 1_000).await?;
+                for row in page.requests {
+                    *counts.entry(row.lane).or_insert(0) += 1;
+                }
+                if page.next.is_none() {
+                    return Ok(counts);
+                }
+                cursor = page.next;
+            }
+        })
+    }
 
     /// What a lane needs after a restart: every row is as [`crate::lifecycle::after_restart`] has it, open calls
     /// are settled as indeterminate, before this answers. `charged_since` bounds the calls.

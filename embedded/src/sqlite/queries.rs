@@ -211,6 +211,16 @@ fn one<T>(
 /// The lanes in which requests are open, and how many.
 pub(super) fn open_lanes(conn: &Connection) -> Result<Vec<(LaneId, u64)>, StoreError> {
     let sql = "SELECT lane, count(*) FROM requests INDEXED BY requests_open WHERE open = 1 GROUP BY lane";
+    by_lane(conn, sql)
+}
+
+/// The lanes in which dead letters stand, and how many.
+pub(super) fn dead_letters(conn: &Connection) -> Result<Vec<(LaneId, u64)>, StoreError> {
+    let sql = "SELECT lane, count(*) FROM requests INDEXED BY requests_dead WHERE dead = 1 GROUP BY lane";
+    by_lane(conn, sql)
+}
+
+fn by_lane(conn: &Connection, sql: &str) -> Result<Vec<(LaneId, u64)>, StoreError> {
     all(conn, sql, [], |row: &Row<'_>| {
         let name: String = get(row, 0)?;
         let lane = LaneId::new(&name).map_err(|error| StoreError::Damaged(error.to_string()))?;

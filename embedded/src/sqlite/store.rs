@@ -10,6 +10,7 @@ use smoother_core::ports::{
     PayloadRef, Pending, Recovered, StateEvent, Store, StoreError,
 };
 use smoother_core::{Call, LaneId, Request, RequestId, Timestamp};
+use std::collections::BTreeMap;
 
 /// Rows a page may have.
 const MOST_LISTED: usize = 1_000;
@@ -96,6 +97,13 @@ impl Store for SqliteStore {
             self.settled(None).await?;
             let page = move |conn: &_| queries::list(conn, &filter, cursor.as_deref(), limit);
             self.shared.readers.read(page).await
+        })
+    }
+
+    fn dead_letters(&self) -> BoxFuture<'_, Result<BTreeMap<LaneId, u64>, StoreError>> {
+        Box::pin(async move {
+            let counts = self.shared.readers.read(queries::dead_letters).await?;
+            Ok(counts.into_iter().collect())
         })
     }
 

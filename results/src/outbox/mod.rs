@@ -15,7 +15,6 @@ use crate::service::Results;
 use announce::Announce;
 use follow::{Backoff, follow};
 use futures_util::future::join_all;
-use smoother_core::metrics::OUTBOX_PENDING;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -70,7 +69,6 @@ impl Results {
                 Ok(()) => {
                     marked = last;
                     backoff = Backoff::new();
-                    metrics::gauge!(OUTBOX_PENDING).set(spread(&places, marked) as f64);
                 }
                 Err(error) => {
                     tracing::warn!(%error, up_to = last, "told states could not be marked; trying again");
@@ -84,12 +82,6 @@ impl Results {
 /// How far the slowest listener is.
 fn slowest(places: &[watch::Receiver<u64>]) -> u64 {
     places.iter().map(|place| *place.borrow()).min().unwrap_or(0)
-}
-
-/// How many places the fastest listener is ahead of what is marked.
-fn spread(places: &[watch::Receiver<u64>], marked: u64) -> u64 {
-    let fastest = places.iter().map(|place| *place.borrow()).max().unwrap_or(0);
-    fastest.saturating_sub(marked)
 }
 
 /// Resolves once every listener is past `marked`.

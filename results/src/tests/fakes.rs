@@ -80,6 +80,9 @@ impl Store for Rows {
         cursor: Option<String>,
         limit: usize,
     ) -> BoxFuture<'_, Result<ListPage, StoreError>> {
+        if let Some(error) = self.broken.lock().unwrap().clone() {
+            return Box::pin(ready(Err(error)));
+        }
         let rows = self.rows.lock().unwrap();
         let start: usize = cursor.map_or(0, |c| c.parse().unwrap());
         let all: Vec<Request> = rows

@@ -1,12 +1,13 @@
 //! Lanes, models, health and metrics.
 
-use super::world::{MODEL, World, view};
+use super::world::{MODEL, World, job, view};
 use http::StatusCode;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use smoother_core::State;
 use smoother_core::breaker::Phase;
 use smoother_core::metrics::{
-    BREAKER_OPENED, BREAKER_STATE, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED, RETRIES_PUT_OFF, RUNNING,
-    SENT_ON, WAITING,
+    BREAKER_OPENED, BREAKER_STATE, DEAD_LETTERS_NOW, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED,
+    RETRIES_PUT_OFF, RUNNING, SENT_ON, WAITING,
 };
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +40,12 @@ async fn models_lead_to_lanes() {
     assert_eq!(models["models"][0]["id"], MODEL);
     assert_eq!(models["models"][1]["lane"], "sonnet");
     assert_eq!(models["models"][1]["requests_per_minute"], 600);
+    assert_eq!(models["models"][1]["standby"], false);
+    let mut spare = world.results.lanes()[0].clone();
+    spare.fallback.standby = true;
+    world.results.reconfigure(vec![spare]);
+    let models = world.get("/v1/models").await.json();
+    assert_eq!(models["models"][0]["standby"], true);
 }
 
 #[tokio::test]
@@ -100,30 +107,75 @@ fn a_scrape_sets_the_gauges_of_every_lane() {
     }
 }
 
-/// Gauges and counters by name and priority label.
+#[test]
+fn a_scrape_counts_the_dead_letters_of_each_lane_down_to_none() {
+    let recorder = Gauges::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let world = World::new();
+    world.views.views.lock().unwrap().insert(view().lane, view());
+    let scraped = || {
+        let answer = metrics::with_local_recorder(&recorder, || runtime.block_on(world.get("/metrics")));
+        assert_eq!(answer.status, StatusCode::OK);
+        ["sonnet", "former"].map(|lane| recorder.of_lane(DEAD_LETTERS_NOW, lane))
+    };
+    assert_eq!(scraped(), [Some(0.0), None]);
+    for n in 1..=3 {
+        let mut row = job(n);
+        (row.state, row.dead) = (State::Failed, true);
+        if n == 3 {
+            row.lane = smoother_core::LaneId::new("former").unwrap();
+        }
+        world.rows.put(row);
+    }
+    world.rows.put(job(4));
+    assert_eq!(scraped(), [Some(2.0), Some(1.0)]);
+    for n in 2..=3 {
+        world.rows.put(job(n));
+    }
+    assert_eq!(
+        scraped(),
+        [Some(1.0), Some(0.0)],
+        "one that was shown falls to none"
+    );
+    *world.rows.broken.lock().unwrap() = Some(smoother_core::ports::StoreError::Closed);
+    assert_eq!(
+        scraped(),
+        [Some(1.0), Some(0.0)],
+        "a store that is away fails no scrape"
+    );
+}
+
+/// Gauges and counters by name, and by priority or lane.
 #[derive(Default)]
-struct Gauges(Mutex<HashMap<(String, String), Arc<AtomicU64>>>);
+struct Gauges(Mutex<HashMap<[String; 3], Arc<AtomicU64>>>);
 
 impl Gauges {
     fn counted(&self, name: &str) -> Option<u64> {
-        let counters = self.0.lock().unwrap();
-        let count = counters.get(&(name.to_owned(), String::new()))?;
+        let key = [name, "", "sonnet"].map(str::to_owned);
+        let count = Arc::clone(self.0.lock().unwrap().get(&key)?);
         Some(count.load(Ordering::Relaxed))
     }
 
     fn place(&self, key: &Key) -> Arc<AtomicU64> {
-        let priority = key.labels().find(|l| l.key() == "priority");
-        let name = (
-            key.name().to_owned(),
-            priority.map_or("", |l| l.value()).to_owned(),
-        );
-        Arc::clone(self.0.lock().unwrap().entry(name).or_default())
+        let label = |name| key.labels().find(|l| l.key() == name).map_or("", |l| l.value());
+        let key = [key.name(), label("priority"), label("lane")].map(str::to_owned);
+        Arc::clone(self.0.lock().unwrap().entry(key).or_default())
     }
 
     fn get(&self, name: &str, priority: &str) -> Option<f64> {
-        let gauges = self.0.lock().unwrap();
-        let bits = gauges.get(&(name.to_owned(), priority.to_owned()))?;
-        Some(f64::from_bits(bits.load(Ordering::Relaxed)))
+        self.level([name, priority, "sonnet"])
+    }
+
+    fn of_lane(&self, name: &str, lane: &str) -> Option<f64> {
+        self.level([name, "", lane])
+    }
+
+    fn level(&self, key: [&str; 3]) -> Option<f64> {
+        let level = Arc::clone(self.0.lock().unwrap().get(&key.map(str::to_owned))?);
+        Some(f64::from_bits(level.load(Ordering::Relaxed)))
     }
 }
 

@@ -16,6 +16,7 @@ cases! { Bed;
     a_degraded_end_of_a_call_keeps_its_text,
     dead_letters_are_listed_until_they_are_dismissed_or_redriven,
     dead_letters_are_listed_by_what_they_met_and_when,
+    dead_letters_are_counted_by_lane_as_they_come_and_go,
     a_redriven_request_lives_and_ends_again,
     a_redriven_request_is_never_told_as_open,
     what_a_lane_has_learned_is_the_last_it_kept,
@@ -198,6 +199,27 @@ async fn dead_letters_are_listed_until_they_are_dismissed_or_redriven(bed: Bed) 
     // Dismissing ends nothing a second time: the next end is the only one to be told.
     let next = dead(&bed, &job(8)).await;
     assert_eq!(bed.untold(1).await[0].request, next);
+}
+
+async fn dead_letters_are_counted_by_lane_as_they_come_and_go(bed: Bed) {
+    let counted = async |bed: &Bed| {
+        let counts = bed.store.dead_letters().await.unwrap();
+        ["sonnet", "nova"].map(|name| counts.get(&lane(name)).copied())
+    };
+    assert_eq!(counted(&bed).await, [None, None]);
+    for n in 0..5 {
+        let mut row = job(n);
+        row.tenant = tenant(if n % 2 == 0 { "acme" } else { "umbrella" });
+        row.lane = lane(if n == 4 { "nova" } else { "sonnet" });
+        dead(&bed, &row).await;
+    }
+    bed.insert(&job(5)).await.unwrap();
+    assert_eq!(counted(&bed).await, [Some(4), Some(1)]);
+    bed.change(id(0), Change::Dismiss).await.unwrap();
+    bed.change(id(1), Change::Redrive).await.unwrap();
+    bed.change(id(4), Change::Redrive).await.unwrap();
+    let bed = bed.restarted(Restart::Crash).await;
+    assert_eq!(counted(&bed).await, [Some(2), None]);
 }
 
 async fn a_redriven_request_lives_and_ends_again(bed: Bed) {
