@@ -49,6 +49,7 @@ fn frames(answer: RawAnswer, operation: Operation) -> ModelEvents {
         splitter: Splitter::default(),
         counts: Counts::default(),
         begun: false,
+        marked: operation.is_converse(),
         stopped: false,
         over: false,
     };
@@ -66,6 +67,8 @@ struct Reader {
     splitter: Splitter,
     counts: Counts,
     begun: bool,
+    /// Whether the answer's end will be marked: Converse's always, InvokeModel's where its beginning was.
+    marked: bool,
     stopped: bool,
     over: bool,
 }
@@ -95,6 +98,7 @@ impl Reader {
         match frame.meaning(self.operation, &self.head.headers) {
             Ok(meaning) => {
                 self.begun = true;
+                self.marked |= meaning.begin;
                 self.stopped |= meaning.stop;
                 self.counts.absorb(meaning.counts);
                 Ok(ModelEvent::Frame {
@@ -114,8 +118,8 @@ impl Reader {
         if !self.begun {
             return Some(self.fail(errors::ended_early("before its first message")));
         }
-        if self.operation.is_converse() && !self.stopped {
-            return Some(self.fail(errors::ended_early("without messageStop")));
+        if self.marked && !self.stopped {
+            return Some(self.fail(errors::ended_early("without the end of its message")));
         }
         self.over = true;
         self.counts.usage().map(|usage| Ok(ModelEvent::Usage(usage)))

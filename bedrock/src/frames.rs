@@ -84,6 +84,8 @@ fn checked_length(prelude: &[u8; PRELUDE]) -> Result<usize, ModelError> {
 pub(crate) struct Meaning {
     /// It carries generated content.
     pub(crate) output: bool,
+    /// It begins an answer whose end is marked as well.
+    pub(crate) begin: bool,
     /// The generation is over; only counts may follow.
     pub(crate) stop: bool,
     /// Counts it brings.
@@ -149,13 +151,33 @@ struct Chunk<'a> {
     bytes: Cow<'a, str>,
 }
 
-/// How families mark chunks that come before any content.
+/// How families mark the chunks around the content.
 #[derive(Default, Deserialize)]
-struct Opening<'a> {
+struct Marks<'a> {
     #[serde(borrow, rename = "type")]
     anthropic: Option<&'a RawValue>,
     #[serde(borrow, rename = "messageStart")]
-    nova: Option<&'a RawValue>,
+    nova_start: Option<&'a RawValue>,
+    #[serde(borrow, rename = "messageStop")]
+    nova_stop: Option<&'a RawValue>,
+    /// Bedrock's own, on the last chunk of every family.
+    #[serde(borrow, rename = "amazon-bedrock-invocationMetrics")]
+    metrics: Option<&'a RawValue>,
+}
+
+impl Marks<'_> {
+    fn is_anthropics(&self, kind: &str) -> bool {
+        self.anthropic
+            .is_some_and(|found| found.get().trim_matches('"') == kind)
+    }
+
+    fn begins(&self) -> bool {
+        self.nova_start.is_some() || self.is_anthropics("message_start")
+    }
+
+    fn ends(&self) -> bool {
+        self.nova_stop.is_some() || self.metrics.is_some() || self.is_anthropics("message_stop")
+    }
 }
 
 fn invoke(event: Option<&str>, payload: &[u8]) -> Meaning {
@@ -172,17 +194,11 @@ fn invoke(event: Option<&str>, payload: &[u8]) -> Meaning {
             ..Meaning::default()
         };
     };
+    let marks: Marks<'_> = serde_json::from_slice(&inner).unwrap_or_default();
     Meaning {
-        output: !opens(&inner),
-        stop: false,
+        output: !marks.begins() && !marks.is_anthropics("ping"),
+        begin: marks.begins(),
+        stop: marks.ends(),
         counts: usage::in_json(&inner),
     }
-}
-
-fn opens(chunk: &[u8]) -> bool {
-    let opening: Opening<'_> = serde_json::from_slice(chunk).unwrap_or_default();
-    opening.nova.is_some()
-        || opening
-            .anthropic
-            .is_some_and(|kind| matches!(kind.get(), r#""message_start""# | r#""ping""#))
 }

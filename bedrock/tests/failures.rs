@@ -7,7 +7,7 @@ use smoother_core::ThrottleCause;
 use smoother_core::ids::LaneId;
 use smoother_core::model::{ModelError, ModelErrorKind as Kind, Operation};
 use smoother_core::ports::Model;
-use support::{Part, Reply, Server, call, collect, conversation, exception, lane};
+use support::{Part, Reply, Server, call, chunk, collect, conversation, exception, lane};
 
 async fn refused(reply: Reply, operation: Operation) -> ModelError {
     let server = Server::start(vec![reply]).await;
@@ -251,6 +251,44 @@ async fn a_stream_that_ends_too_early_is_cut() {
         assert_eq!(got.pieces.len(), whole);
         assert_eq!(got.error.unwrap().kind, Kind::Cut);
     }
+}
+
+/// Ended properly for HTTP, by a proxy that lost its other side for instance.
+#[tokio::test]
+async fn an_invoke_stream_that_lacks_its_end_is_cut_where_its_family_marks_one() {
+    let claude = [
+        r#"{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}"#,
+        r#"{"type":"content_block_delta","delta":{"text":"a"}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
+    let nova = [
+        r#"{"messageStart":{"role":"assistant"}}"#,
+        r#"{"contentBlockDelta":{"delta":{"text":"a"}}}"#,
+        r#"{"messageStop":{"stopReason":"end_turn"}}"#,
+    ];
+    let metrics = r#"{"amazon-bedrock-invocationMetrics":{"inputTokenCount":5,"outputTokenCount":9}}"#;
+    for family in [claude, nova] {
+        let frames = family.map(chunk);
+        let got = streamed(data(&frames[..2]), Operation::InvokeWithResponseStream).await;
+        assert_eq!(
+            (got.pieces.len(), got.usage),
+            (2, None),
+            "half a count settles too low"
+        );
+        assert_eq!(got.error.unwrap().kind, Kind::Cut);
+        let got = streamed(data(&frames), Operation::InvokeWithResponseStream).await;
+        assert_eq!((got.pieces.len(), got.error), (3, None));
+        let ended = [&frames[..2], &[chunk(metrics)]].concat();
+        let got = streamed(data(&ended), Operation::InvokeWithResponseStream).await;
+        assert_eq!((got.error, got.usage), (None, Some((5, 9))));
+    }
+    let unknown = [chunk(r#"{"generation":"a"}"#)];
+    let got = streamed(data(&unknown), Operation::InvokeWithResponseStream).await;
+    assert_eq!(
+        (got.pieces.len(), got.error),
+        (1, None),
+        "who marks no end may end"
+    );
 }
 
 #[tokio::test]

@@ -3,14 +3,12 @@
 
 mod support;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use smoother_bedrock::Forward;
 use smoother_core::ids::{LaneId, ModelId};
 use smoother_core::model::Operation;
 use smoother_core::ports::Model;
-use support::{Part, Reply, Server, call, collect, conversation, event};
+use support::{Part, Reply, Server, call, chunk, collect, conversation, event};
 
 /// Odd spaces, an unknown field, escapes and a repeated key: none of it may be touched.
 const ODD: &str =
@@ -136,13 +134,6 @@ async fn frames_are_found_wherever_the_network_cuts() {
             "pieces of {size} bytes"
         );
     }
-}
-
-fn chunk(inner: &str) -> Bytes {
-    event(
-        "chunk",
-        &format!(r#"{{"bytes":"{}","p":"abcd"}}"#, STANDARD.encode(inner)),
-    )
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use smoother_bedrock::{Bedrock, Options};
@@ -299,6 +301,14 @@ pub fn event(name: &str, payload: &str) -> Bytes {
         (":message-type", "event"),
     ];
     message(&headers, payload)
+}
+
+/// A chunk of InvokeModelWithResponseStream around a family's own JSON.
+pub fn chunk(inner: &str) -> Bytes {
+    event(
+        "chunk",
+        &format!(r#"{{"bytes":"{}","p":"abcd"}}"#, STANDARD.encode(inner)),
+    )
 }
 
 pub fn exception(name: &str, payload: &str) -> Bytes {
