@@ -53,7 +53,7 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The port is taken or not allowed.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}; choose another port, or 0 for a free one")]
     Listen {
         /// Where it should have listened.
         address: SocketAddr,
