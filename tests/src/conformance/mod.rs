@@ -19,6 +19,7 @@
 )]
 
 pub mod ambient;
+pub mod hold;
 pub mod live;
 pub mod model;
 pub mod queues;

@@ -37,6 +37,28 @@ pub enum Touched {
     Next,
     /// `Outbox::told`.
     Told,
+    /// `Hold::lease`.
+    Lease,
+    /// `Hold::take`.
+    Take,
+    /// `Hold::renew`.
+    Renew,
+    /// `Hold::load`.
+    Load,
+    /// `Hold::write_ledger`.
+    WriteLedger,
+    /// `Hold::write_tenants`.
+    WriteTenants,
+    /// `Hold::write_report`.
+    WriteReport,
+    /// `Hold::heads`.
+    Heads,
+    /// `Hold::due`.
+    Due,
+    /// `Hold::backlog`.
+    Backlog,
+    /// `Hold::forget_backlog`.
+    ForgetBacklog,
     /// `LaneQueue::send`.
     LaneQueue,
     /// `Dispatch::send`, once for each released request.
@@ -59,6 +81,13 @@ impl Touched {
                 | Self::Recover
                 | Self::Keep
                 | Self::Told
+                | Self::Take
+                | Self::Renew
+                | Self::Load
+                | Self::WriteLedger
+                | Self::WriteTenants
+                | Self::WriteReport
+                | Self::ForgetBacklog
         )
     }
 

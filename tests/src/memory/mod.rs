@@ -19,8 +19,12 @@
 mod ambient;
 mod commits;
 mod fault;
+mod held;
+mod hold;
+mod indexes;
 mod journal;
 mod live;
+mod mail;
 mod model;
 mod outbox;
 mod payloads;
@@ -33,8 +37,10 @@ mod world;
 
 pub use ambient::{WorldClock, WorldEntropy};
 pub use fault::{Fate, Point, Touched};
+pub use hold::MemoryHold;
 pub use journal::Entry;
 pub use live::MemoryLive;
+pub use mail::{Mail, Post, PostOffice, Taken};
 pub use model::{Made, MemoryModel, Script, Step, Upstream};
 pub use process::{Process, ProcessNo};
 pub use queues::{MemoryDispatch, MemoryLanes};

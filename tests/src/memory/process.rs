@@ -2,7 +2,7 @@
 
 use super::fault::{Fate, Point, Touched};
 use super::tables::Tables;
-use super::{MemoryDispatch, MemoryLanes, MemoryLive, MemoryStore, World};
+use super::{MemoryDispatch, MemoryHold, MemoryLanes, MemoryLive, MemoryStore, World};
 use smoother_core::ports::{Pending, Released, StoreError};
 use smoother_core::scheduler::Event;
 use smoother_core::{LaneId, RequestId, Timestamp};
@@ -49,6 +49,11 @@ impl Process {
         self.number
     }
 
+    /// The world that it lives in.
+    pub fn world(&self) -> World {
+        self.world.clone()
+    }
+
     /// Its way to the durable tables: `Store`, `Payloads` and `Outbox`.
     pub fn store(&self) -> Arc<MemoryStore> {
         Arc::new(MemoryStore(self.clone()))
@@ -65,6 +70,11 @@ impl Process {
     /// The channel to the workers and the end that they read.
     pub fn dispatch(&self) -> (MemoryDispatch, UnboundedReceiver<Released>) {
         MemoryDispatch::new(self.clone())
+    }
+
+    /// Its way to what the holders of lanes keep.
+    pub fn hold(&self) -> Arc<MemoryHold> {
+        Arc::new(MemoryHold(self.clone()))
     }
 
     /// What requests are doing, as far as this process knows.

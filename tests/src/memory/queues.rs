@@ -128,14 +128,15 @@ fn later<T: Send + 'static>(process: Process, to: UnboundedSender<T>, message: T
     });
 }
 
-const fn request_of(event: &Event) -> Option<RequestId> {
+pub(super) const fn request_of(event: &Event) -> Option<RequestId> {
     match event {
         Event::Arrived(waiting) => Some(waiting.id),
         Event::Left { request, .. }
         | Event::Started { request, .. }
         | Event::Ended { request, .. }
         | Event::Unclaimed { request, .. }
-        | Event::Lapsed { request, .. } => Some(*request),
+        | Event::Lapsed { request, .. }
+        | Event::Void { request, .. } => Some(*request),
         _ => None,
     }
 }

@@ -1,8 +1,10 @@
 //! The durable tables and every write to them, each applied whole.
 
+use super::held::HeldTables;
+use super::indexes::Indexes;
 use super::journal::Entry;
 use bytes::Bytes;
-use smoother_core::call::{CallEnding, Settlement};
+use smoother_core::call::Settlement;
 use smoother_core::lifecycle::{after_restart, apply};
 use smoother_core::ports::{
     ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest, OutboxEntry,
@@ -28,6 +30,8 @@ pub(super) struct Tables {
     newest_entry: u64,
     days: BTreeMap<LaneId, DayCount>,
     memories: BTreeMap<LaneId, LaneMemory>,
+    pub(super) held: HeldTables,
+    pub(super) indexes: Indexes,
     pub(super) journal: Vec<Entry>,
 }
 
@@ -60,7 +64,7 @@ impl Tables {
         let place = (request.arrived_at.as_millis(), self.places.len() as u64);
         self.places.insert(request.id, place);
         self.payloads.insert((request.id, PayloadKind::Body), body);
-        self.journal.push(Entry::Row(Box::new(request.clone())));
+        self.note(&request);
         self.rows.insert(place, request);
         Inserted::Fresh
     }
@@ -72,7 +76,7 @@ impl Tables {
         let next = apply(row, change)?;
         let was_over = row.state.is_terminal();
         *row = next.clone();
-        self.journal.push(Entry::Row(Box::new(next.clone())));
+        self.note(&next);
         if let Change::Claim { call, at } = change {
             let begun = Call {
                 request: id,
@@ -90,6 +94,13 @@ impl Tables {
             self.outbox.insert(self.newest_entry, next.clone());
         }
         Ok(next)
+    }
+
+    /// A row was written: whoever looks at the world is told, and what follows from rows follows.
+    fn note(&mut self, row: &Request) {
+        self.journal.push(Entry::Row(Box::new(row.clone())));
+        self.held.register(row);
+        self.indexes.add(row);
     }
 
     pub(super) fn end(
@@ -202,7 +213,7 @@ impl Tables {
         let mut calls: Vec<Call> = Vec::new();
         for call in self.calls.values_mut().filter(|call| call.lane == *lane) {
             if call.settlement.is_none() {
-                let settlement = lost(call, now);
+                let settlement = Settlement::indeterminate(call.number, call.reserved, now);
                 self.journal
                     .push(Entry::Settled(call.request, settlement.clone()));
                 call.settlement = Some(settlement);
@@ -303,19 +314,6 @@ impl Tables {
         if !self.payloads.values().any(named) {
             self.blobs.remove(key);
         }
-    }
-}
-
-fn lost(call: &Call, at: Timestamp) -> Settlement {
-    Settlement {
-        call: call.number,
-        ending: CallEnding::Indeterminate,
-        charged: call.reserved,
-        usage: None,
-        throttle: None,
-        error: None,
-        upstream_request_id: None,
-        at,
     }
 }
 

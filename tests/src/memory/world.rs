@@ -9,7 +9,9 @@ use super::{WorldClock, WorldEntropy, lock};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use smoother_core::call::Call;
-use smoother_core::{ModelCall, Request, Timestamp};
+use smoother_core::hold::Lease;
+use smoother_core::scheduler::LaneReport;
+use smoother_core::{LaneId, ModelCall, Request, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -115,6 +117,32 @@ impl World {
         MemoryModel::new(self.clone(), script)
     }
 
+    /// From now on the indexes of what waits show each version of a row up to so much later.
+    pub fn lag(&self, longest: Duration) {
+        let seed = self.0.options.seed ^ 0x001a_6601;
+        self.lock().tables.indexes.lag(longest, seed);
+    }
+
+    /// What a token of output costs in each lane, for pricing what waits.
+    pub fn price(&self, burndowns: BTreeMap<LaneId, u64>) {
+        self.lock().tables.indexes.price(burndowns);
+    }
+
+    /// The lease of a lane as it is stored now.
+    pub fn lease(&self, lane: &LaneId) -> Option<Lease> {
+        self.up_to_date().tables.held.lease(lane)
+    }
+
+    /// A lane as its holder last wrote it down.
+    pub fn report(&self, lane: &LaneId) -> Option<LaneReport> {
+        self.up_to_date().tables.held.report(lane)
+    }
+
+    /// Ledgers that were written under an epoch after a later holder had fenced them: for judging a run.
+    pub fn stale_writes(&self) -> usize {
+        self.up_to_date().tables.held.stale_writes.len()
+    }
+
     /// The world's clock.
     pub fn clock(&self) -> WorldClock {
         WorldClock(self.clone())
@@ -178,6 +206,7 @@ impl State {
     /// Makes every commit due by `now`; whether the outbox grew.
     pub(super) fn commit_due(&mut self, now: Instant, at: Timestamp) -> bool {
         let before = self.tables.newest_entry();
+        self.tables.held.now = at;
         while let Some(write) = self.commits.due(now) {
             (write.apply)(&mut self.tables, at);
         }

@@ -1,16 +1,17 @@
 //! The adapters in memory, with commits in order and without.
 
-use smoother_core::ports::{BoxFuture, Model};
+use smoother_core::ports::{BoxFuture, Inbox, LaneQueue, Model, Released};
+use smoother_core::scheduler::Event;
 use smoother_core::{
-    LaneId, ModelCall, ModelError, ModelEvent, ModelHead, ModelId, Operation, Tokens, Usage,
+    LaneId, Millis, ModelCall, ModelError, ModelEvent, ModelHead, ModelId, Operation, Tokens, Usage,
 };
 use smoother_tests::conformance::ambient::{self, Ambient};
 use smoother_tests::conformance::model::{self, Behaviour};
 use smoother_tests::conformance::queues::{self, Promises, Receives};
 use smoother_tests::conformance::store::{self, Bed, Ports, Restart, Stand};
-use smoother_tests::conformance::{id, lane, live, pass};
-use smoother_tests::memory::{MemoryModel, Options, Process, Script, Step, Upstream, World};
-use std::collections::{BTreeMap, HashMap};
+use smoother_tests::conformance::{hold, id, lane, live, pass};
+use smoother_tests::memory::{Mail, MemoryModel, Options, Post, Process, Script, Step, Upstream, World};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -115,6 +116,128 @@ async fn the_queues() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_holders_keep() {
+    for (seed, lag) in [(0, 0), (1, 50), (2, 3_000)] {
+        let lag = Duration::from_millis(lag);
+        for (_, cases) in hold::ALL {
+            pass(cases, || async {
+                let options = Options {
+                    seed,
+                    ordered: false,
+                    ..Options::default()
+                };
+                let world = World::new(options);
+                world.lag(lag);
+                let process = world.boot();
+                hold::Stand {
+                    hold: process.hold(),
+                    store: process.store(),
+                    lag: lag + Duration::from_secs(1),
+                }
+            })
+            .await;
+        }
+    }
+}
+
+/// Queues that outlive their process, with the reader's side as a holder and a worker have it.
+pub fn post_stand() -> queues::Stand {
+    let process = World::new(Options::default()).boot();
+    let hidden_for = Duration::from_secs(30);
+    let post = Post::new(&process.world(), [lane("a"), lane("b")], hidden_for);
+    let office = Arc::new(post.of(&process));
+    let reader = |name: &str| {
+        let reader = LaneReader {
+            inbox: office.clone(),
+            lane: lane(name),
+            read: VecDeque::new(),
+        };
+        (lane(name), Box::new(reader) as Box<dyn Receives<Event>>)
+    };
+    queues::Stand {
+        lanes: office.clone(),
+        events: ["a", "b"].map(reader).into(),
+        dispatch: office.clone(),
+        released: Box::new(MailReader(post.dispatch.clone(), VecDeque::new())),
+        promises: Promises {
+            in_order_once: false,
+            refuses_when_closed: false,
+        },
+    }
+}
+
+struct LaneReader {
+    inbox: Arc<dyn Inbox>,
+    lane: LaneId,
+    read: VecDeque<Event>,
+}
+
+impl Receives<Event> for LaneReader {
+    fn next(&mut self) -> BoxFuture<'_, Option<Event>> {
+        Box::pin(async move {
+            while self.read.is_empty() {
+                let received = self
+                    .inbox
+                    .receive(&self.lane, Millis::from_secs(5))
+                    .await
+                    .unwrap();
+                let receipts = received.iter().map(|one| one.receipt.clone()).collect();
+                self.read.extend(received.into_iter().map(|one| one.event));
+                self.inbox.done(&self.lane, receipts).await;
+            }
+            self.read.pop_front()
+        })
+    }
+}
+
+struct MailReader(Mail<Released>, VecDeque<Released>);
+
+impl Receives<Released> for MailReader {
+    fn next(&mut self) -> BoxFuture<'_, Option<Released>> {
+        Box::pin(async move {
+            while self.1.is_empty() {
+                let taken = self.0.receive(Duration::from_secs(5)).await;
+                let receipts: Vec<_> = taken.iter().map(|one| one.receipt.clone()).collect();
+                self.1.extend(taken.into_iter().map(|one| one.message));
+                self.0.done(&receipts);
+            }
+            self.1.pop_front()
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_queues_that_outlive_a_process() {
+    pass(queues::CASES, || async { post_stand() }).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_done_with_comes_again() {
+    let world = World::new(Options::default());
+    let process = world.boot();
+    let post = Post::new(&world, [lane("a")], Duration::from_secs(30));
+    let office = post.of(&process);
+    office.send(&lane("a"), Event::Tick).await.unwrap();
+    let wait = Millis::from_secs(5);
+    let first = office.receive(&lane("a"), wait).await.unwrap();
+    assert_eq!(first.len(), 1);
+    assert!(
+        office.receive(&lane("a"), wait).await.unwrap().is_empty(),
+        "it is hidden"
+    );
+    let again = office.receive(&lane("a"), Millis::from_secs(60)).await.unwrap();
+    assert_eq!(again.len(), 1);
+    office.done(&lane("a"), vec![first[0].receipt.clone()]).await;
+    assert_eq!(
+        post.lane(&lane("a")).unwrap().len(),
+        1,
+        "a receipt is void once it has come again"
+    );
+    office.done(&lane("a"), vec![again[0].receipt.clone()]).await;
+    assert!(post.lane(&lane("a")).unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_live_logs() {
     pass(live::CASES, || async {
         let live = World::new(Options::default()).boot().live();
@@ -137,14 +260,14 @@ async fn time_and_chance() {
 
 type Behaviours = Arc<Mutex<HashMap<smoother_core::RequestId, Behaviour>>>;
 
-struct ModelStand {
+pub struct ModelStand {
     model: MemoryModel,
     behaviours: Behaviours,
     calls: u64,
 }
 
 impl ModelStand {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let behaviours = Behaviours::default();
         let told = behaviours.clone();
         let model = World::new(Options::default()).model(move |call, _| {
@@ -241,7 +364,8 @@ impl model::Stand for ModelStand {
                     .count()
             };
             while dropped() < count {
-                tokio::task::yield_now().await;
+                // Lets time pass, so that a case whose call is never dropped comes to its end.
+                tokio::time::sleep(Duration::from_millis(1)).await;
             }
         })
     }

@@ -1,0 +1,161 @@
+//! What happens in a run: all of it drawn from its seed.
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use smoother_core::Priority;
+use std::time::Duration;
+
+/// How rough a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Everything goes wrong that may; a schedule calls a holder once a minute.
+    Storm,
+    /// Bursts with silence between them, so that holders come and go. Nothing fails, and nobody calls a holder but
+    /// those who tell the lane something: whatever is lost between two holders is lost.
+    Bursts,
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub at: Duration,
+    pub tenant: u64,
+    pub priority: Priority,
+    pub tokens: u64,
+    pub lasts: Duration,
+    /// In percent of what is reserved.
+    pub costs: u64,
+    /// Its producer dies before telling the lane.
+    pub untold: bool,
+    /// Its first call fails and is made again.
+    pub fails_once: bool,
+    /// Its first worker is lost in mid-call.
+    pub lost: bool,
+}
+
+/// What befalls whoever holds the lane.
+#[derive(Debug, Clone, Copy)]
+pub enum Blow {
+    Pause(Duration),
+    Crash,
+}
+
+/// A whole run.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub seed: u64,
+    pub kind: Kind,
+    pub tokens_per_minute: u64,
+    pub requests_per_minute: Option<u64>,
+    pub max_concurrency: u32,
+    pub asks: Vec<Ask>,
+    pub blows: Vec<(Duration, Blow)>,
+    pub storm: Duration,
+    /// How long an invocation of the prioritizer may take.
+    pub time_limit: Duration,
+    pub longest_lag: Duration,
+    /// How often, in a thousand, an operation of each kind goes wrong.
+    pub faults: u32,
+    pub late: u32,
+    pub doubled: u32,
+    /// How often, in a hundred, a process's clock is minutes off.
+    pub wrong_clocks: u32,
+}
+
+fn one_of<T: Copy>(chance: &mut StdRng, of: &[T]) -> T {
+    of[chance.random_range(0..of.len())]
+}
+
+fn ms(chance: &mut StdRng, from: u64, to: u64) -> Duration {
+    Duration::from_millis(chance.random_range(from..=to))
+}
+
+impl Scenario {
+    pub fn of(seed: u64) -> Self {
+        let chance = &mut StdRng::seed_from_u64(seed);
+        let kind = if seed.is_multiple_of(3) {
+            Kind::Bursts
+        } else {
+            Kind::Storm
+        };
+        let storm = kind == Kind::Storm;
+        let mut scenario = Self {
+            seed,
+            kind,
+            tokens_per_minute: one_of(chance, &[30_000, 60_000, 120_000]),
+            requests_per_minute: one_of(chance, &[None, Some(60), Some(200)]),
+            max_concurrency: one_of(chance, &[2, 5, 20]),
+            asks: Vec::new(),
+            blows: Vec::new(),
+            storm: Duration::from_secs(if storm { 120 } else { 330 }),
+            time_limit: Duration::from_secs(one_of(chance, &[40, 75, 780])),
+            longest_lag: Duration::from_millis(one_of(chance, &[0, 200, 2_000])),
+            faults: if storm { one_of(chance, &[0, 5, 20]) } else { 0 },
+            late: if storm { one_of(chance, &[0, 20, 100]) } else { 0 },
+            doubled: one_of(chance, &[0, 20, 100]),
+            wrong_clocks: if storm { one_of(chance, &[0, 0, 30]) } else { 0 },
+        };
+        scenario.draw_asks(chance);
+        scenario.draw_blows(chance);
+        scenario
+    }
+
+    fn draw_asks(&mut self, chance: &mut StdRng) {
+        let storm = self.kind == Kind::Storm;
+        let bursts = [0, 95, 170, 280].map(Duration::from_secs);
+        let last = bursts[3] + Duration::from_secs(2);
+        for _ in 0..chance.random_range(15..60) {
+            let at = if storm {
+                ms(chance, 0, 110_000)
+            } else {
+                one_of(chance, &bursts) + ms(chance, 0, 2_000)
+            };
+            let one_in = |chance: &mut StdRng, many: u32| chance.random_range(0..many) == 0;
+            let most = if one_in(chance, 8) { 5_000 } else { 1_500 };
+            self.asks.push(Ask {
+                at,
+                tenant: chance.random_range(0..4),
+                priority: one_of(chance, &Priority::ALL),
+                tokens: chance.random_range(100..=most),
+                lasts: ms(chance, 50, 5_000),
+                costs: chance.random_range(10..=100),
+                untold: one_in(chance, 12),
+                fails_once: one_in(chance, 10),
+                lost: storm && one_in(chance, 25),
+            });
+        }
+        if !storm {
+            self.draw_untold(chance, last);
+        }
+        self.asks.sort_by_key(|ask| ask.at);
+    }
+
+    /// Lone requests of which nobody tells, at any time; and one at the last that calls somebody for all of them.
+    fn draw_untold(&mut self, chance: &mut StdRng, last: Duration) {
+        let mut bell = self.asks[0].clone();
+        bell.at = last;
+        bell.untold = true;
+        for _ in 0..6 {
+            let mut lone = bell.clone();
+            lone.at = ms(chance, 0, 280_000);
+            self.asks.push(lone);
+        }
+        bell.untold = false;
+        self.asks.push(bell);
+    }
+
+    fn draw_blows(&mut self, chance: &mut StdRng) {
+        if self.kind == Kind::Bursts {
+            return;
+        }
+        for _ in 0..chance.random_range(0..4) {
+            let blow = if chance.random() {
+                Blow::Crash
+            } else {
+                Blow::Pause(Duration::from_secs(one_of(chance, &[1, 4, 9, 16, 28, 60, 150])))
+            };
+            self.blows.push((ms(chance, 500, 115_000), blow));
+        }
+        self.blows.sort_by_key(|(at, _)| *at);
+    }
+}
