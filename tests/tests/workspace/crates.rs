@@ -3,11 +3,18 @@
 use std::fs;
 use std::path::Path;
 
-use crate::graph::METADATA;
+use crate::graph::{METADATA, member};
+
+/// It stands in for functions of the C library, which takes unsafe code.
+const UNSAFE: &str = "smoother-broken-disk";
 
 #[test]
 fn every_crate_inherits_the_lints_of_the_workspace() {
-    for package in METADATA.workspace_packages() {
+    let packages = METADATA.workspace_packages();
+    for package in packages
+        .into_iter()
+        .filter(|package| package.name.as_str() != UNSAFE)
+    {
         let manifest = fs::read_to_string(&package.manifest_path).expect("a manifest is readable");
         let manifest: toml::Table = manifest.parse().expect("a manifest is TOML");
         let inherits = manifest
@@ -21,6 +28,21 @@ fn every_crate_inherits_the_lints_of_the_workspace() {
             package.manifest_path
         );
     }
+}
+
+#[test]
+fn the_one_crate_with_unsafe_code_keeps_every_other_lint() {
+    let table = |path: &Path| -> toml::Table {
+        let text = fs::read_to_string(path).expect("a manifest is readable");
+        text.parse().expect("a manifest is TOML")
+    };
+    let workspace = table(&METADATA.workspace_root.join("Cargo.toml").into_std_path_buf());
+    let mut expected = workspace["workspace"]["lints"].clone();
+    expected["rust"]["unsafe_code"] = "allow".into();
+    let clippy = expected["clippy"].as_table_mut().expect("clippy's lints");
+    clippy.insert("undocumented_unsafe_blocks".to_owned(), "deny".into());
+    let own = table(member(UNSAFE).manifest_path.as_std_path());
+    assert_eq!(own["lints"], expected);
 }
 
 #[test]
