@@ -37,10 +37,10 @@ mod views;
 pub mod wake;
 mod watch;
 
+pub use self::metrics::EmbeddedMetrics;
 pub use clock::WallClock;
 pub use connections::DynamoConnections;
 pub use hold::DynamoHold;
-pub use self::metrics::EmbeddedMetrics;
 pub use objects::Inbox;
 pub use pushed::PushedOutbox;
 pub use retry::Patience;

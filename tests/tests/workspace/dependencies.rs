@@ -8,7 +8,7 @@ use cargo_metadata::DependencyKind;
 use crate::graph::{built_alone, closure, member, members};
 
 /// A package and the packages of the workspace that it may name, in its code or its tests.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("smoother-core", &[]),
     ("smoother-ingest", &["smoother-core"]),
     ("smoother-prioritizer", &["smoother-core"]),
@@ -16,6 +16,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("smoother-results", &["smoother-core"]),
     ("smoother-bedrock", &["smoother-core"]),
     ("smoother-embedded", &["smoother-core"]),
+    ("smoother-aws", &["smoother-core"]),
     // The simulator stands for Bedrock: it must not share a mistake with the smoother.
     ("bedrock-sim", &[]),
     ("smoother-bench", &[]),
@@ -34,6 +35,19 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "bedrock-sim",
         ],
     ),
+    (
+        "smoother-bootstrap",
+        &[
+            "smoother-core",
+            "smoother-ingest",
+            "smoother-prioritizer",
+            "smoother-worker",
+            "smoother-results",
+            "smoother-bedrock",
+            "smoother-embedded",
+            "smoother-aws",
+        ],
+    ),
     // Tests over the whole house may look at every part of it.
     (
         "smoother-tests",
@@ -45,6 +59,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
             "smoother-results",
             "smoother-bedrock",
             "smoother-embedded",
+            "smoother-aws",
             "bedrock-sim",
         ],
     ),
@@ -52,12 +67,13 @@ const MAY_USE: [(&str, &[&str]); 12] = [
 
 /// What a package's tests may use besides: a real neighbour instead of a mock. None of them brings the AWS SDK
 /// into a stage's tests, as the rule below holds.
-const TESTS_MAY_USE: [(&str, &str); 5] = [
+const TESTS_MAY_USE: [(&str, &str); 6] = [
     ("smoother-bedrock", "bedrock-sim"),
     ("smoother-ingest", "smoother-embedded"),
     ("smoother-prioritizer", "smoother-embedded"),
     ("smoother-worker", "smoother-embedded"),
     ("smoother-results", "smoother-embedded"),
+    ("smoother-aws", "smoother-embedded"),
 ];
 
 #[test]

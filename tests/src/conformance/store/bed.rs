@@ -1,6 +1,6 @@
 //! Fresh adapters, and the words to drive them.
 
-use crate::conformance::words::{claim, complete, release, settlement};
+use crate::conformance::words::{claim, complete, release, release_in, settlement};
 use smoother_core::call::{CallEnding, Settlement};
 use smoother_core::ports::{
     BoxFuture, ChangeError, EndReport, Inserted, NewRequest, Outbox, OutboxEntry, PayloadRef, Payloads,
@@ -39,6 +39,11 @@ pub trait Stand: Send + Sync {
 
     /// Whether the outbox tells ends in the order in which they were acknowledged.
     fn tells_in_order(&self) -> bool {
+        true
+    }
+
+    /// Whether a process is alone with the store, and takes up after a restart what it finds there.
+    fn recovers(&self) -> bool {
         true
     }
 }
@@ -85,6 +90,10 @@ impl Bed {
         self.stand.tells_in_order()
     }
 
+    pub(super) fn recovers(&self) -> bool {
+        self.stand.recovers()
+    }
+
     pub(super) async fn insert(&self, request: &Request) -> Result<Inserted, StoreError> {
         self.store.insert(new(request)).await
     }
@@ -104,7 +113,8 @@ impl Bed {
     /// Inserted, released and claimed: RUNNING as call 1.
     pub(super) async fn running(&self, request: &Request) -> Request {
         assert!(matches!(self.insert(request).await.unwrap(), Inserted::Fresh));
-        self.release(request.id, 1).await.unwrap();
+        let release = release_in(request.lane.as_str(), 1);
+        self.change(request.id, release).await.unwrap();
         self.claim(request.id, 1).await.unwrap()
     }
 

@@ -229,12 +229,16 @@ async fn a_redriven_request_lives_and_ends_again(bed: Bed) {
     let open = bed.change(id(1), Change::Redrive).await.unwrap();
     assert_eq!((open.state, open.call.get()), (State::Queued, 1));
     let bed = bed.restarted(Restart::Crash).await;
-    let found = bed
-        .store
-        .recover(&lane("sonnet"), Timestamp::EPOCH)
-        .await
-        .unwrap();
-    assert_eq!(found.waiting, [open]);
+    if bed.recovers() {
+        let found = bed
+            .store
+            .recover(&lane("sonnet"), Timestamp::EPOCH)
+            .await
+            .unwrap();
+        assert_eq!(found.waiting, [open]);
+    } else {
+        assert_eq!(bed.get(id(1)).await, open);
+    }
     bed.release(id(1), 2).await.unwrap();
     bed.claim(id(1), 2).await.unwrap();
     let ended = bed.complete(id(1), 2, "at last").await.request.unwrap();
@@ -270,6 +274,9 @@ async fn a_redriven_request_is_never_told_as_open(bed: Bed) {
 }
 
 async fn what_a_lane_has_learned_is_the_last_it_kept(bed: Bed) {
+    if !bed.recovers() {
+        return;
+    }
     let memory = |row| LaneMemory {
         breaker: BreakerMemory {
             open_until: Some(Timestamp::from_millis(7)),

@@ -6,7 +6,7 @@ use crate::conformance::words::{at, cancel, complete, fail, id, lane, request, s
 use smoother_core::call::CallEnding;
 use smoother_core::ports::OutboxEntry;
 use smoother_core::request::OnIndeterminate;
-use smoother_core::{Change, RequestId, Timestamp};
+use smoother_core::{CallNo, Change, RequestId, Timestamp};
 use std::collections::BTreeSet;
 
 cases! { Bed;
@@ -48,10 +48,17 @@ async fn every_way_to_end_is_told_once(bed: Bed) {
     let mut lost = request(5);
     lost.on_indeterminate = OnIndeterminate::Fail;
     bed.running(&lost).await;
-    bed.store
-        .recover(&lane("sonnet"), Timestamp::EPOCH)
-        .await
-        .unwrap();
+    if bed.recovers() {
+        bed.store
+            .recover(&lane("sonnet"), Timestamp::EPOCH)
+            .await
+            .unwrap();
+    } else {
+        let call = CallNo::new(1);
+        bed.change(id(5), Change::Lose { call, at: at(300) })
+            .await
+            .unwrap();
+    }
 
     let entries = bed.untold(6).await;
     let told: BTreeSet<_> = ids(&entries).into_iter().collect();
