@@ -13,6 +13,9 @@ pub(super) enum Unnamed {
     IsRefused,
 }
 
+/// What SDKs call a body whose content they do not know, where their caller names no type.
+const UNTOLD: &str = "application/octet-stream";
+
 /// Refuses what is not JSON.
 pub(super) fn json(headers: &HeaderMap, unnamed: Unnamed) -> Result<(), Refusal> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
@@ -22,10 +25,23 @@ pub(super) fn json(headers: &HeaderMap, unnamed: Unnamed) -> Result<(), Refusal>
         };
     };
     let text = value.to_str().unwrap_or_default();
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") {
+    if essence(text).eq_ignore_ascii_case("application/json") {
         Ok(())
     } else {
         Err(Refusal::MediaType { found: quoted(text) })
     }
+}
+
+/// The same for a body of the model's own, which Bedrock takes for JSON where nothing is said of it.
+pub(super) fn of_model(headers: &HeaderMap) -> Result<(), Refusal> {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if said.is_some_and(|text| essence(text).eq_ignore_ascii_case(UNTOLD)) {
+        return Ok(());
+    }
+    json(headers, Unnamed::IsJson)
+}
+
+/// The type without its parameters.
+fn essence(text: &str) -> &str {
+    text.split(';').next().unwrap_or_default().trim()
 }

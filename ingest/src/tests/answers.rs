@@ -1,7 +1,7 @@
 //! Whole answers and final errors, as Bedrock gives them.
 
 use super::{call, settle};
-use crate::testbed::{Bed, MODEL, SMALL_MODEL, converse, post};
+use crate::testbed::{Bed, MODEL, SMALL_MODEL, converse, post, send};
 use smoother_core::ports::Clock;
 use smoother_core::ports::Live;
 use smoother_core::{Change, Priority, State, Tokens, Usage};
@@ -75,6 +75,33 @@ async fn invoke_takes_the_same_way_with_its_own_headers() {
     bed.start(row.id);
     bed.complete(row.id, "{}");
     assert_eq!(caller.await.unwrap().status, 200);
+}
+
+/// So the AWS SDKs for JavaScript and for Rust call a body of InvokeModel where their caller names no type.
+#[tokio::test]
+async fn an_invoke_body_of_a_type_that_its_sender_does_not_know_is_read_as_json() {
+    let bed = Bed::new();
+    let untold = [("content-type", "application/octet-stream")];
+    let body = r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+    let mut callers = Vec::new();
+    for operation in ["invoke", "invoke-with-response-stream"] {
+        let path = format!("/model/{MODEL}/{operation}");
+        callers.push(call(&bed, post(&path, &untold, body)));
+        let row = bed.store.row(bed.arrived().await.id).unwrap();
+        assert_eq!(
+            (row.operation.as_str(), row.estimate.max_output.get()),
+            (operation, 9)
+        );
+    }
+    let said = send(
+        bed.router(),
+        post(&format!("/model/{MODEL}/converse"), &untold, converse()),
+    )
+    .await;
+    assert!(
+        said.exception(415, "UnsupportedMediaTypeException")
+            .contains("octet-stream")
+    );
 }
 
 #[tokio::test]

@@ -61,7 +61,11 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
         Asked::Operation(operation) => operation,
         Asked::CountTokens => return free::count_tokens(ingest, &target.model, &parts.headers, body).await,
     };
-    media::json(&parts.headers, media::Unnamed::IsJson)?;
+    if operation.is_converse() {
+        media::json(&parts.headers, media::Unnamed::IsJson)?;
+    } else {
+        media::of_model(&parts.headers)?;
+    }
     let said = headers::read(&parts.headers)?;
     let body = body::read(
         &parts.headers,
