@@ -98,6 +98,12 @@ simulate: ## Simulate the whole pipeline under faults, in virtual time, by SEEDS
 	SIMULATION_SEEDS=$(SEEDS) $(if $(SEED),SIMULATION_SEED=$(SEED)) \
 		$(CARGO) test --release --locked -p smoother-tests --test simulation many_seeds -- --ignored --nocapture
 
+.PHONY: simulate-holders
+simulate-holders: ## Simulate lanes that pass from holder to holder, by 10,000 schedules (SEEDS=n; SEED=n begins there)
+	@.ci/prerequisites run
+	HOLDERS_SEEDS=$(if $(filter file,$(origin SEEDS)),10000,$(SEEDS)) $(if $(SEED),HOLDERS_SEED=$(SEED)) \
+		$(CARGO) test --release --locked -p smoother-tests --test holders many_seeds -- --ignored --nocapture
+
 # The server is built by itself: the harness has features of its own, such as virtual time.
 .PHONY: crash
 crash: ## Kill the server KILLS times under REQUESTS requests, audit all promises, write docs/crash.md (SEED=n replays)

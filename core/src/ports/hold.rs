@@ -70,6 +70,9 @@ impl Backlogged {
 }
 
 /// What the holder of a lane keeps, and what it reads. Writes under an epoch are conditional on it.
+///
+/// A write of whose outcome nobody knows may be followed by another: should it arrive after that one, it changes
+/// nothing.
 pub trait Hold: Send + Sync {
     /// The lease as it is, read consistently.
     fn lease(&self, lane: &LaneId) -> BoxFuture<'_, Result<Option<Lease>, StoreError>>;
