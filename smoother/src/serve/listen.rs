@@ -1,22 +1,32 @@
-//! The HTTP listener: accepts, serves, and stops without cutting anybody off.
+//! The HTTP listener: accepts, serves HTTP/1.1 and HTTP/2 on one port, and stops without cutting anybody off.
 
+use super::preface;
 use super::stalled::Stalled;
+use super::unread::Readers;
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
-/// A client gets this long to send its request line and headers.
+/// A client gets this long for its first words, and then again to send its request line and headers.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 /// A client that takes no byte of its answer for this long is gone, or as good as gone: TCP's own buffers are full
 /// by then, and a client that only reads slowly begins the time anew with each piece it takes.
 const READ_WITHIN: Duration = Duration::from_secs(60);
+/// Calls at once of one HTTP/2 connection. They wait in their lanes, by their priorities, and not in the client.
+const STREAMS: u32 = 10_000;
+/// A client of HTTP/2 that has vanished without a word is noticed by a ping that it does not answer.
+const PING_EVERY: Duration = Duration::from_secs(20);
 /// After the kernel refused a connection (too many open files), wait before asking again.
 const AFTER_REFUSAL: Duration = Duration::from_millis(50);
 
@@ -53,10 +63,11 @@ impl Listener {
     /// Serves until `stop`, then takes no new connection, lets those with a request under way finish it, and
     /// resolves.
     pub(crate) async fn serve(self, router: Router, stop: CancellationToken) {
-        let service = TowerToHyperService::new(router);
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
         let graceful = GracefulShutdown::new();
+        let host = Host {
+            router,
+            read_within: self.read_within,
+        };
         loop {
             let stream = tokio::select! {
                 biased;
@@ -69,18 +80,70 @@ impl Listener {
                     }
                 },
             };
-            let stream = Stalled::new(without_delay(stream), self.read_within);
-            let connection = http.serve_connection(TokioIo::new(stream), service.clone());
-            let watched = graceful.watch(connection);
+            let (host, watcher, stop) = (host.clone(), graceful.watcher(), stop.clone());
             tokio::spawn(async move {
-                // A client that broke off, or spoke no HTTP: its own business, and it has its answer.
-                if let Err(error) = watched.await {
-                    tracing::debug!(%error, "connection ended");
+                let http2 = tokio::select! {
+                    biased;
+                    first = timeout(HEADERS_WITHIN, preface::is_http2(&stream)) => first,
+                    // It has said nothing yet.
+                    () = stop.cancelled() => return,
+                };
+                // A client that broke off, said nothing or spoke no HTTP: its own business, and it has its answer.
+                match http2 {
+                    Ok(Ok(true)) => host.serve_http2(stream, watcher).await,
+                    Ok(Ok(false)) => host.serve_http1(stream, watcher).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "connection ended"),
+                    Err(_) => tracing::debug!("connection ended: the client said nothing"),
                 }
             });
         }
         drop(self.socket);
         graceful.shutdown().await;
+    }
+}
+
+/// What a connection is served with.
+#[derive(Clone)]
+struct Host {
+    router: Router,
+    read_within: Duration,
+}
+
+impl Host {
+    async fn serve_http1(self, stream: TcpStream, watcher: Watcher) {
+        let stream = Stalled::new(without_delay(stream), self.read_within);
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+        let service = TowerToHyperService::new(self.router);
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "connection ended");
+        }
+    }
+
+    async fn serve_http2(self, stream: TcpStream, watcher: Watcher) {
+        let stream = Stalled::new(without_delay(stream), self.read_within);
+        let mut http = http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new())
+            .keep_alive_interval(PING_EVERY)
+            .max_concurrent_streams(STREAMS);
+        let readers = Readers::default();
+        let watched = readers.clone();
+        let router =
+            ServiceExt::<http::Request<Incoming>>::map_response(self.router, move |answer: Response| {
+                answer.map(|body| watched.watch(body))
+            });
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        tokio::select! {
+            ended = watcher.watch(connection) => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended");
+                }
+            }
+            () = readers.one_has_stopped(self.read_within) => {
+                tracing::debug!("connection ended: the client has stopped reading an answer");
+            }
+        }
     }
 }
 
@@ -104,83 +167,4 @@ async fn pause_after(error: &io::Error) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use axum::routing::get;
-    use bytes::Bytes;
-    use std::sync::{Arc, Mutex};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::oneshot;
-    use tokio::time::{sleep, timeout};
-
-    /// More than the sockets' buffers hold.
-    const LARGE: usize = 48 << 20;
-    const ASK: &[u8] = b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-
-    /// An answer that tells when nobody holds it any more.
-    struct Answer {
-        bytes: Vec<u8>,
-        gone: Option<oneshot::Sender<()>>,
-    }
-
-    impl AsRef<[u8]> for Answer {
-        fn as_ref(&self) -> &[u8] {
-            &self.bytes
-        }
-    }
-
-    impl Drop for Answer {
-        fn drop(&mut self) {
-            let _ = self.gone.take().map(|gone| gone.send(()));
-        }
-    }
-
-    /// A server whose one large answer is handed out once.
-    async fn serving(read_within: Duration) -> (SocketAddr, oneshot::Receiver<()>, CancellationToken) {
-        let (gone, dropped) = oneshot::channel();
-        let answer = Answer {
-            bytes: vec![b'x'; LARGE],
-            gone: Some(gone),
-        };
-        let answer = Arc::new(Mutex::new(Some(Bytes::from_owner(answer))));
-        let router = Router::new().route(
-            "/large",
-            get(move || async move { answer.lock().unwrap().take().unwrap() }),
-        );
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let (address, stop) = (listener.address(), CancellationToken::new());
-        tokio::spawn(listener.read_within(read_within).serve(router, stop.clone()));
-        (address, dropped, stop)
-    }
-
-    #[tokio::test]
-    async fn a_client_that_never_reads_does_not_hold_its_answer_for_ever() {
-        let (address, dropped, stop) = serving(Duration::from_millis(200)).await;
-        let mut client = TcpStream::connect(address).await.unwrap();
-        client.write_all(ASK).await.unwrap();
-        timeout(Duration::from_secs(20), dropped)
-            .await
-            .expect("the answer is held for a client that does not read")
-            .unwrap();
-        stop.cancel();
-    }
-
-    #[tokio::test]
-    async fn a_client_that_reads_slowly_gets_everything() {
-        let (address, _dropped, stop) = serving(Duration::from_secs(2)).await;
-        let mut client = TcpStream::connect(address).await.unwrap();
-        client.write_all(ASK).await.unwrap();
-        let (mut read, mut piece) = (0, vec![0; 4 << 20]);
-        loop {
-            let n = client.read_exact(&mut piece).await.map_or(0, |n| n);
-            if n == 0 {
-                break;
-            }
-            read += n;
-            // Longer in all than a write may be stuck, each piece well within it.
-            sleep(Duration::from_millis(250)).await;
-        }
-        assert!(read >= LARGE - piece.len() && read > 0, "{read}");
-        stop.cancel();
-    }
-}
+mod tests;

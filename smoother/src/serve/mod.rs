@@ -7,6 +7,8 @@ mod house;
 mod learning;
 mod listen;
 mod logbook;
+mod measure;
+mod preface;
 mod reload;
 mod settings;
 mod signals;
@@ -14,6 +16,7 @@ mod stalled;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub(crate) use settings::{NoConfig, read as read_config};
 pub(crate) use signals::Signals;
@@ -25,13 +28,8 @@ use anyhow::Context;
 use banner::Banner;
 use house::{Built, House};
 use listen::Listener;
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use reload::Reloads;
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
-
-/// Metrics' histograms are swept this often, so that an unscraped server does not grow.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Runs the server on a runtime of its own; an error is said on stderr, as JSON if asked for.
 pub fn main(args: &ServeArgs, json: bool) -> Exit {
@@ -112,7 +110,7 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
     for warning in check_config::warnings(&config) {
         tracing::warn!("{warning}");
     }
-    let metrics = record_metrics()?;
+    let metrics = measure::install()?;
     let signals = Signals::catch().context("signals cannot be caught")?;
     let hangups = signals::hangups().context("SIGHUP cannot be caught")?;
     // The address first: a second server on it must not touch the data.
@@ -145,22 +143,4 @@ async fn serve(args: &ServeArgs) -> anyhow::Result<()> {
         simulator.stop().await;
     }
     Ok(())
-}
-
-fn record_metrics() -> anyhow::Result<PrometheusHandle> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets(&[
-            0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
-        ])?
-        .install_recorder()
-        .context("metrics cannot be recorded")?;
-    smoother_results::describe_metrics();
-    let upkeep = handle.clone();
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(UPKEEP_EVERY).await;
-            upkeep.run_upkeep();
-        }
-    });
-    Ok(handle)
 }

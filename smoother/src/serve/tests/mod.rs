@@ -4,6 +4,7 @@ mod ending;
 mod leaving;
 mod pipeline;
 mod reloading;
+mod versions;
 
 use super::bundled;
 use super::house::{Built, House};
