@@ -3,7 +3,9 @@
 use crate::cli::CheckConfigArgs;
 use crate::commands::Exit;
 use crate::serve::{NoConfig, read_config};
-use smoother_core::config::Config;
+use smoother_core::Timestamp;
+use smoother_core::config::{Config, LaneConfig};
+use smoother_core::ledger::{Ledger, Margins};
 use std::io::Write;
 
 mod reload;
@@ -51,23 +53,32 @@ pub fn main(args: &CheckConfigArgs, json: bool) -> Exit {
     said.map_or(Exit::Failed, |()| exit)
 }
 
-/// What is allowed and will surprise: lanes in which a call without max_tokens can never be released.
+/// What is allowed and will surprise: lanes in which a call without max_tokens can never be released, or only alone.
 pub fn warnings(config: &Config) -> Vec<String> {
-    let too_small = config.lanes.values().filter_map(|lane| {
-        let maximum = lane.max_output_tokens;
-        // Any input comes on top.
-        if maximum < lane.tokens_per_minute.get() {
-            return None;
-        }
-        Some(format!(
-            "lanes.{}: a call that sets no max_tokens reserves max_output_tokens = {maximum} and its input, more \
-             than tokens_per_minute = {} ever has, and is refused; lower max_output_tokens, or have every caller \
-             set max_tokens",
-            lane.id,
-            lane.tokens_per_minute.get(),
-        ))
-    });
-    too_small.collect()
+    config.lanes.values().filter_map(of_lane).collect()
+}
+
+fn of_lane(lane: &LaneConfig) -> Option<String> {
+    let (maximum, quota) = (lane.max_output_tokens, lane.tokens_per_minute.get());
+    let burst = Ledger::new(lane, Margins::default(), Timestamp::EPOCH)
+        .burst()
+        .get();
+    // Any input comes on top.
+    let surprise = if maximum >= quota {
+        format!("more than tokens_per_minute = {quota} ever has, and is refused")
+    } else if maximum >= burst {
+        format!(
+            "more than the {burst} that may go at one moment, so it goes when nothing else does: one such call at a \
+             time"
+        )
+    } else {
+        return None;
+    };
+    Some(format!(
+        "lanes.{}: a call that sets no max_tokens reserves max_output_tokens = {maximum} and its input, {surprise}; \
+         lower max_output_tokens, or have every caller set max_tokens",
+        lane.id
+    ))
 }
 
 fn as_text(read: &Result<Config, NoConfig>) -> String {

@@ -176,7 +176,13 @@ fn a_lane_that_cannot_hold_its_models_maximum_is_warned_of() {
         out.contains(r#""ok":true"#) && out.contains("lanes.small:"),
         "{out}"
     );
+    // It fits, but is more than a few seconds of the quota.
     std::fs::write(&config, lane(4_000)).unwrap();
+    let (_, err) = check(&[]);
+    for word in ["warning", "lanes.small", "4000", "one such call at a time"] {
+        assert!(err.contains(word), "{word}: {err}");
+    }
+    std::fs::write(&config, lane(1_000)).unwrap();
     assert_eq!(check(&[]).1, "");
 }
 

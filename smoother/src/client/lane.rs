@@ -99,17 +99,6 @@ struct Lanes {
     lanes: Vec<Lane>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Models {
-    models: Vec<Model>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Model {
-    id: String,
-    lane: String,
-}
-
 impl Client {
     /// Every lane or the one named, typed and as the server wrote it.
     ///
@@ -125,18 +114,5 @@ impl Client {
             None => self.read::<Lanes>(&answer)?.lanes,
         };
         Ok((lanes, answer.body))
-    }
-
-    /// The model to take where the caller names none: the server's only one, or the first of its only lane.
-    /// Otherwise every id there is, for the caller to choose from.
-    ///
-    /// # Errors
-    /// As [`ClientError`] says.
-    pub async fn default_model(&self) -> Result<Result<String, Vec<String>>, ClientError> {
-        let models = self.get::<Models>("v1/models").await?.models;
-        Ok(match models.first() {
-            Some(first) if models.iter().all(|model| model.lane == first.lane) => Ok(first.id.clone()),
-            _ => Err(models.into_iter().map(|model| model.id).collect()),
-        })
     }
 }

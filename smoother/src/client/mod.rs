@@ -5,6 +5,7 @@ mod http;
 mod job;
 mod lane;
 mod letter;
+mod model;
 mod patience;
 mod submission;
 
