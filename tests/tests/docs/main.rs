@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use smoother_core::config::KEYS;
+use smoother_core::metrics::{ALL as METRICS, Metric};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,29 @@ fn table() -> String {
 #[test]
 fn the_configuration_table_is_that_of_the_code() {
     let table = table();
+    assert!(
+        readme().contains(&table),
+        "README.md must hold this table:\n{table}"
+    );
+}
+
+/// The table as README.md must hold it, made from the metrics that the code names.
+fn metrics() -> String {
+    let row = |metric: &Metric| {
+        let kind = format!("{:?}", metric.kind).to_lowercase();
+        let (labels, help) = (metric.labels.join(", "), metric.help.replace('|', "\\|"));
+        format!("| `{}` | {kind} | {labels} | {help} |", metric.name)
+    };
+    let rows: Vec<String> = METRICS.iter().map(row).collect();
+    format!(
+        "| metric | kind | labels | what it is |\n|---|---|---|---|\n{}\n",
+        rows.join("\n")
+    )
+}
+
+#[test]
+fn the_table_of_metrics_is_that_of_the_code() {
+    let table = metrics();
     assert!(
         readme().contains(&table),
         "README.md must hold this table:\n{table}"
