@@ -79,7 +79,7 @@ impl Transport for SnsTopic {
     }
 }
 
-fn unbuilt(error: BuildError) -> Refused {
+fn unbuilt(error: &BuildError) -> Refused {
     Refused {
         again: false,
         cause: error.to_string(),
@@ -95,10 +95,10 @@ fn entry(index: usize, message: &Message) -> Result<PublishBatchRequestEntry, Re
             .data_type("String")
             .string_value(value)
             .build()
-            .map_err(unbuilt)?;
+            .map_err(|error| unbuilt(&error))?;
         entry = entry.message_attributes(name, value);
     }
-    entry.build().map_err(unbuilt)
+    entry.build().map_err(|error| unbuilt(&error))
 }
 
 #[cfg(test)]

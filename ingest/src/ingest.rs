@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use smoother_core::config::Config;
 use smoother_core::estimate::ErrorStats;
 use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store};
+use smoother_core::request::Runner;
 use smoother_core::{Request, Usage};
 use std::fmt;
 use std::sync::Arc;
@@ -57,6 +58,8 @@ impl Settings {
 /// The way in.
 pub struct Ingest {
     pub(crate) ports: IngestPorts,
+    /// Who makes the calls of those who wait on a connection.
+    pub(crate) runner: Runner,
     settings: ArcSwap<Settings>,
     pub(crate) learned: Learned,
     /// Cancelled when nothing more is admitted.
@@ -78,8 +81,14 @@ impl fmt::Debug for Ingest {
 impl Ingest {
     /// The stage for this configuration.
     pub fn new(ports: IngestPorts, config: Config) -> Arc<Self> {
+        Self::run_by(ports, config, Runner::Worker)
+    }
+
+    /// The same, where `runner` makes the calls of those who wait on a connection.
+    pub fn run_by(ports: IngestPorts, config: Config, runner: Runner) -> Arc<Self> {
         Arc::new(Self {
             ports,
+            runner,
             settings: ArcSwap::from_pointee(Settings::new(config)),
             learned: Learned::default(),
             draining: CancellationToken::new(),
@@ -111,6 +120,17 @@ impl Ingest {
     /// Whether new submissions are refused because the process is stopping.
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
+    }
+
+    /// Resolves when nothing is under way for callers who have gone: for a process that stands still in between. While
+    /// callers are awaited who may come back, it waits for them.
+    pub async fn at_rest(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        // Closed for good where nothing more is admitted.
+        if !self.is_draining() {
+            self.tasks.reopen();
+        }
     }
 
     /// Stops admitting. Synchronous callers whose call has not started are told to send again (their requests stay

@@ -79,6 +79,7 @@ impl Ingest {
             ..Request::fresh(fresh)
         };
         if from.door == Door::Sync {
+            request.runner = self.runner;
             request.on_disconnect = match from.on_disconnect {
                 OnDisconnect::Cancel if !from.key.may_come_back() => OnDisconnect::CancelAtOnce,
                 said => said,

@@ -117,7 +117,10 @@ impl Ingest {
     /// How long a gone caller of this request is waited for; `None` where the request is finished without it.
     fn grace(&self, request: &Request) -> Option<Millis> {
         match (request.door, request.on_disconnect) {
-            (Door::Sync, OnDisconnect::Cancel) => Some(self.settings().config.server.disconnect_grace),
+            // A grace without an end is none: nobody will ever say that the caller stayed away.
+            (Door::Sync, OnDisconnect::Cancel) => {
+                Some(self.settings().config.server.disconnect_grace).filter(|grace| *grace < Millis::MAX)
+            }
             (Door::Sync, OnDisconnect::CancelAtOnce) => Some(Millis::ZERO),
             (Door::Sync, OnDisconnect::Finish) | (Door::Job, _) => None,
         }

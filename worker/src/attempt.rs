@@ -65,6 +65,8 @@ pub(crate) struct Around<'a> {
     pub(crate) model: &'a dyn Model,
     pub(crate) live: &'a dyn Live,
     pub(crate) clock: &'a dyn Clock,
+    /// The process that makes the call may not live longer.
+    pub(crate) end_by: Option<Timestamp>,
     /// Resolves when the call is called off.
     pub(crate) aborted: &'a mut BoxFuture<'static, ()>,
     /// Where it tells how far it has come.
@@ -88,19 +90,24 @@ pub(crate) async fn make(around: Around<'_>, row: &Request, lane: &LaneConfig, b
         body,
         headers: row.headers.clone(),
     };
+    let until_end = around.end_by.map_or(Millis::MAX, |at| at.since(now));
     let mut answer = Collected::new(row, &around);
     let ended = tokio::select! {
         biased;
         () = around.aborted => Ended::Aborted,
         said = answer.collect(around.model, call, lane) => Ended::Said(said),
-        () = tokio::time::sleep(lane.call_timeout.min(until_deadline).into()) => Ended::TimedOut,
+        () = tokio::time::sleep(lane.call_timeout.min(until_deadline).min(until_end).into()) => Ended::TimedOut,
     };
     let usage = answer.usage;
     match ended {
         Ended::Said(Ok(())) => Attempt::Answered(answer.whole()),
         Ended::Said(Err(error)) => answer.failed(error),
         Ended::Aborted => Attempt::Aborted { usage },
-        Ended::TimedOut if until_deadline <= lane.call_timeout => Attempt::Expired { usage },
+        Ended::TimedOut if until_deadline <= lane.call_timeout.min(until_end) => Attempt::Expired { usage },
+        Ended::TimedOut if until_end < lane.call_timeout => answer.failed(stalled(format!(
+            "the call took longer than the {} ms that the process making it had left",
+            until_end.get()
+        ))),
         Ended::TimedOut => {
             let most = lane.call_timeout.get();
             answer.failed(stalled(format!(

@@ -13,7 +13,7 @@ use smoother_core::ports::{
     StoreError, Update,
 };
 use smoother_core::scheduler::Event;
-use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Refused, Request};
+use smoother_core::{Change, LaneId, ModelError, ModelErrorKind, Refused, Request, Timestamp};
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Worker {
             };
             let Some(next) = next else { break };
             let worker = Arc::clone(&self);
-            self.calls.spawn(async move { worker.take(next).await });
+            self.calls.spawn(async move { worker.take(next, None).await });
         }
     }
 
@@ -126,7 +126,10 @@ impl Worker {
         self.lanes.load().get(id).cloned()
     }
 
-    async fn take(&self, released: Released) {
+    /// Claims a release and brings its call to its end; resolves when that is stored and told, or when there is
+    /// nothing to do: it was claimed by another, called off, or came too late. For a process that does not live long
+    /// the call is over by `end_by`, and one that is not is broken off as if it had stalled.
+    pub async fn take(&self, released: Released, end_by: Option<Timestamp>) {
         let Some(lane) = self.lane(&released.lane) else {
             tracing::error!(lane = %released.lane, request = %released.request, "released on a lane not configured here");
             return;
@@ -137,7 +140,7 @@ impl Worker {
             at: self.ports.clock.now(),
         };
         match self.ports.store.change(released.request, claim).await {
-            Ok(row) => self.call(&lane, row).await,
+            Ok(row) => self.call(&lane, row, end_by).await,
             // Nobody will claim it any more: its lane need not wait to be sure of that.
             Err(ChangeError::Refused(why @ Refused::Late { .. })) => {
                 tracing::warn!(request = %released.request, call = %released.call, %why, "claimed too late");
@@ -163,11 +166,11 @@ impl Worker {
 
     /// Makes a claimed call and sees it to its end. Only this task can tell how the call ended, so a fault of this
     /// program in it, whatever part panics, ends the call as one that is lost.
-    async fn call(&self, lane: &LaneSide, row: Request) {
+    async fn call(&self, lane: &LaneSide, row: Request, end_by: Option<Timestamp>) {
         let progress = Progress::default();
         // Held to the end of this function: as long as it is, the end is this runner's to tell.
         let mut aborted = self.ports.live.aborted(row.id);
-        let whole = self.make(lane, &row, &progress, &mut aborted);
+        let whole = self.make(lane, &row, end_by, &progress, &mut aborted);
         // Nothing that a panic can leave half done is looked at again: the row says how far it came.
         if AssertUnwindSafe(whole).catch_unwind().await.is_ok() {
             return;
@@ -187,6 +190,7 @@ impl Worker {
         &self,
         lane: &LaneSide,
         row: &Request,
+        end_by: Option<Timestamp>,
         progress: &Progress,
         aborted: &mut BoxFuture<'static, ()>,
     ) {
@@ -205,6 +209,7 @@ impl Worker {
                     model: self.ports.model.as_ref(),
                     live: self.ports.live.as_ref(),
                     clock: self.ports.clock.as_ref(),
+                    end_by,
                     aborted,
                     progress,
                 };

@@ -75,7 +75,7 @@ impl Transport for SqsQueue {
     }
 }
 
-fn unbuilt(error: BuildError) -> Refused {
+fn unbuilt(error: &BuildError) -> Refused {
     Refused {
         again: false,
         cause: error.to_string(),
@@ -91,8 +91,8 @@ fn entry(index: usize, message: &Message) -> Result<SendMessageBatchRequestEntry
             .data_type("String")
             .string_value(value)
             .build()
-            .map_err(unbuilt)?;
+            .map_err(|error| unbuilt(&error))?;
         entry = entry.message_attributes(name, value);
     }
-    entry.build().map_err(unbuilt)
+    entry.build().map_err(|error| unbuilt(&error))
 }

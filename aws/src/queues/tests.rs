@@ -95,7 +95,7 @@ async fn a_message_that_no_queue_takes_is_refused_without_a_call() {
         .post(message(&"x".repeat(300_000)))
         .await
         .unwrap_err();
-    assert!(said.to_string().contains("300012"), "{said}");
+    assert!(said.to_string().contains("300018"), "{said}");
     assert!(script.asked().is_empty());
 }
 

@@ -12,8 +12,8 @@
 //! | a terminal state | readers are told the end; what is its result, they read from the store |
 //!
 //! Looks come quickly at first, because most requests are released at once, and seldom later: after 30 ms, each 25 ms
-//! for a second, then backing off to 250 ms. A call that runs here and has no reader is looked at every 2 s, for a
-//! cancel. Everything that happens in this process goes through the [`Live`] behind, as on one machine.
+//! for a second, then backing off to 250 ms. A request whose call runs here is looked at every 2 s, for a cancel: all else
+//! that happens in this process goes through the [`Live`] behind, as on one machine.
 //!
 //! Several functions may watch one request (an SDK's second attempt beside its first). All of them hand its release to
 //! their workers, and the claim lets one through.
@@ -151,8 +151,11 @@ impl<'a> Watch<'a> {
 
     /// Looks until nobody is left who would hear of it, or the end has been told.
     async fn run(mut self, watched: &Arc<seats::Watched>) {
-        while let Some(readers) = self.eyes.seats.look_again(self.id, watched) {
-            tokio::time::sleep(self.pace.next(readers)).await;
+        while let Some(urgent) = self.eyes.seats.look_again(self.id, watched) {
+            tokio::select! {
+                () = tokio::time::sleep(self.pace.next(urgent)) => {}
+                () = watched.changed() => continue,
+            }
             if !self.eyes.seats.is_open(self.id, watched) {
                 return;
             }

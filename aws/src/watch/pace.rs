@@ -10,7 +10,7 @@ const QUICK: Duration = Duration::from_millis(25);
 const QUICK_LOOKS: u32 = 40;
 /// Between looks in the end.
 const SLOW: Duration = Duration::from_millis(250);
-/// Where nobody reads and only a cancel could be seen.
+/// Where only a cancel could be seen: nobody waits, or the call runs here.
 const FOR_A_CANCEL: Duration = Duration::from_secs(2);
 
 /// The pauses between the looks at one row.
@@ -22,8 +22,10 @@ pub(super) struct Pace {
 
 impl Pace {
     /// The pause before the next look.
-    pub(super) fn next(&mut self, has_readers: bool) -> Duration {
-        if !has_readers {
+    pub(super) fn next(&mut self, is_urgent: bool) -> Duration {
+        if !is_urgent {
+            // Whatever comes after that comes soon.
+            self.looks = 0;
             return FOR_A_CANCEL;
         }
         self.looks += 1;
@@ -49,5 +51,6 @@ mod tests {
         assert!(pauses[40..].windows(2).all(|two| two[0] <= two[1]), "{pauses:?}");
         assert_eq!(pauses[59], 250);
         assert_eq!(pace.next(false), FOR_A_CANCEL);
+        assert_eq!(pace.next(true), FIRST);
     }
 }

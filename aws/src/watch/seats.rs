@@ -4,6 +4,7 @@ use smoother_core::RequestId;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// What somebody has to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(super) enum Role {
 pub(super) struct Watched {
     readers: AtomicUsize,
     runners: AtomicUsize,
+    /// Somebody came or went, so that another pause may be right.
+    changed: Notify,
 }
 
 impl Watched {
@@ -27,6 +30,18 @@ impl Watched {
             Role::Reader => &self.readers,
             Role::Runner => &self.runners,
         }
+    }
+
+    /// Whether somebody waits here for what happens elsewhere. What happens in a call that runs here is told here.
+    fn is_urgent(&self) -> bool {
+        let [readers, runners] =
+            [Role::Reader, Role::Runner].map(|role| self.count(role).load(Ordering::SeqCst));
+        readers > 0 && runners == 0
+    }
+
+    /// Resolves once somebody has come or gone since this was last asked.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     fn is_left(&self) -> bool {
@@ -50,6 +65,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.watched.count(self.role).fetch_sub(1, Ordering::SeqCst);
+        self.watched.changed.notify_one();
     }
 }
 
@@ -65,10 +81,13 @@ impl Seats {
         let watched = Arc::clone(open.entry(id).or_default());
         // Under the lock: a watch that is just giving up sees it, or is seen to be gone.
         watched.count(role).fetch_add(1, Ordering::SeqCst);
+        if !first {
+            watched.changed.notify_one();
+        }
         (Seat { watched, role }, first)
     }
 
-    /// Whether this watch has to look again, and if so whether somebody reads. It is over once it need not.
+    /// Whether this watch has to look again, and if so whether soon. It is over once it need not.
     pub(super) fn look_again(&self, id: RequestId, watched: &Arc<Watched>) -> Option<bool> {
         let mut open = self.lock();
         if !open.get(&id).is_some_and(|open| Arc::ptr_eq(open, watched)) {
@@ -78,7 +97,7 @@ impl Seats {
             open.remove(&id);
             return None;
         }
-        Some(watched.readers.load(Ordering::SeqCst) > 0)
+        Some(watched.is_urgent())
     }
 
     /// Whether the watch is still the request's.

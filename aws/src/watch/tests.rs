@@ -149,15 +149,25 @@ async fn what_the_own_worker_tells_is_not_told_again_from_the_row() {
     let running = world.live.aborted(ID);
     world.live.publish(ID, Update::Call(call));
     world.elsewhere.set(|row| row.state = State::Running);
-    quiet_for(500).await;
+    let looks = world.elsewhere.looks();
+    quiet_for(5_000).await;
+    assert!(
+        world.elsewhere.looks() - looks <= 3,
+        "{} looks",
+        world.elsewhere.looks() - looks
+    );
     // A second word of the same call would throw its frames away.
     world
         .live
         .publish(ID, Update::Frame(bytes::Bytes::from_static(b"a")));
     assert!(matches!(reader.next().await, Some(Update::Call(_))));
-    quiet_for(500).await;
+    quiet_for(5_000).await;
     assert!(matches!(reader.next().await, Some(Update::Frame(_))));
+    // The call was throttled: its request is looked for again at once.
     drop(running);
+    world.elsewhere.set(released);
+    quiet_for(50).await;
+    assert_eq!(world.released.try_recv().unwrap().call, CallNo::new(2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,11 @@ impl Input {
     pub(super) async fn form(&self, message: &Arriving) -> Result<JobForm, Refusal> {
         let most = self.ingest.settings().config.server.max_body_bytes;
         let text = match pointer(&message.body)? {
-            Some(pointer) => self.pointers.read(&pointer, most).await.map_err(refused)?,
+            Some(pointer) => self
+                .pointers
+                .read(&pointer, most)
+                .await
+                .map_err(|error| refused(&error))?,
             None => Bytes::copy_from_slice(message.body.as_bytes()),
         };
         if text.len() as u64 > most {
@@ -51,7 +55,7 @@ fn pointer(body: &str) -> Result<Option<Pointer>, Refusal> {
     json::object::<Check>(body).map(|check| Some(check.s3.0))
 }
 
-fn refused(error: PointerError) -> Refusal {
+fn refused(error: &PointerError) -> Refusal {
     match error {
         PointerError::Failed(_) => StoreError::Failed(error.to_string()).into(),
         PointerError::TooLarge { .. } | PointerError::Foreign { .. } | PointerError::Missing { .. } => {

@@ -56,15 +56,15 @@ impl Herald {
                 .payloads
                 .fetch(row.id, PayloadKind::Result)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| failed(&error))?;
         } else if message::is_answered(row) {
             place = self
                 .payloads
                 .place(row.id, PayloadKind::Result)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| failed(&error))?;
         }
-        message::of(row, result.as_ref(), place, self.clock.now()).map_err(failed)
+        message::of(row, result.as_ref(), place, self.clock.now()).map_err(|error| failed(&error))
     }
 
     /// Everybody is told, whoever else could not be.
@@ -74,7 +74,7 @@ impl Herald {
         let posted = join_all(mailboxes.map(|mailbox| mailbox.post(message.clone())));
         let (posted, pushed) = tokio::join!(posted, self.push_all(row, &message));
         let posted: Result<Vec<()>, _> = posted.into_iter().collect();
-        posted.map_err(failed)?;
+        posted.map_err(|error| failed(&error))?;
         pushed
     }
 
@@ -82,7 +82,10 @@ impl Herald {
         let Some((sockets, connections)) = &self.outlets.sockets else {
             return Ok(());
         };
-        let subscribers = connections.subscribers(row.id).await.map_err(failed)?;
+        let subscribers = connections
+            .subscribers(row.id)
+            .await
+            .map_err(|error| failed(&error))?;
         let pushes = subscribers
             .iter()
             .map(|connection| push(&**sockets, &**connections, connection, message));
@@ -96,10 +99,14 @@ async fn push(
     to: &ConnectionId,
     message: &Message,
 ) -> Result<(), NotifyError> {
-    match sockets.push(to, message.body.clone()).await.map_err(failed)? {
+    match sockets
+        .push(to, message.body.clone())
+        .await
+        .map_err(|error| failed(&error))?
+    {
         Pushed::Delivered => Ok(()),
         // Nobody is left to tell; the result stays readable.
-        Pushed::Gone => connections.closed(to).await.map_err(failed),
+        Pushed::Gone => connections.closed(to).await.map_err(|error| failed(&error)),
     }
 }
 
@@ -113,7 +120,7 @@ impl Notify for Herald {
     }
 }
 
-fn failed(cause: impl std::fmt::Display) -> NotifyError {
+fn failed(cause: &dyn std::fmt::Display) -> NotifyError {
     NotifyError {
         listener: "messages",
         cause: cause.to_string(),

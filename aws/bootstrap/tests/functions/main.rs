@@ -1,0 +1,6 @@
+//! The real binary on this machine, as Lambda runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod roles;
+mod starts;
+mod support;
