@@ -1,18 +1,21 @@
 //! Payloads too large for a row: one file each, durable before any row names it.
 //!
-//! A file is written under `payloads/tmp`, synced, renamed into place, and its directory synced. Its name
-//! carries the request, the kind, a number that makes it unique, and the CRC-32 of what is in it; the name is
+//! A file is written under `payloads/tmp`, synced, renamed into place, and its directory synced; so is the name of
+//! the directory, once. A file's name carries the request, the kind, a number that makes it unique, and the CRC-32 of what is in it; the name is
 //! the key that the row holds. Files that no row names (a crash between the two, a refused duplicate) are
 //! removed at the next start.
 
 use super::failure::of_io;
-use super::ownership::make_private;
+use super::ownership::{make_private, sync_dir};
+use crate::lock;
 use bytes::Bytes;
 use smoother_core::RequestId;
 use smoother_core::ports::{PayloadKind, StoreError};
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// "Too many open files", of this process and of the system.
@@ -33,6 +36,9 @@ pub(super) enum Unwritten {
 pub(super) struct PayloadFiles {
     root: PathBuf,
     next: AtomicU64,
+    /// Directories whose names are durable. That one is there says nothing: it may have been made this moment, or by
+    /// a process that was killed before it synced the name.
+    shards: Mutex<HashSet<String>>,
 }
 
 impl PayloadFiles {
@@ -41,6 +47,7 @@ impl PayloadFiles {
         Self {
             root: data_dir.join("payloads"),
             next: AtomicU64::new(0),
+            shards: Mutex::default(),
         }
     }
 
@@ -53,10 +60,13 @@ impl PayloadFiles {
         for left in fs::read_dir(&tmp)? {
             fs::remove_file(left?.path())?;
         }
+        let shards = shards(&root)?.into_iter().collect();
+        sync_dir(&root)?;
         sync_dir(data_dir)?;
         Ok(Self {
             root,
             next: AtomicU64::new(unique),
+            shards: Mutex::new(shards),
         })
     }
 
@@ -87,15 +97,23 @@ impl PayloadFiles {
     }
 
     fn place(&self, mut file: File, tmp: &Path, shard: &str, name: &str, payload: &[u8]) -> io::Result<()> {
-        let dir = self.root.join(shard);
         file.write_all(payload)?;
         file.sync_all()?;
-        if !dir.is_dir() {
-            make_private(&dir)?;
-            sync_dir(&self.root)?;
-        }
+        let dir = self.shard(shard)?;
         fs::rename(tmp, dir.join(name))?;
-        sync_dir(&dir)
+        sync_names(&dir)
+    }
+
+    /// A directory whose name is durable.
+    fn shard(&self, name: &str) -> io::Result<PathBuf> {
+        let dir = self.root.join(name);
+        let mut durable = lock(&self.shards);
+        if !durable.contains(name) {
+            make_private(&dir)?;
+            sync_names(&self.root)?;
+            durable.insert(name.to_owned());
+        }
+        Ok(dir)
     }
 
     /// Reads a payload back. Blocks.
@@ -125,18 +143,32 @@ impl PayloadFiles {
     /// The keys of the files there are.
     pub fn keys(&self) -> io::Result<Vec<String>> {
         let mut keys = Vec::new();
-        for shard in fs::read_dir(&self.root)? {
-            let shard = shard?.file_name();
-            if shard == "tmp" {
-                continue;
-            }
+        for shard in shards(&self.root)? {
             for file in fs::read_dir(self.root.join(&shard))? {
                 let name = file?.file_name();
-                keys.push(format!("{}/{}", shard.to_string_lossy(), name.to_string_lossy()));
+                keys.push(format!("{shard}/{}", name.to_string_lossy()));
             }
         }
         Ok(keys)
     }
+}
+
+/// The directories that hold files.
+fn shards(root: &Path) -> io::Result<Vec<String>> {
+    let mut shards = Vec::new();
+    for shard in fs::read_dir(root)? {
+        let name = shard?.file_name().to_string_lossy().into_owned();
+        if name != "tmp" {
+            shards.push(name);
+        }
+    }
+    Ok(shards)
+}
+
+/// Makes names durable. A file that does not fit is given up and forgotten; a directory is not, so here no room is a
+/// failure like any other.
+fn sync_names(dir: &Path) -> io::Result<()> {
+    sync_dir(dir).map_err(|error| io::Error::other(format!("its directory is not synced: {error}")))
 }
 
 /// Which request and payload a key belongs to, if it is one of ours.
@@ -159,10 +191,6 @@ const fn word(kind: PayloadKind) -> &'static str {
     }
 }
 
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +210,18 @@ mod tests {
         files.remove(&key);
         assert!(matches!(files.read(&key), Err(StoreError::Damaged(_))));
         assert!(files.keys().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_names_of_directories_are_known_again_after_a_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = PayloadFiles::open(dir.path(), 1).unwrap();
+        let id = RequestId::from_bytes([3; 16]);
+        assert!(lock(&files.shards).is_empty());
+        files.write(id, PayloadKind::Body, b"a body").unwrap();
+        assert!(lock(&files.shards).contains("03"));
+        let files = PayloadFiles::open(dir.path(), 2).unwrap();
+        assert_eq!(*lock(&files.shards), HashSet::from(["03".to_owned()]));
     }
 
     #[test]

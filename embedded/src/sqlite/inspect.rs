@@ -17,13 +17,14 @@ const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// The schema of the database at `path`; 0 where there is none yet.
 ///
-/// Refuses what is not SQLite, not a smoother's, newer than this code, or damaged. `PRAGMA quick_check` reads
-/// the whole file; it is cut short after `check_for`, having found nothing so far.
+/// Refuses what is not SQLite, not a smoother's, newer than this code, or damaged. `PRAGMA integrity_check` reads the
+/// whole file, and holds each table against its indexes: a row that its index does not lead to would seem not to be
+/// there. It is cut short after `check_for`, having found nothing so far.
 pub(super) fn inspect(path: &Path, check_for: Duration) -> Result<u32, OpenError> {
     let Some((conn, found)) = identify(path)? else {
         return Ok(0);
     };
-    quick_check(&conn, path, check_for)?;
+    integrity_check(&conn, path, check_for)?;
     Ok(found)
 }
 
@@ -140,7 +141,7 @@ fn schema_of(conn: &Connection, path: &Path) -> Result<u32, OpenError> {
     Ok(found)
 }
 
-fn quick_check(conn: &Connection, path: &Path, check_for: Duration) -> Result<(), OpenError> {
+fn integrity_check(conn: &Connection, path: &Path, check_for: Duration) -> Result<(), OpenError> {
     let interrupt = conn.get_interrupt_handle();
     let (done, timer) = mpsc::channel::<()>();
     let watch = thread::spawn(move || {
@@ -148,7 +149,7 @@ fn quick_check(conn: &Connection, path: &Path, check_for: Duration) -> Result<()
             interrupt.interrupt();
         }
     });
-    let verdict = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    let verdict = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
     drop(done);
     let _ = watch.join();
     match verdict {

@@ -21,6 +21,7 @@
 //! Every row carries a version and a checksum; a row that does not read back as it was written is an error.
 
 mod backup;
+mod begin;
 mod bodies;
 mod checkpoint;
 mod failure;

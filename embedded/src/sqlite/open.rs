@@ -1,5 +1,6 @@
 //! Opening: take the directory, look before touching, migrate, start the threads.
 
+use super::begin::begin;
 use super::bodies::PayloadCache;
 use super::checkpoint::Checkpoints;
 use super::failure::Fate;
@@ -32,17 +33,19 @@ impl SqliteStore {
         let ownership = Ownership::take(&options.dir)?;
         let path = options.database();
         let mark_path = log::mark_path(&options.dir);
-        log::check(&path, &mark_path)?;
-        let schema = inspect(&path, options.check_for)?;
+        let logged = log::check(&path, &mark_path)?;
+        let mut schema = inspect(&path, options.check_for)?;
         if schema == 0 {
             refuse_remains(&path, &options.dir)?;
+            schema = begin(&path, &options.dir)?;
         }
+        log::renew(&path, logged)?;
         let mark = Arc::new(log::Mark::open(&mark_path).map_err(|cause| io(&mark_path, cause))?);
         let mut conn = prepare(&path, schema, options.max_bytes).map_err(|error| sqlite(&path, &error))?;
         // A read first: with it SQLite makes the log and its index, if they are not there.
         let found = Found::read(&conn).map_err(|error| sqlite(&path, &error))?;
         follow(&mut conn, &path, &mark)?;
-        room::make(&path);
+        room::make(&path).map_err(|cause| io(&log::log_path(&path), cause))?;
         let index = room::make_for_index(&path).map_err(|cause| io(&path, cause))?;
         let now = clock.now().max(found.newest);
         let files =
@@ -96,7 +99,7 @@ impl SqliteStore {
 }
 
 /// The writer's connection, on the newest schema.
-fn prepare(path: &Path, schema: u32, max_bytes: Option<u64>) -> rusqlite::Result<Connection> {
+pub(super) fn prepare(path: &Path, schema: u32, max_bytes: Option<u64>) -> rusqlite::Result<Connection> {
     let mut conn = Connection::open(path)?;
     conn.busy_timeout(Duration::from_secs(5))?;
     conn.set_prepared_statement_cache_capacity(64);

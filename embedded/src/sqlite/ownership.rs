@@ -14,7 +14,7 @@ pub(super) struct Ownership {
 impl Ownership {
     /// Makes the directory if need be and takes it, or names the process that has it.
     pub fn take(dir: &Path) -> Result<Self, OpenError> {
-        make_private(dir).map_err(|cause| io(dir, cause))?;
+        make_durable(dir).map_err(|cause| io(dir, cause))?;
         let path = dir.join("smoother.lock");
         let mut file = OpenOptions::new()
             .read(true)
@@ -55,6 +55,23 @@ pub(super) fn make_private(dir: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(dir)
+}
+
+/// Makes the data directory, with its name: without that a power cut takes away everything in it.
+fn make_durable(dir: &Path) -> std::io::Result<()> {
+    let dir = std::path::absolute(dir)?;
+    let missing = dir.ancestors().take_while(|above| !above.exists()).count();
+    make_private(&dir)?;
+    // A process may have been killed between making it and syncing its name: as long as there is no database, it is
+    // taken for new.
+    let new = !dir.join("smoother.db").exists();
+    let names = missing.max(usize::from(new));
+    dir.ancestors().skip(1).take(names).try_for_each(sync_dir)
+}
+
+/// Makes the names in a directory durable.
+pub(super) fn sync_dir(dir: &Path) -> std::io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
 pub(super) fn io(path: &Path, cause: std::io::Error) -> OpenError {

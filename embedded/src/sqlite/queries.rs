@@ -1,7 +1,7 @@
 //! The reads that the ports ask for.
 
 use super::failure::{about, of_sqlite};
-use super::place::{from_cursor, to_cursor};
+use super::place::{first_of, from_cursor, to_cursor};
 use super::rows::{self, get, sum_of};
 use super::schema::ROW_VERSION;
 use bytes::Bytes;
@@ -11,7 +11,8 @@ use smoother_core::lifecycle::State;
 use smoother_core::ports::{
     ListFilter, ListPage, OutboxEntry, PayloadKind, PayloadRef, StateEvent, StoreError,
 };
-use smoother_core::{Call, LaneId, Request, RequestId, Rev, Timestamp};
+use smoother_core::{Call, LaneId, Millis, Outcome, Request, RequestId, Rev, Timestamp};
+use std::collections::HashSet;
 
 /// Rows that one page of a listing looks at before it is given out short, with a cursor to go on.
 const LOOKED_AT: usize = 20_000;
@@ -19,16 +20,78 @@ const LOOKED_AT: usize = 20_000;
 /// A row and its place.
 pub(super) fn request(conn: &Connection, id: RequestId) -> Result<Option<(i64, Request)>, StoreError> {
     let sql = "SELECT place, v, sum, data FROM requests WHERE id = ?1";
-    one(conn, sql, id, |row| Ok((get(row, 0)?, rows::request(row, 1)?))).map_err(|error| about(id, error))
+    let found = one(conn, sql, id, |row| Ok((get(row, 0)?, own_row(row, 1, id)?)));
+    match found.map_err(|error| about(id, error))? {
+        Some(found) => Ok(Some(found)),
+        None => not_passed_over(conn, id).map(|()| None),
+    }
+}
+
+/// A request from columns `at` on, which must be the one that was asked for: the index led here, and it has no
+/// checksum.
+fn own_row(row: &Row<'_>, at: usize, id: RequestId) -> Result<Request, StoreError> {
+    let request = rows::request(row, at)?;
+    if request.id == id {
+        return Ok(request);
+    }
+    Err(StoreError::Damaged(format!(
+        "the index of ids leads to the row of {}",
+        request.id
+    )))
+}
+
+/// An id that carries its arrival is looked for there too, before it is said that there is none.
+fn not_passed_over(conn: &Connection, id: RequestId) -> Result<(), StoreError> {
+    let Some(at) = arrival(id) else { return Ok(()) };
+    let sql = "SELECT id FROM requests NOT INDEXED WHERE place >= ?1 AND place < ?2";
+    let bounds = [first_of(at), first_of(at + Millis::new(1))].map(Value::from);
+    let there: Vec<[u8; 16]> = all(conn, sql, bounds, |row| get(row, 0))?;
+    if there.contains(id.as_bytes()) {
+        return Err(passed_over(id));
+    }
+    Ok(())
+}
+
+/// Whether none of these, which the index of ids does not know, is in the table. Reads all of it.
+pub(super) fn are_unknown(conn: &Connection, ids: &HashSet<RequestId>) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = "SELECT id FROM requests NOT INDEXED";
+    let read = |row: &Row<'_>| match RequestId::from_bytes(get(row, 0)?) {
+        id if ids.contains(&id) => Err(passed_over(id)),
+        _ => Ok(()),
+    };
+    all(conn, sql, [], read).map(drop)
+}
+
+fn passed_over(id: RequestId) -> StoreError {
+    StoreError::Damaged(format!(
+        "{id}: it is there, and the index of ids does not lead to it"
+    ))
+}
+
+/// When a request with an id of its own (UUID version 7) arrived; nothing for one whose id was made of its key.
+fn arrival(id: RequestId) -> Option<Timestamp> {
+    let bytes = id.as_bytes();
+    let millis = bytes[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
+    (bytes[6] >> 4 == 7).then(|| Timestamp::from_millis(millis))
 }
 
 /// A request's calls, by number.
 pub(super) fn calls(conn: &Connection, id: RequestId) -> Result<Vec<Call>, StoreError> {
     let sql = "SELECT c.v, c.sum, c.data FROM calls c JOIN requests r ON r.place = c.place
                WHERE r.id = ?1 ORDER BY c.number";
-    all(conn, sql, [Value::Blob(id.as_bytes().to_vec())], |row| {
+    let calls = all(conn, sql, [Value::Blob(id.as_bytes().to_vec())], |row| {
         rows::call(row, 0)
-    })
+    })?;
+    match calls.iter().find(|call| call.request != id) {
+        Some(other) => Err(StoreError::Damaged(format!(
+            "{id}: the index of ids leads to a call of {}",
+            other.request
+        ))),
+        None => Ok(calls),
+    }
 }
 
 /// The states a request has passed, oldest first.
@@ -61,13 +124,32 @@ pub(super) fn payload(
 ) -> Result<Option<PayloadRef>, StoreError> {
     let sql = match kind {
         PayloadKind::Body => {
-            "SELECT p.v, p.sum, p.data, p.file FROM bodies p JOIN requests r ON r.place = p.place WHERE r.id = ?1"
+            "SELECT p.v, p.sum, p.data, p.file, r.v, r.sum, r.data
+             FROM requests r LEFT JOIN bodies p ON p.place = r.place WHERE r.id = ?1"
         }
         PayloadKind::Result => {
-            "SELECT p.v, p.sum, p.data, p.file FROM results p JOIN requests r ON r.place = p.place WHERE r.id = ?1"
+            "SELECT p.v, p.sum, p.data, p.file, r.v, r.sum, r.data
+             FROM requests r LEFT JOIN results p ON p.place = r.place WHERE r.id = ?1"
         }
     };
-    one(conn, sql, id, payload_row).map_err(|error| about(id, error))
+    let found = one(conn, sql, id, |row| {
+        let request = own_row(row, 4, id)?;
+        if get::<Option<i64>>(row, 0)?.is_some() {
+            return payload_row(row).map(Some);
+        }
+        let answered = matches!(request.outcome, Some(Outcome::Answer { .. }));
+        match kind {
+            PayloadKind::Body => Err(StoreError::Damaged("its body is missing".to_owned())),
+            PayloadKind::Result if answered && request.state == State::Completed => {
+                Err(StoreError::Damaged("its result is missing".to_owned()))
+            }
+            PayloadKind::Result => Ok(None),
+        }
+    });
+    match found.map_err(|error| about(id, error))? {
+        Some(found) => Ok(found),
+        None => not_passed_over(conn, id).map(|()| None),
+    }
 }
 
 pub(super) fn payload_row(row: &Row<'_>) -> Result<PayloadRef, StoreError> {

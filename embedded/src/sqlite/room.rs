@@ -7,7 +7,7 @@
 use super::checkpoint::PAGES;
 use super::log::log_path;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// A page of the log, with its header and some room for what is written while a checkpoint runs.
@@ -17,11 +17,19 @@ const PIECE: usize = 1 << 20;
 const INDEX_BYTES: u64 = 12 * 32 * 1024;
 
 /// Makes the log of `database` long enough. It must be open in this process, with nobody writing. A disk without
-/// that much room is no error: the log then grows as it goes.
-pub(super) fn make(database: &Path) {
-    if let Err(error) = extend(&log_path(database)) {
-        tracing::debug!(%error, "no room was made for the log in advance");
+/// that much room is no error: the log then grows as it goes. Any other error is one, the sync's above all.
+pub(super) fn make(database: &Path) -> io::Result<()> {
+    match extend(&log_path(database)) {
+        Err(error) if is_full(&error) => {
+            tracing::debug!(%error, "no room was made for the log in advance");
+            Ok(())
+        }
+        done => done,
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// Room for the log's index, `smoother.db-shm`: SQLite makes it longer while it commits, after the log was written,

@@ -2,7 +2,7 @@
 
 use crate::fixture::*;
 use rusqlite::Connection;
-use smoother_core::ports::{Store, StoreError};
+use smoother_core::ports::{PayloadKind, Payloads, Store, StoreError};
 use smoother_embedded::OpenError;
 use std::path::Path;
 use tempfile::TempDir;
@@ -129,4 +129,55 @@ async fn a_second_server_on_the_directory_is_refused_naming_the_first() {
     assert!(matches!(&error, OpenError::Locked { owner, .. } if *owner == std::process::id().to_string()));
     f.insert(&request(1)).await.unwrap();
     assert_eq!(f.reopened().get(id(1)).await, request(1));
+}
+
+const PAGE: usize = 4_096;
+
+/// Where pages of indexes have the entry of this request: its id, and after it its row's address. What a page no
+/// longer uses may have it too.
+fn in_the_index(content: &[u8], n: u64) -> Vec<usize> {
+    // The first page begins with the file's header.
+    (PAGE..content.len() - 24)
+        .filter(|at| [0x02, 0x0A].contains(&content[at / PAGE * PAGE]))
+        .filter(|at| content[*at..].starts_with(id(n).as_bytes()))
+        .collect()
+}
+
+/// Damages the index of ids, which has no checksum: request 100 cannot be found, and 150 leads to 151.
+fn damage_index(dir: &Path) {
+    let path = dir.join("smoother.db");
+    let mut content = std::fs::read(&path).unwrap();
+    for lost in in_the_index(&content, 100) {
+        content[lost + 15] ^= 1;
+    }
+    let other = in_the_index(&content, 151)[0];
+    for one in in_the_index(&content, 150) {
+        content.copy_within(other + 16..other + 24, one + 16);
+    }
+    std::fs::write(&path, &content).unwrap();
+}
+
+#[tokio::test]
+async fn an_index_that_passes_a_row_over_is_found_at_start() {
+    let dir = written().await;
+    damage_index(dir.path());
+    assert!(matches!(refused(dir.path()), OpenError::Damaged { .. }));
+}
+
+#[tokio::test]
+async fn an_index_that_is_damaged_later_gives_no_wrong_answer() {
+    let dir = written().await;
+    let opened = open(dir.path()).unwrap();
+    damage_index(dir.path());
+    for n in [100, 150] {
+        let found = [
+            opened.store.get(id(n)).await.map(drop),
+            opened.store.fetch(id(n), PayloadKind::Body).await.map(drop),
+        ];
+        for found in found {
+            assert!(matches!(found, Err(StoreError::Damaged(_))), "{n}: {found:?}");
+        }
+    }
+    assert!(opened.store.get(id(101)).await.unwrap().is_some());
+    assert!(opened.store.get(id(1_000)).await.unwrap().is_none());
 }

@@ -16,8 +16,10 @@
 //!   no frames.
 //! - Frames that a rolled back or torn transaction left behind a newer, shorter one go on from a commit frame
 //!   only within their own chain, and a rolled back transaction has none.
-//! - What a process left unsynced when it was killed is taken over by the next one. It is synced here, before
-//!   anything is appended to it, so that the rule holds across processes.
+//! - What a process left unsynced when it was killed is taken over by the next one. It is written once more and
+//!   synced, before anything is appended to it, so that the rule holds across processes. To sync it alone would not
+//!   do: where a sync has failed, the system may hold pages that the disk does not have, and take them for written
+//!   ([Rebello et al., Can Applications Recover from fsync Failures?, ATC 2020]).
 //!
 //! The header is synced before the first frame of its generation, so a log with frames and without a header is
 //! damaged.
@@ -30,6 +32,8 @@
 //! stands behind the damage, then the two cannot be told apart. After a mere crash of the process the mark is
 //! exact. Before the log is emptied the mark is withdrawn, durably, and SQLite is kept from emptying the log by
 //! itself when a connection closes.
+//!
+//! [Rebello et al., Can Applications Recover from fsync Failures?, ATC 2020]: https://www.usenix.org/conference/atc20/presentation/rebello
 
 mod frames;
 mod mark;
@@ -43,7 +47,7 @@ use frames::{FRAME_HEADER, Frame, HEADER};
 use mark::{Claim, Said};
 use scan::{Log, Readable, scan};
 use std::fs::File;
-use std::io::{self as std_io, ErrorKind, Read, Seek, SeekFrom};
+use std::io::{self as std_io, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,8 +58,8 @@ pub(super) fn log_path(database: &Path) -> PathBuf {
     log.into()
 }
 
-/// Refuses a log that no longer holds what was committed, and syncs one that does. Changes nothing.
-pub(super) fn check(database: &Path, mark: &Path) -> Result<(), OpenError> {
+/// Refuses a log that no longer holds what was committed. Changes nothing. Gives the bytes that it takes.
+pub(super) fn check(database: &Path, mark: &Path) -> Result<u64, OpenError> {
     let said = mark::read(mark).map_err(|cause| io(mark, cause))?;
     let claim = match said {
         Said::Claim(claim) => Some(claim),
@@ -67,7 +71,41 @@ pub(super) fn check(database: &Path, mark: &Path) -> Result<(), OpenError> {
     };
     let path = log_path(database);
     let found = look(&path, claim).map_err(|cause| io(&path, cause))?;
-    judge(&found, claim).map_err(|cause| OpenError::Damaged { path, cause })
+    judge(&found, claim).map_err(|cause| OpenError::Damaged { path, cause })?;
+    Ok(match found {
+        Log::Readable(found) => found.bytes,
+        Log::Empty | Log::Headless | Log::Broken { .. } => 0,
+    })
+}
+
+/// Writes the log's first `bytes` once more, as they are, and syncs them.
+pub(super) fn renew(database: &Path, bytes: u64) -> Result<(), OpenError> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    let path = log_path(database);
+    match rewrite(&path, bytes) {
+        // Only where writing over a file takes room; what is there was synced as it is.
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            tracing::warn!(path = %path.display(), %error, "no room to write the log once more");
+            Ok(())
+        }
+        done => done.map_err(|cause| io(&path, cause)),
+    }
+}
+
+fn rewrite(path: &Path, bytes: u64) -> std_io::Result<()> {
+    let mut file = File::options().read(true).write(true).open(path)?;
+    let (mut at, mut piece) = (0, vec![0; 1 << 20]);
+    while at < bytes {
+        let length = usize::try_from(bytes - at).map_or(piece.len(), |left| left.min(piece.len()));
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(&mut piece[..length])?;
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(&piece[..length])?;
+        at += length as u64;
+    }
+    file.sync_all()
 }
 
 /// Whether a mark, if there is one, reads back as it was written.

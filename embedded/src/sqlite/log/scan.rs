@@ -22,6 +22,8 @@ pub(super) struct Readable {
     pub salts: Salts,
     /// Frames up to the last whole transaction's end.
     pub committed: u64,
+    /// Bytes up to there.
+    pub bytes: u64,
     /// The checksum of the frame that was asked for, if it is among them.
     pub asked: Option<Sum>,
 }
@@ -49,6 +51,7 @@ fn frames(log: &mut impl Read, header: &Header, ask: u64) -> io::Result<Log> {
     let mut found = Readable {
         salts: header.salts,
         committed: 0,
+        bytes: HEADER as u64,
         asked: None,
     };
     for n in 1.. {
@@ -64,6 +67,7 @@ fn frames(log: &mut impl Read, header: &Header, ask: u64) -> io::Result<Log> {
                 }
                 if frame.commits {
                     found.committed = n;
+                    found.bytes = HEADER as u64 + n * (FRAME_HEADER + header.page) as u64;
                     found.asked = asked;
                 }
             }

@@ -97,7 +97,7 @@ pub fn verify(dir: &Path) -> Result<Report, VerifyError> {
     if !log::is_readable(&mark)? {
         report.found("smoother.mark does not match its checksum");
     }
-    match log::check(&path, &mark).and_then(|()| identify(&path)) {
+    match log::check(&path, &mark).and_then(|_| identify(&path)) {
         Ok(Some((conn, _))) => database(&conn, dir, &mut report)?,
         Ok(None) => {
             super::inspect::refuse_remains(&path, dir).or_else(|error| damaged(error, &mut report))?;
