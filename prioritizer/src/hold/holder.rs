@@ -6,7 +6,7 @@ use super::polls::Polls;
 use super::renewal::Renewal;
 use super::sweep::{self, Book, Found, sweep};
 use super::waiting::{Refills, WINDOW, take_in};
-use super::{HoldEnd, HoldPorts};
+use super::{HoldEnd, HoldPorts, monotonic};
 use crate::carry_out::Hands;
 use crate::drive::Drive;
 use futures_util::FutureExt;
@@ -77,7 +77,7 @@ impl Holder {
         let mut ledger = Ledger::new(Arc::clone(&ports), id.clone(), renewal.epoch());
         ledger.stands_as(&drive);
         drive.step(Event::Tick);
-        let began = Instant::now();
+        let began = monotonic();
         Ok(Self {
             drive,
             renewal,
@@ -173,7 +173,7 @@ impl Holder {
     }
 
     fn next_moment(&self) -> Instant {
-        let now = Instant::now();
+        let now = monotonic();
         let mut moments = vec![self.renewal.looks_at(), self.report_at];
         moments.extend(self.ledger.looks_at());
         if !self.is_closing() {
@@ -202,7 +202,7 @@ impl Holder {
         if self.leaving.as_ref().is_none_or(Leaving::still_reads) {
             self.polls.keep();
         }
-        if self.sweeps() && Instant::now() >= self.sweep_at {
+        if self.sweeps() && monotonic() >= self.sweep_at {
             let anew = self.leaving.as_ref().is_some_and(Leaving::has_to_read);
             self.sweep(if anew { Book::default() } else { self.book.clone() });
         }
@@ -210,7 +210,7 @@ impl Holder {
 
     pub(super) fn sweep(&mut self, book: Book) {
         if self.sweeping.is_none() {
-            self.sweep_at = Instant::now() + sweep::EVERY;
+            self.sweep_at = monotonic() + sweep::EVERY;
             let sweep = sweep(Arc::clone(&self.ports), self.lane.clone(), book);
             self.sweeping = Some(sweep.boxed());
         }
@@ -236,7 +236,7 @@ impl Holder {
             }
             Err(error) => {
                 tracing::warn!(lane = %self.lane, %error, "what waits could not be read");
-                self.sweep_at = Instant::now() + FAILED_PAUSE;
+                self.sweep_at = monotonic() + FAILED_PAUSE;
             }
         }
         if let Some(leaving) = &mut self.leaving {
@@ -246,7 +246,7 @@ impl Holder {
 
     /// Writes down how the lane stands, where anything has happened.
     fn report_when_due(&mut self) {
-        let now = Instant::now();
+        let now = monotonic();
         if now < self.report_at {
             return;
         }

@@ -6,9 +6,9 @@
 //!    └── something to do came, and there is time: stay ◀─┘
 //! ```
 
-use super::HoldEnd;
 use super::holder::Holder;
 use super::sweep::Book;
+use super::{HoldEnd, monotonic};
 use smoother_core::hold::AWAKE_FOR;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ impl Leaving {
     /// When to go on leaving, if that is a matter of time.
     pub(super) fn looks_at(&self, holder: &Holder) -> Instant {
         let promised = holder.renewal.promised_until().since(holder.drive.now());
-        let passes = Instant::now() + promised.into();
+        let passes = monotonic() + promised.into();
         if self.step == Step::Promise {
             passes
         } else {
@@ -85,7 +85,7 @@ impl Holder {
 
     /// Why the lane is to be left now, if it is.
     fn wants_to_leave(&mut self) -> Option<HoldEnd> {
-        let now = Instant::now();
+        let now = monotonic();
         if now + LEAVE_WITHIN >= self.until {
             return Some(HoldEnd::TimeUp);
         }
@@ -108,11 +108,9 @@ impl Holder {
                 read: false,
             });
         }
-        let Some(mut leaving) = self.leaving.take() else {
-            return None;
-        };
+        let mut leaving = self.leaving.take()?;
         if leaving.why == HoldEnd::Idle && !self.drive.scheduler.is_quiet(self.drive.now()) {
-            if Instant::now() + LEAVE_WITHIN < self.until {
+            if monotonic() + LEAVE_WITHIN < self.until {
                 self.renewal.promise_again();
                 self.quiet_since = None;
                 return None;
@@ -124,7 +122,7 @@ impl Holder {
             self.enter(&mut leaving);
         }
         let done = leaving.step == Step::Written
-            && (self.ledger.is_settled(&self.drive) || Instant::now() >= self.until);
+            && (self.ledger.is_settled(&self.drive) || monotonic() >= self.until);
         if done {
             self.give_back().await;
             return Some(leaving.why);
@@ -134,7 +132,7 @@ impl Holder {
     }
 
     fn step_after(&self, leaving: &Leaving) -> Option<Step> {
-        let late = Instant::now() >= self.until;
+        let late = monotonic() >= self.until;
         match leaving.step {
             Step::Promise if self.drive.now() >= self.renewal.promised_until() => Some(Step::Draining),
             Step::Draining if !self.polls.any() => Some(Step::LastPoll),

@@ -3,7 +3,7 @@
 //! At most one write is under way. What is decided meanwhile, and the events that are taken in, collect for the next,
 //! so a busy lane writes as often as the store answers and an idle one not at all.
 
-use super::HoldPorts;
+use super::{HoldPorts, monotonic};
 use crate::drive::Drive;
 use futures_util::FutureExt;
 use smoother_core::hold::Epoch;
@@ -52,7 +52,7 @@ fn said(drive: &Drive) -> Said {
 impl Ledger {
     /// Nothing is stored under this epoch yet.
     pub(super) fn new(ports: Arc<HoldPorts>, lane: LaneId, epoch: Epoch) -> Self {
-        let now = Instant::now();
+        let now = monotonic();
         Self {
             ports,
             lane,
@@ -89,7 +89,7 @@ impl Ledger {
 
     /// Begins to write the ledger, if it says something new; else the events that were taken in are done with.
     pub(super) fn write(&mut self, drive: &mut Drive, anew: bool) {
-        if self.under_way.is_some() || Instant::now() < self.not_before {
+        if self.under_way.is_some() || monotonic() < self.not_before {
             return;
         }
         let says = said(drive);
@@ -103,7 +103,7 @@ impl Ledger {
         let ledger = drive.scheduler.snapshot(drive.now());
         self.under_way = Some(Write {
             says,
-            begun: Instant::now(),
+            begun: monotonic(),
             releases,
             receipts: std::mem::take(&mut self.receipts),
             outcome: self.ports.hold.write_ledger(&self.lane, self.epoch, ledger),
@@ -112,7 +112,7 @@ impl Ledger {
 
     /// When a write that failed may be made again, if one waits for that.
     pub(super) fn looks_at(&self) -> Option<Instant> {
-        (self.under_way.is_none() && self.not_before > Instant::now()).then_some(self.not_before)
+        (self.under_way.is_none() && self.not_before > monotonic()).then_some(self.not_before)
     }
 
     /// Hears of the write under way; never, while there is none.
@@ -132,7 +132,7 @@ impl Ledger {
             tracing::warn!(lane = %self.lane, %error, "the lane's ledger could not be written; its releases wait");
             self.releases = write.releases;
             self.receipts.splice(..0, write.receipts);
-            self.not_before = Instant::now() + AGAIN;
+            self.not_before = monotonic() + AGAIN;
             return;
         }
         self.stored = Some(write.says);

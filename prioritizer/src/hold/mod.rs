@@ -71,6 +71,13 @@ pub struct HoldFailure {
     cause: StoreError,
 }
 
+/// The runtime's monotonic time. Spans of this process alone are measured by it: a lease is given up by it, whatever
+/// the wall clock says, and virtual time moves it.
+#[allow(clippy::disallowed_methods, reason = "it is the runtime's, which tests move")]
+fn monotonic() -> Instant {
+    Instant::now()
+}
+
 /// Holds a lane until there is nothing left to do, `until` has come, or somebody else has taken it.
 ///
 /// `owner` names this holding and must never be used again. By `until` it has left; it begins to leave 18 s

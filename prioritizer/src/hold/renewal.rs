@@ -1,6 +1,6 @@
 //! Keeping a lease: renewed at a third of its time, given up at two thirds by this process's own monotonic clock.
 
-use super::HoldPorts;
+use super::{HoldPorts, monotonic};
 use smoother_core::hold::{Epoch, Lease, RENEW_EVERY, STOP_AFTER};
 use smoother_core::ports::{BoxFuture, HoldError};
 use smoother_core::{LaneId, Timestamp};
@@ -30,7 +30,7 @@ struct Write {
 impl Renewal {
     /// A lease whose taking begins now.
     pub(super) fn new(lease: Lease) -> Self {
-        let now = Instant::now();
+        let now = monotonic();
         Self {
             lease,
             kept: now,
@@ -71,18 +71,18 @@ impl Renewal {
     /// Promises again, at once.
     pub(super) fn promise_again(&mut self) {
         self.promising = true;
-        self.next = Instant::now();
+        self.next = monotonic();
     }
 
     /// Begins to renew it when it is time to.
     pub(super) fn keep(&mut self, ports: &HoldPorts, lane: &LaneId) {
-        if self.under_way.is_none() && Instant::now() >= self.next {
+        if self.under_way.is_none() && monotonic() >= self.next {
             let lease = self.lease.renewed(ports.lane.clock.now(), self.promising);
             self.under_way = Some(Write {
                 outcome: ports.hold.renew(lane, lease.clone()),
                 lease,
                 promises: self.promising,
-                begun: Instant::now(),
+                begun: monotonic(),
             });
         }
     }
@@ -152,7 +152,7 @@ impl Renewal {
                 self.next = write.begun + RENEW_EVERY.into();
             }
         } else {
-            self.next = Instant::now() + AGAIN;
+            self.next = monotonic() + AGAIN;
         }
     }
 }

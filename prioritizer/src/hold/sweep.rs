@@ -5,8 +5,8 @@
 //! was put again since, or was read a minute ago; so a request whose producer died before telling the lane is found
 //! within about a minute, and a lane with ten thousand tenants is not read over and over.
 
-use super::HoldPorts;
 use super::waiting::WINDOW;
+use super::{HoldPorts, monotonic};
 use futures_util::StreamExt;
 use futures_util::stream;
 use smoother_core::ports::{Backlogged, Heads, StoreError};
@@ -66,7 +66,7 @@ impl Book {
 
 /// Reads what may be new since what is in `book`; all of it, where that is empty.
 pub(super) async fn sweep(ports: Arc<HoldPorts>, lane: LaneId, book: Book) -> Result<Found, StoreError> {
-    let began = Instant::now();
+    let began = monotonic();
     let mut found = Found {
         book,
         ..Found::default()

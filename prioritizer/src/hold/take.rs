@@ -1,7 +1,7 @@
 //! Taking a lane's lease, or finding that there is no need to.
 
-use super::HoldPorts;
 use super::renewal::Renewal;
+use super::{HoldPorts, monotonic};
 use smoother_core::hold::{Finding, Lease, find};
 use smoother_core::ports::StoreError;
 use smoother_core::{LaneId, Millis};
@@ -29,8 +29,8 @@ pub(super) async fn take(
     let mut seen: Option<Seen> = None;
     let mut tried: Option<Renewal> = None;
     let mut failures = 0;
-    while Instant::now() < until {
-        let looking = Instant::now();
+    while monotonic() < until {
+        let looking = monotonic();
         let found = match ports.hold.lease(lane).await {
             Ok(found) => found,
             Err(error) => {
@@ -52,7 +52,7 @@ pub(super) async fn take(
             _ => {
                 seen = Some(Seen {
                     lease: found.clone(),
-                    since: Instant::now(),
+                    since: monotonic(),
                 });
                 Duration::ZERO
             }
