@@ -46,11 +46,6 @@ pub(crate) fn request(id: RequestId) -> String {
     format!("R#{id}")
 }
 
-/// The request that such a key names.
-pub(crate) fn request_of(pk: &str) -> Option<RequestId> {
-    pk.strip_prefix("R#")?.parse().ok()
-}
-
 pub(crate) fn row(id: RequestId) -> Key {
     Key::new(request(id), ROW)
 }
@@ -220,7 +215,6 @@ mod tests {
             let key = backlog(&sonnet, priority, &acme);
             assert_eq!(backlog_of(&key.sk), Some((priority, acme.clone())));
         }
-        assert_eq!(request_of(&row(id(7)).pk), Some(id(7)));
         let connection_id = ConnectionId::new("L0SM9cOFvHcCIhw=").unwrap();
         assert_eq!(connection_of(&connection(&connection_id)), Some(connection_id));
         for bad in ["", "B#", "B#normal", "B#urgent#acme", "B#normal#"] {

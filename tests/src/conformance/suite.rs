@@ -5,7 +5,7 @@ use std::any::Any;
 use std::time::Duration;
 
 /// A case that waits longer than this waits for something that will not come.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// One promise, tested on a fresh stand.
 pub struct Case<S> {

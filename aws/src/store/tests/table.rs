@@ -135,7 +135,9 @@ async fn who_is_overtaken_looks_at_the_row_as_it_is() {
         let mut row = row_put(asked);
         let doc = row["doc"]["S"].as_str().unwrap().replace("RELEASED", "CANCELLED");
         row["doc"]["S"] = json!(doc);
-        row["ev"]["S"] = json!(row["ev"]["S"].as_str().unwrap().replace("0000", "ffff"));
+        let mut past: Value = serde_json::from_str(row["ev"]["S"].as_str().unwrap()).unwrap();
+        past[1][3] = json!("theirs");
+        row["ev"]["S"] = json!(past.to_string());
         Answer::unmet(&row)
     };
     let script = Script::default().then(found(&theirs())).and(ended);
