@@ -40,9 +40,12 @@ impl Entry {
     }
 }
 
+/// What is still to be written of each metric.
+type Left<'a> = Vec<(&'a str, &'a [Number])>;
+
 /// The lines of these entries: those of the same dimensions share lines.
 pub(super) fn of(now: Timestamp, entries: &[Entry]) -> Vec<String> {
-    let mut by_dimensions: BTreeMap<&BTreeMap<String, String>, Vec<(&str, &[Number])>> = BTreeMap::new();
+    let mut by_dimensions: BTreeMap<&BTreeMap<String, String>, Left<'_>> = BTreeMap::new();
     for entry in entries {
         let chunks = entry.values.chunks(MOST_VALUES);
         by_dimensions
