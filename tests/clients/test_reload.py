@@ -143,6 +143,34 @@ def test_no_request_is_lost_or_refused_during_fifty_reloads(new_simulator, new_s
     assert smoother.stop() == 0
 
 
+def test_a_reload_keeps_nobody_waiting(simulator, new_smoother):
+    smoother = new_smoother(simulator.url, lanes={"roomy": {"max_tries": 3}})
+    over, answers = threading.Event(), []
+
+    def call(worker: int) -> None:
+        while not over.is_set():
+            answer = smoother.converse(f"Worker {worker}. [[sim out=2]]")
+            answers.append((answer.status, int(answer.headers.get("x-smoother-queue-ms", -1))))
+
+    callers = [threading.Thread(target=call, args=(worker,)) for worker in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        for n in range(20):
+            rewrite(smoother, (f"max_tries = {3 + n % 2}", f"max_tries = {4 - n % 2}"))
+            before = len(answers)
+            reload(smoother, "the configuration was reloaded")
+            smoother.until(lambda: len(answers) > before + 4, "traffic after the reload")
+    finally:
+        over.set()
+        for caller in callers:
+            caller.join(60)
+    assert {status for status, _ in answers} == {200}
+    # Nothing holds a call up in a roomy lane; the bound is for a busy machine.
+    waited = sorted(ms for _, ms in answers)
+    assert 0 <= waited[0] and waited[-1] < 2_000, waited[-10:]
+
+
 def test_what_a_reload_would_do_is_told_beforehand(simulator, new_smoother, tmp_path):
     smoother = new_smoother(simulator.url, lanes={"small": {"tokens_per_minute": SMALL}}, start=False)
     next_one = tmp_path / "next.toml"
