@@ -5,6 +5,7 @@ use crate::testbed::{Bed, MODEL, converse, post};
 use axum::body::Body;
 use http::Request;
 use smoother_core::ports::{Clock, Live};
+use smoother_core::request::Runner;
 use smoother_core::{Change, Millis, OnDisconnect, State};
 use std::time::Duration;
 
@@ -213,4 +214,34 @@ async fn a_release_that_nobody_claimed_is_not_called_started() {
     bed.release(id);
     bed.ingest.cancel(id).await.unwrap();
     bed.cancelled(id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_hears_of_a_leaving_no_request_is_cancelled_for_it() {
+    let bed = Bed::with(|config| config.server.disconnect_grace = Millis::MAX);
+    let id = gone(&bed, attempt(1)).await;
+    bed.ingest.at_rest().await;
+    seconds(100_000).await;
+    assert_eq!((state(&bed, id), bed.ingest.callers()), (State::Queued, 0));
+    // Whoever cannot come back is not waited for, there as here; and before a process stands still that is done.
+    let id = gone(&bed, with(&[])).await;
+    bed.ingest.at_rest().await;
+    assert_eq!(state(&bed, id), State::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_those_who_wait_run_their_own_calls() {
+    let bed = Bed::new();
+    let ports = bed.ingest.ports.clone();
+    let ingest = crate::Ingest::run_by(ports, bed.ingest.settings().config.clone(), Runner::Caller);
+    let bed = Bed { ingest, ..bed };
+    let waits = gone(&bed, attempt(1)).await;
+    assert_eq!(bed.store.row(waits).unwrap().runner, Runner::Caller);
+    let form = format!(r#"{{"model":"{MODEL}","prompt":"x"}}"#);
+    let form = crate::JobForm::parse(&form.into()).unwrap();
+    let job = bed
+        .ingest
+        .submit(form.submission(smoother_core::TenantId::default()).unwrap())
+        .await;
+    assert_eq!(job.unwrap().request.runner, Runner::Worker);
 }

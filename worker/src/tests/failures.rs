@@ -1,9 +1,9 @@
 //! Errors: again, later, or over.
 
 use super::stage::{Script, Stage, Step, error, to_the_end};
-use smoother_core::ports::{Live, Store};
+use smoother_core::ports::{Clock, Live, Store};
 use smoother_core::scheduler::{Again, Event};
-use smoother_core::{CallEnding, ModelErrorKind, Operation, Outcome, State, ThrottleCause, Tokens};
+use smoother_core::{CallEnding, Millis, ModelErrorKind, Operation, Outcome, State, ThrottleCause, Tokens};
 
 #[tokio::test]
 async fn a_throttle_snoozes_and_teaches_the_lane() {
@@ -139,4 +139,26 @@ async fn silence_is_a_stall_on_a_stream_only() {
         };
         assert_eq!(charged, Tokens::new(1_100), "a stalled call is charged in full");
     }
+}
+
+#[tokio::test]
+async fn a_call_is_over_before_the_process_that_makes_it_is() {
+    let mut stage = Stage::new("max_tries = 3\n");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    stage.script(Script::Answer(vec![Step::Hang]));
+    let released = stage.record_release(row.id).await;
+    let end_by = stage.clock.now() + Millis::new(200);
+    stage.worker.take(released, Some(end_by)).await;
+    let Event::Ended { again, .. } = stage.ended().await else {
+        unreachable!()
+    };
+    assert!(
+        matches!(again, Again::Retry(_)),
+        "another process may have more time"
+    );
+    let stored = stage.store.get(row.id).await.unwrap().unwrap();
+    assert_eq!(
+        (stored.state, stored.last_error),
+        (State::Queued, Some(ModelErrorKind::Stalled))
+    );
 }
