@@ -87,8 +87,12 @@ impl Scenario {
             max_concurrency: one_of(chance, &[2, 5, 20]),
             asks: Vec::new(),
             blows: Vec::new(),
-            storm: Duration::from_secs(if storm { 120 } else { 330 }),
-            time_limit: Duration::from_secs(one_of(chance, &[40, 75, 780])),
+            storm: Duration::from_secs(if storm { 120 } else { 470 }),
+            time_limit: Duration::from_secs(if storm {
+                one_of(chance, &[40, 75, 780])
+            } else {
+                one_of(chance, &[75, 780, 780])
+            }),
             longest_lag: Duration::from_millis(one_of(chance, &[0, 200, 2_000])),
             faults: if storm { one_of(chance, &[0, 5, 20]) } else { 0 },
             late: if storm { one_of(chance, &[0, 20, 100]) } else { 0 },
@@ -102,7 +106,7 @@ impl Scenario {
 
     fn draw_asks(&mut self, chance: &mut StdRng) {
         let storm = self.kind == Kind::Storm;
-        let bursts = [0, 95, 170, 280].map(Duration::from_secs);
+        let bursts = [0, 120, 240, 370].map(Duration::from_secs);
         let last = bursts[3] + Duration::from_secs(2);
         for _ in 0..chance.random_range(15..60) {
             let at = if storm {
@@ -137,7 +141,7 @@ impl Scenario {
         bell.untold = true;
         for _ in 0..6 {
             let mut lone = bell.clone();
-            lone.at = ms(chance, 0, 280_000);
+            lone.at = ms(chance, 0, 370_000);
             self.asks.push(lone);
         }
         bell.untold = false;
