@@ -7,12 +7,14 @@ use crate::table::keys::Key;
 use smoother_core::Timestamp;
 use smoother_core::hold::{Epoch, Lease};
 
-pub(super) fn item(key: &Key, lease: &Lease) -> Item {
+/// The item, as its holder's write number `seq`.
+pub(super) fn item(key: &Key, lease: &Lease, seq: u64) -> Item {
     Writing::new(key)
         .text("owner", &lease.owner)
         .number("epoch", lease.epoch.get())
         .number("expires", lease.expires.as_millis())
         .number("awake", lease.awake_until.as_millis())
+        .number("seq", seq)
         .done()
 }
 
@@ -38,9 +40,11 @@ pub(super) fn is_still(lease: Option<&Lease>) -> Expression {
         .number(":awake", lease.awake_until.as_millis())
 }
 
-/// The stored lease is an earlier state of this one: a promise is never taken back.
-pub(super) fn is_renewed_by(lease: &Lease) -> Expression {
-    Expression::new("#owner = :owner AND #epoch = :epoch AND #awake <= :awake")
+/// The stored lease is an earlier state of this one: a promise is never taken back, and what arrives late changes
+/// nothing.
+pub(super) fn is_renewed_by(lease: &Lease, seq: u64) -> Expression {
+    Expression::new("#owner = :owner AND #epoch = :epoch AND #awake <= :awake AND #seq <= :seq")
+        .number(":seq", seq)
         .text(":owner", &lease.owner)
         .number(":epoch", lease.epoch.get())
         .number(":awake", lease.awake_until.as_millis())

@@ -1,15 +1,15 @@
 //! Holding lanes in the table.
 //!
 //! ```text
-//! L#{lane}   LEASE     owner, epoch, expires, awake           replaced under a condition on what was read
+//! L#{lane}   LEASE     owner, epoch, expires, awake, seq      replaced under a condition on what was read
 //!            LEDGER    doc, epoch, seq                        fenced by load, then written under its epoch only
-//!            TENANTS   doc, epoch                             never over a later holder's
-//!            VIEW      doc, epoch                             the same
+//!            TENANTS   doc, epoch, seq                        never over a later holder's
+//!            VIEW      doc, epoch, seq                        the same
 //!            B#…       at                                     put by whoever stores a request that waits
 //! ```
 //!
-//! A write whose answer was lost may arrive late, when later ones have been made. The ledger's `seq` keeps an older
-//! state from taking a newer one's place; a renewal that arrives late cannot take a promise back.
+//! A write whose answer was lost may arrive late, when later ones have been made. A holder's writes are numbered, and
+//! their `seq` keeps an older state from taking a newer one's place.
 
 mod lease;
 mod waiting;
@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone)]
 pub struct DynamoHold {
     table: Table,
-    /// Numbers the ledger's writes of this process.
+    /// Numbers this process's writes.
     written: Arc<AtomicU64>,
 }
 
@@ -81,6 +81,11 @@ impl DynamoHold {
         })
     }
 
+    /// The number of the next write; taken when it is begun, so that the order is that of beginning.
+    fn seq(&self) -> u64 {
+        self.written.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     async fn fence(&self, lane: &LaneId, epoch: Epoch) -> Result<Option<LaneSnapshot>, HoldError> {
         let key = of(lane, LEDGER);
         let change = Expression::new("SET #epoch = :epoch, #v = :v, #seq = :seq")
@@ -98,18 +103,30 @@ impl DynamoHold {
     /// Writes an item of a lane that its holder keeps for information, unless a later holder did.
     async fn inform(
         &self,
-        lane: &LaneId,
-        epoch: Epoch,
+        (lane, epoch, seq): (&LaneId, Epoch, u64),
         sk: &str,
         said: &(impl Serialize + Sync),
     ) -> Result<(), HoldError> {
         let item = Writing::new(&of(lane, sk))
             .json("doc", said)
             .map_err(StoreError::from)?;
-        let item = item.number("epoch", epoch.get()).done();
-        let written = self.table.put(&item, Some(&not_later(epoch))).await;
+        let item = item.number("epoch", epoch.get()).number("seq", seq).done();
+        let ours = "attribute_not_exists(#epoch) OR #epoch < :epoch OR (#epoch = :epoch AND #seq <= :seq)";
+        self.keep(lane, epoch, &item, &numbered(ours, epoch, seq)).await
+    }
+
+    /// Writes an item under an epoch; one that a later write of the same holder was faster than is written, too.
+    async fn keep(
+        &self,
+        lane: &LaneId,
+        epoch: Epoch,
+        item: &Item,
+        condition: &Expression,
+    ) -> Result<(), HoldError> {
+        let written = self.table.put(item, Some(condition)).await;
         match written.map_err(StoreError::from)? {
             Written::Done(_) => Ok(()),
+            Written::Unmet(Some(there)) if epoch_of(&there).map_err(StoreError::from)? == epoch => Ok(()),
             Written::Unmet(_) => Err(stale(lane, epoch)),
         }
     }
@@ -117,20 +134,8 @@ impl DynamoHold {
     async fn keep_ledger(&self, lane: &LaneId, epoch: Epoch, seq: u64, doc: String) -> Result<(), HoldError> {
         let item = Writing::new(&of(lane, LEDGER)).text("doc", doc);
         let item = item.number("epoch", epoch.get()).number("seq", seq).done();
-        let ours = Expression::new("#epoch = :epoch AND #seq <= :seq")
-            .number(":epoch", epoch.get())
-            .number(":seq", seq);
-        let written = self
-            .table
-            .put(&item, Some(&ours))
-            .await
-            .map_err(StoreError::from)?;
-        match written {
-            Written::Done(_) => Ok(()),
-            // A later state of the same holder's is there already.
-            Written::Unmet(Some(there)) if epoch_of(&there).map_err(StoreError::from)? == epoch => Ok(()),
-            Written::Unmet(_) => Err(stale(lane, epoch)),
-        }
+        let ours = numbered("#epoch = :epoch AND #seq <= :seq", epoch, seq);
+        self.keep(lane, epoch, &item, &ours).await
     }
 }
 
@@ -144,12 +149,12 @@ impl Hold for DynamoHold {
     }
 
     fn take(&self, lane: &LaneId, lease: Lease, over: Option<Lease>) -> Pending<Result<bool, StoreError>> {
-        let key = of(lane, LEASE);
-        self.begin(|hold| async move {
+        let (key, seq) = (of(lane, LEASE), self.seq());
+        self.begin(move |hold| async move {
             let condition = lease::is_still(over.as_ref());
             match hold
                 .table
-                .put(&lease::item(&key, &lease), Some(&condition))
+                .put(&lease::item(&key, &lease, seq), Some(&condition))
                 .await?
             {
                 Written::Done(_) => Ok(true),
@@ -160,10 +165,13 @@ impl Hold for DynamoHold {
     }
 
     fn renew(&self, lane: &LaneId, lease: Lease) -> Pending<Result<(), HoldError>> {
-        let lane = lane.clone();
-        self.begin(|hold| async move {
-            let item = lease::item(&of(&lane, LEASE), &lease);
-            let written = hold.table.put(&item, Some(&lease::is_renewed_by(&lease))).await;
+        let (lane, seq) = (lane.clone(), self.seq());
+        self.begin(move |hold| async move {
+            let item = lease::item(&of(&lane, LEASE), &lease, seq);
+            let written = hold
+                .table
+                .put(&item, Some(&lease::is_renewed_by(&lease, seq)))
+                .await;
             match written.map_err(StoreError::from)? {
                 Written::Done(_) => Ok(()),
                 Written::Unmet(there) => {
@@ -211,9 +219,7 @@ impl Hold for DynamoHold {
         epoch: Epoch,
         ledger: LaneSnapshot,
     ) -> Pending<Result<(), HoldError>> {
-        // In the order in which they are begun.
-        let seq = self.written.fetch_add(1, Ordering::Relaxed) + 1;
-        let lane = lane.clone();
+        let (lane, seq) = (lane.clone(), self.seq());
         self.begin(move |hold| async move {
             let doc = json("ledger", &ledger).map_err(StoreError::from)?;
             hold.keep_ledger(&lane, epoch, seq, doc).await
@@ -226,8 +232,8 @@ impl Hold for DynamoHold {
         epoch: Epoch,
         tenants: TenantsSnapshot,
     ) -> Pending<Result<(), HoldError>> {
-        let lane = lane.clone();
-        self.begin(move |hold| async move { hold.inform(&lane, epoch, TENANTS, &tenants).await })
+        let (lane, seq) = (lane.clone(), self.seq());
+        self.begin(move |hold| async move { hold.inform((&lane, epoch, seq), TENANTS, &tenants).await })
     }
 
     fn write_report(
@@ -236,8 +242,8 @@ impl Hold for DynamoHold {
         epoch: Epoch,
         report: LaneReport,
     ) -> Pending<Result<(), HoldError>> {
-        let lane = lane.clone();
-        self.begin(move |hold| async move { hold.inform(&lane, epoch, VIEW, &report).await })
+        let (lane, seq) = (lane.clone(), self.seq());
+        self.begin(move |hold| async move { hold.inform((&lane, epoch, seq), VIEW, &report).await })
     }
 
     fn heads(
@@ -288,6 +294,13 @@ fn of(lane: &LaneId, sk: &str) -> Key {
 /// No later holder has written it.
 fn not_later(epoch: Epoch) -> Expression {
     Expression::new("attribute_not_exists(#epoch) OR #epoch <= :epoch").number(":epoch", epoch.get())
+}
+
+/// A condition that names an epoch and a write's number.
+fn numbered(text: &str, epoch: Epoch, seq: u64) -> Expression {
+    Expression::new(text)
+        .number(":epoch", epoch.get())
+        .number(":seq", seq)
 }
 
 fn stale(lane: &LaneId, epoch: Epoch) -> HoldError {

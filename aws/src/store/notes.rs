@@ -12,12 +12,11 @@ use crate::table::item::{Item, Writing};
 use crate::table::keys::{self, Key};
 use crate::table::row::Lifetimes;
 use futures_util::future::try_join_all;
-use smoother_core::{Millis, Request, Rev, State, Timestamp};
+use smoother_core::ports::Backlogged;
+use smoother_core::{Request, Rev, State, Timestamp};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// How long a note that was written is taken to be there.
-const REMEMBERED: Millis = Millis::from_secs(60);
 /// More than so many remembered, and all are forgotten: they are only written once more than needed.
 const MOST: usize = 20_000;
 
@@ -52,7 +51,11 @@ impl Notes {
     fn due(&self, row: &Request, lifetimes: &Lifetimes, now: Timestamp) -> Vec<(Key, Item)> {
         let wanted = notes(row, lifetimes, now);
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |key: &Key| known.get(key).is_some_and(|at| now.since(*at) < REMEMBERED);
+        let fresh = |key: &Key| {
+            known
+                .get(key)
+                .is_some_and(|at| now.since(*at) < Backlogged::HOLDS_FOR)
+        };
         wanted.into_iter().filter(|(key, _)| !fresh(key)).collect()
     }
 }

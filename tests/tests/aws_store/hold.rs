@@ -87,7 +87,7 @@ async fn a_fenced_ledger_is_never_written_by_who_came_before() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_ledger_that_arrives_late_does_not_take_a_later_ones_place() {
+async fn what_arrives_late_does_not_take_a_later_ones_place() {
     let (place, calm) = (Place::fresh().await, Weather::default());
     let (hold, epoch) = (place.hold(&calm), Epoch::new(1));
     hold.load(&sonnet(), epoch).await.unwrap();
@@ -102,6 +102,15 @@ async fn a_ledger_that_arrives_late_does_not_take_a_later_ones_place() {
         hold.load(&sonnet(), epoch).await.unwrap().ledger,
         Some(snapshot(40))
     );
+    let scheduler = scheduler();
+    let reports: Vec<_> = (1..=40)
+        .map(|ms| hold.write_report(&sonnet(), epoch, scheduler.report(at(ms))))
+        .collect();
+    for report in reports {
+        report.await.unwrap();
+    }
+    let report = hold.report(&sonnet()).await.unwrap();
+    assert_eq!(report, Some(scheduler.report(at(40))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
