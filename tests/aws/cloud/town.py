@@ -20,6 +20,16 @@ from .told import Told
 TERMINAL = ("COMPLETED", "FAILED", "CANCELLED", "EXPIRED")
 
 
+def signed(
+    service: str, method: str, url: str, content: bytes = b"", headers: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The headers of a request, with its SigV4 signature for a service."""
+    who = Credentials(AWS_ENV["AWS_ACCESS_KEY_ID"], AWS_ENV["AWS_SECRET_ACCESS_KEY"])
+    asked = AWSRequest(method, url, data=content, headers=headers or {})
+    SigV4Auth(who, service, REGION).add_auth(asked)
+    return dict(asked.headers)
+
+
 class Town:
     def __init__(self, deployment: Deployment):
         self.deployment = deployment
@@ -63,15 +73,17 @@ class Town:
         return boto3.client("bedrock-runtime", endpoint_url=self.http_url, config=options)
 
     def connect(self) -> ClientConnection:
-        return connect(self.outputs["WebSocketUrl"], open_timeout=30)
+        """A WebSocket, opened with a signature as API Gateway wants it."""
+        url = self.outputs["WebSocketUrl"]
+        headers = signed("execute-api", "GET", url.replace("ws", "http", 1))
+        return connect(url, additional_headers=headers, open_timeout=30)
 
     def ask(self, method: str, path: str, body=None, headers: dict[str, str] | None = None) -> Answer:
-        """A request that is signed as function URLs want it."""
+        """A request with a signature as function URLs want it."""
         content = b"" if body is None else json.dumps(body).encode()
         named = {"content-type": "application/json"} if body is not None else {}
-        signed = AWSRequest(method, self.http_url + path, data=content, headers={**named, **(headers or {})})
-        SigV4Auth(Credentials(AWS_ENV["AWS_ACCESS_KEY_ID"], AWS_ENV["AWS_SECRET_ACCESS_KEY"]), "lambda", REGION).add_auth(signed)
-        return request(method, self.http_url + path, content, dict(signed.headers), timeout=60)
+        headers = signed("lambda", method, self.http_url + path, content, {**named, **(headers or {})})
+        return request(method, self.http_url + path, content, headers, timeout=60)
 
     def job(self, job_id: str) -> dict:
         answer = self.ask("GET", f"/v1/jobs/{job_id}")
