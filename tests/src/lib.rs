@@ -2,5 +2,6 @@
 
 pub mod conformance;
 pub mod crash;
+pub mod disk;
 pub mod fuzz;
 pub mod memory;

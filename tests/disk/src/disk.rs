@@ -167,7 +167,8 @@ impl State {
 
     /// Something was written.
     pub fn wrote(&mut self, handle: u32, offset: u64, bytes: &[u8]) {
-        if bytes.len() > 512 && bytes.iter().all(|byte| *byte == 0) {
+        // All zero where the first is, and each is as the one before it.
+        if bytes.len() > 512 && bytes[0] == 0 && bytes[1..] == bytes[..bytes.len() - 1] {
             self.record(Kind::Zeros, handle, [offset, bytes.len() as u64], &[]);
         } else {
             self.record(Kind::Write, handle, [offset, 0], bytes);
