@@ -489,7 +489,7 @@ fn a_call_number_that_another_holder_gave_out_is_not_given_out_again() {
     next.resume(at(20), &left);
     // An index that lags shows it as it waited before; or it still waits, and the write is on its way.
     let old = waiting(1, 0, Priority::Normal, 1_000);
-    next.take_up(at(20), &[old.clone()], &[]);
+    next.take_up(at(20), std::slice::from_ref(&old), &[]);
     let commands = next.step(at(20), Event::Tick);
     assert!(released(&commands).is_empty(), "{commands:?}");
     let (request, call) = (id(1), CallNo::new(1));
