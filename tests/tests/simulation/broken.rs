@@ -45,11 +45,13 @@ pub enum Broken {
     CalledBeforeDurable,
     /// A job that joins a caller's request does not make it a job.
     JoinForgotten,
+    /// A call whose worker never came to know of its claim is left open.
+    LostCallsIgnored,
 }
 
 impl Broken {
     /// Each, and the guarantee that it breaks.
-    pub const ALL: [(Self, &str); 21] = [
+    pub const ALL: [(Self, &str); 22] = [
         (Self::FenceSkipped, "G4"),
         (Self::SettledTwice, "G5"),
         (Self::SnoozeForgotten, "G6"),
@@ -71,5 +73,6 @@ impl Broken {
         (Self::EndUntold, "G6"),
         (Self::CalledBeforeDurable, "G4"),
         (Self::JoinForgotten, "G2"),
+        (Self::LostCallsIgnored, "G6"),
     ];
 }

@@ -95,11 +95,7 @@ async fn left_over(town: &Town, house: &House) -> Vec<String> {
         left.push(format!("{awaited} requests with callers on the line"));
     }
     let book = town.judge.book();
-    let unsettled = book
-        .calls
-        .values()
-        .filter(|call| call.settlement.is_none())
-        .count();
+    let unsettled = book.calls.values().filter(|call| book.is_unsettled(call)).count();
     if unsettled > 0 {
         left.push(format!("{unsettled} calls that are not settled"));
     }
@@ -186,7 +182,9 @@ fn last_words(book: &mut Book) {
     for call in book.calls.values() {
         let (id, number) = (call.request, call.number);
         let Some(settlement) = &call.settlement else {
-            faults.push(format!("G5: call {number} of {id} was never settled"));
+            if book.is_unsettled(call) {
+                faults.push(format!("G5: call {number} of {id} was never settled"));
+            }
             continue;
         };
         let row = book.rows.get(&id);

@@ -194,6 +194,19 @@ impl Book {
         }
     }
 
+    /// Whether a call has something to settle and is not settled. One that was claimed in vain, its worker told that
+    /// the write had failed, cost nothing; of a request that is over, the next start closes it.
+    pub fn is_unsettled(&self, call: &Call) -> bool {
+        let in_vain = || {
+            let over = self
+                .rows
+                .get(&call.request)
+                .is_some_and(|row| row.state.is_terminal());
+            over && !self.sent.contains(&(call.request, call.number))
+        };
+        call.settlement.is_none() && !in_vain()
+    }
+
     /// Calls that were begun in a lane, by their start.
     pub fn calls_in<'a>(&'a self, lane: &'a LaneId) -> impl Iterator<Item = &'a Call> {
         self.calls.values().filter(move |call| call.lane == *lane)

@@ -21,7 +21,10 @@ pub fn step(before: Option<&Request>, after: &Request) -> Vec<String> {
         faults.push(format!("version {was} was followed by {is}"));
     }
     let released = u32::from(from != State::Released && to == State::Released);
-    if after.call.get() != before.call.get() + released {
+    // A release whose write failed is made void: its number is spent, and nothing else changes.
+    let void = from == State::Queued && to == State::Queued && after.lane == before.lane;
+    let spent = u32::from(void && after.call.get() == before.call.get() + 1);
+    if after.call.get() != before.call.get() + released + spent {
         faults.push(format!(
             "call {} was followed by call {}",
             before.call, after.call

@@ -25,6 +25,7 @@ fn a_thousand_seeds_keep_every_promise() {
         "full",
         "left",
         "cut off",
+        "broke",
         "house",
     ] {
         let count = tally.counts.get(what).copied().unwrap_or_default();

@@ -12,7 +12,8 @@ pub struct Weather {
     /// A write's commit is late, at most by this many milliseconds.
     pub late_commit: u32,
     pub lateness_ms: u64,
-    /// A write fails. On one machine that ends the process, because nobody knows then what the disk holds.
+    /// A write fails. On one machine that ends the process, because nobody knows then what the disk holds. Elsewhere
+    /// whoever asked lives on and knows only that it may have been made.
     pub failed_write: u32,
     /// A write is refused because the disk is full; it goes on.
     pub full_disk: u32,
@@ -29,6 +30,8 @@ pub struct Weather {
     pub silence: u32,
     pub cut: u32,
     pub slow: u32,
+    /// A call's runner breaks off in the middle of it, as by a fault of the program's.
+    pub broken_off: u32,
     /// A lane's upstream fails all calls from then to then.
     pub outage: Option<(usize, Duration, Duration)>,
 }
@@ -59,12 +62,14 @@ impl Weather {
             silence: often(0.3, 80),
             cut: often(0.4, 150),
             slow: often(0.3, 200),
+            broken_off: often(0.2, 60),
             ..fair
         };
         if one_machine {
             weather.failed_write = often(0.3, 12);
             weather.full_disk = often(0.3, 80);
         } else {
+            weather.failed_write = often(0.4, 60);
             weather.doubled = often(0.5, 200);
             weather.late_message = often(0.5, 200);
             weather.lost = often(0.4, 100);
@@ -83,6 +88,17 @@ impl Weather {
         self.lateness_ms == 0
     }
 
+    /// Away from one machine the writes of those who come in are left out: what finds a request that is stored and
+    /// that no lane was told of is an index of what waits, which memory has not.
+    fn may_fail(&self, touched: Touched) -> bool {
+        let of_lanes_and_workers = ["release", "claim", "lapse", "expire", "fail", "divert"];
+        self.one_machine
+            || match touched {
+                Touched::Change(word) => of_lanes_and_workers.contains(&word),
+                other => matches!(other, Touched::End | Touched::Answer | Touched::KeepMemory),
+            }
+    }
+
     /// The fate of one operation; a failed write on one machine is told by `fatal`.
     pub fn fate(&self, point: &Point, chance: &mut StdRng, fatal: &mut bool) -> Fate {
         let lot = chance.random_range(0..1_000);
@@ -91,8 +107,8 @@ impl Weather {
         let touched = point.touched;
         if touched.writes() {
             return match lot {
-                lot if lot < self.failed_write => {
-                    *fatal = true;
+                lot if lot < self.failed_write && self.may_fail(touched) => {
+                    *fatal = self.one_machine;
                     if after { Fate::FailAfter } else { Fate::FailBefore }
                 }
                 lot if lot < self.failed_write + self.late_commit => Fate::Delay(late),

@@ -1,6 +1,7 @@
 //! The way upstream.
 
 use super::Rig;
+use crate::judge::short;
 use crate::upstream::Upstream;
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
@@ -8,6 +9,7 @@ use smoother_core::model::ModelEvents;
 use smoother_core::ports::{BoxFuture, Model};
 use smoother_core::{CallNo, LaneId, ModelCall, ModelError, ModelEvent, ModelStream, RequestId, Usage};
 use smoother_tests::memory::MemoryModel;
+use std::panic::resume_unwind;
 
 /// One worker's way upstream; its calls end with its life.
 pub struct RigModel {
@@ -29,7 +31,15 @@ impl Model for RigModel {
                 usage: None,
             };
             let answer = async {
+                let request = call.request;
                 let answer = self.model.call(call).await?;
+                if self.rig.mischief.strikes(|weather| weather.broken_off) {
+                    self.rig
+                        .judge
+                        .note("broke", format!("off the runner of {}", short(request)));
+                    // A panic without its words on the screen.
+                    resume_unwind(Box::new("as the weather has it"));
+                }
                 Ok(ModelStream {
                     head: answer.head,
                     events: Box::pin(unfold((answer.events, open, life.clone()), next)),

@@ -149,6 +149,9 @@ impl Store for RigStore {
             let request = self.row(id).ok_or(ChangeError::NotFound(id));
             return Box::pin(ready(Ok(EndReport { request })));
         }
+        if self.is(Broken::LostCallsIgnored) && matches!(change, Some(Change::Lose { .. })) {
+            return self.refuse(StoreError::Failed("nobody looks after lost calls".to_owned()));
+        }
         if self.is(Broken::ToldBeforeCommit) {
             self.tell_early(id, change.as_ref(), result.as_ref());
         }
