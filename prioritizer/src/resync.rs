@@ -71,8 +71,12 @@ async fn look(hands: &Hands, id: RequestId, call: CallNo) -> Result<Vec<Event>, 
         {
             Some(made) => as_made(&made),
             None if row.state == State::Queued && current => vec![Event::Lapsed { request, call }],
-            // Reserved for and never recorded. Its write may yet come, from a holder that was paused.
-            None if row.state == State::Queued && row.call.next() == call && row.lane == hands.lane => {
+            // Reserved for and never recorded. Its write may yet come, unless commits come in order.
+            None if !store.commits_in_order()
+                && row.state == State::Queued
+                && row.call.next() == call
+                && row.lane == hands.lane =>
+            {
                 row = store.change(id, Change::Void { call }).await?;
                 vec![Event::Lapsed { request, call }]
             }
