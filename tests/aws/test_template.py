@@ -29,7 +29,9 @@ def test_cfn_lint_is_content(tmp_path: Path, context: dict[str, str]):
     arguments = [word for key, value in parameters.items() for word in ("-c", f"{key}={value}")]
     run([str(cdk()), "synth", "--quiet", "--output", str(tmp_path / "out"), *arguments], cwd=CDK)
     ignored = [word for rule in EXPLAINED for word in ("--ignore-checks", rule)]
-    run([str(ROOT / ".venv-aws" / "bin" / "cfn-lint"), *ignored, str(tmp_path / "out" / "bedrock-smoother.template.json")])
+    template = tmp_path / "out" / "bedrock-smoother.template.json"
+    # The template comes first: the option takes all that follows it.
+    run([str(ROOT / ".venv-aws" / "bin" / "cfn-lint"), str(template), *ignored])
 
 
 def run(command: list[str], cwd: Path | None = None) -> None:
