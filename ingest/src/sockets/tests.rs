@@ -11,8 +11,10 @@ use std::sync::Mutex;
 #[derive(Default)]
 struct Book {
     subscribed: Mutex<Vec<RequestId>>,
-    meanwhile: Mutex<Option<Box<dyn Fn(RequestId) + Send>>>,
+    meanwhile: Mutex<Option<Happening>>,
 }
+
+type Happening = Box<dyn Fn(RequestId) + Send>;
 
 fn done<'a, T: Send + 'a>(value: T) -> BoxFuture<'a, Result<T, StoreError>> {
     Box::pin(std::future::ready(Ok(value)))

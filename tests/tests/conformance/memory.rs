@@ -158,7 +158,7 @@ pub fn post_stand() -> queues::Stand {
         lanes: office.clone(),
         events: ["a", "b"].map(reader).into(),
         dispatch: office.clone(),
-        released: Box::new(MailReader(post.dispatch.clone(), VecDeque::new())),
+        released: Box::new(MailReader(post.dispatch, VecDeque::new())),
         promises: Promises {
             in_order_once: false,
             refuses_when_closed: false,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Function, MODEL};
 
-fn message(id: &str, body: &str, attributes: Value) -> Value {
+fn message(id: &str, body: &str, attributes: &Value) -> Value {
     json!({
         "messageId": id, "receiptHandle": "r", "body": body, "attributes": {"SenderId": "AIDA", "SentTimestamp": "1"},
         "messageAttributes": attributes, "md5OfBody": "x", "eventSource": "aws:sqs",
@@ -30,9 +30,9 @@ async fn input_takes_what_it_can_and_sends_the_rest_to_the_dead_letters() {
     let answer = function
         .lambda
         .invoke(json!({"Records": [
-            message("m1", &job(), json!({"Priority": text("batch")})),
-            message("m2", "{", json!({})),
-            message("m3", &job(), json!({"Colour": text("red")})),
+            message("m1", &job(), &json!({"Priority": text("batch")})),
+            message("m2", "{", &json!({})),
+            message("m3", &job(), &json!({"Colour": text("red")})),
         ]}))
         .await;
     assert_eq!(answer, json!({"batchItemFailures": []}));
@@ -59,7 +59,7 @@ async fn input_takes_what_it_can_and_sends_the_rest_to_the_dead_letters() {
 async fn input_reports_what_could_not_be_stored_and_nothing_else() {
     let function = Function::start("input").await;
     function.aws.deny("TransactWriteItems");
-    let records = json!([message("m1", &job(), json!({})), message("m2", "{", json!({}))]);
+    let records = json!([message("m1", &job(), &json!({})), message("m2", "{", &json!({}))]);
     let answer = function.lambda.invoke(json!({"Records": records})).await;
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));
     assert_eq!(function.aws.sent_to("/input-dlq").len(), 1);
@@ -68,7 +68,7 @@ async fn input_reports_what_could_not_be_stored_and_nothing_else() {
 #[tokio::test]
 async fn a_worker_reports_what_is_no_release() {
     let function = Function::start("worker").await;
-    let records = json!([message("m1", "{\"colour\": \"red\"}", json!({}))]);
+    let records = json!([message("m1", "{\"colour\": \"red\"}", &json!({}))]);
     let answer = function.lambda.invoke(json!({"Records": records})).await;
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));
 }

@@ -233,7 +233,7 @@ async fn an_entry_that_was_put_again_stays(stand: Stand) {
         ..entry.clone()
     };
     stand.hold.forget_backlog(&sonnet(), older).await.unwrap();
-    assert_eq!(registered(&stand, &sonnet()).await, [entry.clone()]);
+    assert_eq!(registered(&stand, &sonnet()).await, std::slice::from_ref(&entry));
     stand.hold.forget_backlog(&sonnet(), entry.clone()).await.unwrap();
     assert_eq!(registered(&stand, &sonnet()).await, []);
     // To forget it once more is no mistake.

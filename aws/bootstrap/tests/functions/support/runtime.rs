@@ -15,15 +15,12 @@ const INVOCATION: Duration = Duration::from_secs(60);
 
 /// Hands events to a function and takes its answers.
 pub struct Lambda {
-    events: (
-        mpsc::UnboundedSender<Value>,
-        Mutex<mpsc::UnboundedReceiver<Value>>,
-    ),
-    answers: (
-        mpsc::UnboundedSender<(String, Bytes)>,
-        Mutex<mpsc::UnboundedReceiver<(String, Bytes)>>,
-    ),
+    events: Channel<Value>,
+    answers: Channel<(String, Bytes)>,
 }
+
+/// Both ends of a queue.
+type Channel<T> = (mpsc::UnboundedSender<T>, Mutex<mpsc::UnboundedReceiver<T>>);
 
 impl Lambda {
     pub fn new() -> Self {
