@@ -14,7 +14,7 @@ use crate::submission::Submission;
 use crate::submit::Known;
 use crate::whole::whole;
 use smoother_core::ports::Inserted;
-use smoother_core::{Door, OnDisconnect, Request};
+use smoother_core::{Door, OnDisconnect, Request, State};
 use std::sync::Arc;
 
 /// How a synchronous call stands once it is in.
@@ -39,7 +39,16 @@ impl Ingest {
                 return self.enter_at_once(prepared, presence, patience).await;
             }
         }
-        match self.known(&prepared).await? {
+        let mut known = self.known(&prepared).await?;
+        if let Known::Row(row) = known {
+            let joined = self.join(*row, prepared.request.on_disconnect, patience).await?;
+            match joined {
+                // Its last caller was given up just as this one came: then this is a call of its own.
+                Entry::Over(row) if row.state == State::Cancelled => known = self.known(&prepared).await?,
+                joined => return Ok(joined),
+            }
+        }
+        match known {
             Known::Row(row) => self.join(*row, prepared.request.on_disconnect, patience).await,
             Known::Not(id) => {
                 prepared.request.id = id;
@@ -96,6 +105,7 @@ impl Ingest {
         }
         let mut presence = Presence::new(self, &row);
         presence.begin();
+        self.callers.not_given_up(row.id).await;
         // It may have ended before the reader was there; then its end will not be told again.
         let row = self.ports.store.get(row.id).await?.unwrap_or(row);
         if row.state.is_terminal() {

@@ -147,7 +147,7 @@ impl Ingest {
                 () = ingest.draining.cancelled() => return,
                 () = tokio::time::sleep(grace.into()) => {}
             }
-            if ingest.callers.stays_away(id, departure) {
+            if let Some(_giving_up) = ingest.callers.stays_away(id, departure) {
                 ingest.abandon(id).await;
             }
         };

@@ -51,6 +51,22 @@ async fn it_is_waited_for_and_then_its_request_is_cancelled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_comes_back_just_as_its_request_is_given_up_makes_a_call_of_its_own() {
+    let bed = Bed::new();
+    let id = gone(&bed, attempt(1)).await;
+    let (store, at) = (bed.store.clone(), bed.clock.now());
+    bed.store
+        .after_read(move || drop(store.apply(id, &Change::Abandon { at })));
+    let back = call(&bed, attempt(2));
+    let own = bed.arrived().await.id;
+    assert_ne!(own, id);
+    assert_eq!(state(&bed, id), State::Cancelled);
+    bed.start(own);
+    bed.complete(own, "{}");
+    assert_eq!(back.await.unwrap().status, 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_comes_back_in_time_finds_its_request() {
     let bed = Bed::new();
     let id = gone(&bed, attempt(1)).await;
