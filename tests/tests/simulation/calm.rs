@@ -21,6 +21,9 @@ use tower::ServiceExt;
 const BOUND: Duration = Duration::from_secs(15 * 60);
 /// Within this nothing is left of what has ended.
 const TIDY: Duration = Duration::from_secs(45);
+/// The same where a claim was made, told as failed, and its request called off: its place is kept until the call is
+/// written off, the longest that one may take (15 s here) and a minute later.
+const TIDY_OF_GHOSTS: Duration = Duration::from_secs(15 + 60 + 45);
 const LOOK: Duration = Duration::from_millis(500);
 
 /// Waits for the end of everything and judges what is left.
@@ -71,7 +74,9 @@ async fn tidy(town: &Town, house: &Arc<House>) {
             tokio::time::sleep(LOOK).await;
         }
     };
-    if timeout(TIDY, nothing_left).await.is_err() {
+    let ghosts = town.judge.book().has_ghosts();
+    let within = if ghosts { TIDY_OF_GHOSTS } else { TIDY };
+    if timeout(within, nothing_left).await.is_err() {
         let left = left_over(town, house).await;
         town.judge
             .book()

@@ -207,6 +207,15 @@ impl Book {
         call.settlement.is_none() && !in_vain()
     }
 
+    /// Whether a call was claimed in vain: its lane takes it to be under way until it is written off.
+    pub fn has_ghosts(&self) -> bool {
+        let unsettled = |call: &&Call| call.settlement.is_none();
+        self.calls
+            .values()
+            .filter(unsettled)
+            .any(|call| !self.is_unsettled(call))
+    }
+
     /// Calls that were begun in a lane, by their start.
     pub fn calls_in<'a>(&'a self, lane: &'a LaneId) -> impl Iterator<Item = &'a Call> {
         self.calls.values().filter(move |call| call.lane == *lane)
