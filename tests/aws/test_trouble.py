@@ -38,18 +38,18 @@ def test_a_worker_that_dies_in_mid_call_leaves_no_job_behind(town: Town, simulat
     assert ended["status"] == "COMPLETED"
     calls = town.job(job_id)["calls"]
     assert [call["number"] for call in calls] == list(range(1, len(calls) + 1))
-    assert calls[0]["ending"] == "indeterminate", calls
+    assert calls[0]["ending"] == "INDETERMINATE", calls
     assert len(simulator.calls_of("mortal")) == len(calls) == 2
 
 
 def test_the_breaker_opens_and_requests_go_on_in_the_next_lane(town: Town, simulator: Simulator):
-    simulator.play(f'[[spans]]\nmodels = ["{SHAKY}"]\nregions = ["us-east-1"]\nfaults = {{ 500 = 1 }}\n')
+    simulator.play(f'[[spans]]\nname = "broken"\nmodels = ["{SHAKY}"]\nregions = ["us-east-1"]\nfaults = {{ 500 = 1 }}\n')
     ids = [town.submit(SHAKY, f"Hello {n}. [[sim out=5]]") for n in range(20)]
     told = town.until_told(ids, seconds=120)
     simulator.silence()
     assert {event["job"]["status"] for event in told.values()} == {"COMPLETED"}
     assert {event["job"]["served_by"]["lane"] for event in told.values()} == {"spare"}
-    lanes = {lane["id"]: lane for lane in town.ask("GET", "/v1/lanes").json()["lanes"]}
+    lanes = {lane["lane"]: lane for lane in town.ask("GET", "/v1/lanes").json()["lanes"]}
     assert lanes["shaky"]["breaker"]["opened"] >= 1
 
 

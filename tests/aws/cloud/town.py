@@ -76,7 +76,8 @@ class Town:
         """A WebSocket, opened with a signature as API Gateway wants it."""
         url = self.outputs["WebSocketUrl"]
         headers = signed("execute-api", "GET", url.replace("ws", "http", 1))
-        return connect(url, additional_headers=headers, open_timeout=30)
+        # The emulator under load answers pings late; a connection that is lost shows in what it does not bring.
+        return connect(url, additional_headers=headers, open_timeout=30, ping_interval=None)
 
     def ask(self, method: str, path: str, body=None, headers: dict[str, str] | None = None) -> Answer:
         """A request with a signature as function URLs want it."""
@@ -93,7 +94,8 @@ class Town:
     def submit(self, model: str, prompt: str, headers: dict[str, str] | None = None, **fields) -> str:
         """`POST /v1/jobs`; the job's id."""
         answer = self.ask("POST", "/v1/jobs", {"model": model, "prompt": prompt, "max_tokens": 64, **fields}, headers)
-        assert answer.status == 202, answer
+        # 200 says that a job with this key has ended already.
+        assert answer.status in (200, 202), answer
         return answer.json()["id"]
 
     def until(self, condition: Callable, what: str, seconds: float = 60):
