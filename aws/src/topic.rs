@@ -1,10 +1,10 @@
 //! The SNS topic on which ends are told.
 
 use crate::fault::Asked;
+use crate::queues::answered::{Told, not_taken, unbuilt};
 use crate::queues::{Failed, Refused, Transport};
 use aws_config::SdkConfig;
 use aws_sdk_sns::Client;
-use aws_sdk_sns::error::BuildError;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use smoother_core::ports::{BoxFuture, Message};
 
@@ -51,17 +51,14 @@ impl SnsTopic {
             .send()
             .await
             .map_err(|error| asked.failed(&error))?;
-        Ok(sent
-            .failed()
-            .iter()
-            .filter_map(|failed| {
-                Some(Failed {
-                    index: failed.id().parse().ok()?,
-                    again: !failed.sender_fault(),
-                    cause: format!("{}: {}", failed.code(), failed.message().unwrap_or("not taken")),
-                })
-            })
-            .collect())
+        let taken = sent.successful().iter().filter_map(|taken| taken.id());
+        let failed = sent.failed().iter().map(|failed| Told {
+            id: failed.id(),
+            sender_fault: failed.sender_fault(),
+            code: failed.code(),
+            message: failed.message(),
+        });
+        Ok(not_taken(batch.len(), taken, failed))
     }
 }
 
@@ -76,13 +73,6 @@ impl Transport for SnsTopic {
 
     fn send<'a>(&'a self, batch: &'a [Message]) -> BoxFuture<'a, Result<Vec<Failed>, Refused>> {
         Box::pin(self.publish(batch))
-    }
-}
-
-fn unbuilt(error: &BuildError) -> Refused {
-    Refused {
-        again: false,
-        cause: error.to_string(),
     }
 }
 

@@ -93,7 +93,10 @@ impl LaneViews for StoredViews {
         let lane = self.config.lanes.get(lane);
         Box::pin(async move {
             let lane = lane?;
-            let row = self.store.get(id).await.ok()??;
+            let row = self.store.get(id).await;
+            let row = row
+                .inspect_err(|error| tracing::warn!(request = %id, %error, "where it stands cannot be told"))
+                .ok()??;
             let waits = matches!(row.state, State::Received | State::Queued) && row.lane == lane.id;
             if !waits {
                 return None;

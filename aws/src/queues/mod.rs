@@ -8,6 +8,7 @@
 //! that does not help; those that the service calls the sender's fault are told at once. A call that fails as a whole
 //! goes the same way. What was sent, but not answered, is sent again: readers stand a message that comes twice.
 
+pub(crate) mod answered;
 mod batch;
 mod dispatch;
 mod inbox;

@@ -1,9 +1,9 @@
 //! One SQS queue to send to.
 
+use super::answered::{Told, not_taken, unbuilt};
 use super::{Failed, Refused, Transport};
 use crate::fault::Asked;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use smoother_core::ports::{BoxFuture, Message};
 
@@ -47,17 +47,14 @@ impl SqsQueue {
             .send()
             .await
             .map_err(|error| asked.failed(&error))?;
-        Ok(sent
-            .failed()
-            .iter()
-            .filter_map(|failed| {
-                Some(Failed {
-                    index: failed.id().parse().ok()?,
-                    again: !failed.sender_fault(),
-                    cause: format!("{}: {}", failed.code(), failed.message().unwrap_or("not taken")),
-                })
-            })
-            .collect())
+        let taken = sent.successful().iter().map(|taken| taken.id());
+        let failed = sent.failed().iter().map(|failed| Told {
+            id: failed.id(),
+            sender_fault: failed.sender_fault(),
+            code: failed.code(),
+            message: failed.message(),
+        });
+        Ok(not_taken(batch.len(), taken, failed))
     }
 }
 
@@ -72,13 +69,6 @@ impl Transport for SqsQueue {
 
     fn send<'a>(&'a self, batch: &'a [Message]) -> BoxFuture<'a, Result<Vec<Failed>, Refused>> {
         Box::pin(self.send_batch(batch))
-    }
-}
-
-fn unbuilt(error: &BuildError) -> Refused {
-    Refused {
-        again: false,
-        cause: error.to_string(),
     }
 }
 
