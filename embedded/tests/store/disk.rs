@@ -9,6 +9,8 @@ use tempfile::TempDir;
 const SECTOR: usize = 512;
 /// The log's header and its generation's salts.
 const LOG_HEADER: usize = 32;
+/// The header of each of its frames; a page follows.
+const FRAME_HEADER: usize = 24;
 
 /// The store's files, but for payloads.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +18,17 @@ pub struct Disk {
     pub mark: Vec<u8>,
     pub database: Vec<u8>,
     pub log: Vec<u8>,
+}
+
+/// How much of a log is not the zeros that make room in it. A page may end in zeros of its own: the last frame is
+/// kept whole.
+fn used(log: &[u8]) -> usize {
+    let Some(last) = log.iter().rposition(|byte| *byte != 0) else {
+        return 0;
+    };
+    let page = u32::from_be_bytes([log[8], log[9], log[10], log[11]]) as usize;
+    let frames = (last + 1).saturating_sub(LOG_HEADER).div_ceil(FRAME_HEADER + page);
+    (LOG_HEADER + frames * (FRAME_HEADER + page)).min(log.len())
 }
 
 impl Disk {
@@ -28,11 +41,7 @@ impl Disk {
             file("smoother.db"),
             file("smoother.db-wal"),
         );
-        // The zeros that make room are as good as nothing.
-        let used = log
-            .chunks(SECTOR)
-            .rposition(|sector| *sector != [0; SECTOR][..sector.len()]);
-        log.truncate(used.map_or(0, |last| (last + 1) * SECTOR));
+        log.truncate(used(&log));
         Self { mark, database, log }
     }
 
