@@ -27,7 +27,9 @@ fn used(log: &[u8]) -> usize {
         return 0;
     };
     let page = u32::from_be_bytes([log[8], log[9], log[10], log[11]]) as usize;
-    let frames = (last + 1).saturating_sub(LOG_HEADER).div_ceil(FRAME_HEADER + page);
+    let frames = (last + 1)
+        .saturating_sub(LOG_HEADER)
+        .div_ceil(FRAME_HEADER + page);
     (LOG_HEADER + frames * (FRAME_HEADER + page)).min(log.len())
 }
 
