@@ -9,6 +9,8 @@ use std::error::Error;
 
 /// A message is cut here: what is longer is a page of some proxy's, not Bedrock's sentence.
 const MAX_MESSAGE: usize = 2_000;
+/// Nobody is kept waiting longer for an upstream's word, whatever number stands there: later it is asked again.
+const LONGEST_DELAY_MS: u64 = 5 * 60 * 1_000;
 
 /// The body of an error, in the spellings AWS uses.
 #[derive(Debug, Default, Deserialize)]
@@ -38,7 +40,8 @@ impl Wire {
 
     fn delay(&self) -> Option<u64> {
         let delay = self.delay.as_ref()?;
-        delay.as_u64().or_else(|| delay.as_str()?.trim().parse().ok())
+        let said = delay.as_u64().or_else(|| delay.as_str()?.trim().parse().ok());
+        said.map(|ms| ms.min(LONGEST_DELAY_MS))
     }
 }
 
@@ -226,6 +229,18 @@ mod tests {
             br#"{"message":" ","Message":"Too many tokens."}"#,
         );
         assert_eq!(error.message, "Too many tokens.");
+    }
+
+    #[test]
+    fn a_delay_beyond_reason_is_a_long_one() {
+        let told = |delay: &str| {
+            let body = format!(r#"{{"message":"Come back.","expectedQueueDelayInMs":{delay}}}"#);
+            answered(503, Vec::new(), body.as_bytes()).retry_after_ms
+        };
+        assert_eq!(told("1500"), Some(1_500));
+        assert_eq!(told(r#""1500""#), Some(1_500));
+        assert_eq!(told("18446744073709551615"), Some(LONGEST_DELAY_MS));
+        assert_eq!(told("-1"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! quotas-token-burndown.html). At admission Bedrock deducts input + cache reads + cache writes + max_tokens;
 //! at the end it corrects to input + cache writes + output × burndown.
 
-use crate::units::Tokens;
+use crate::units::{Tokens, TokensPerMinute};
 use serde::{Deserialize, Serialize};
 
 /// What a request is expected to cost, made at the door.
@@ -52,6 +52,14 @@ impl Usage {
         self.input + self.cache_write + self.output.times(burndown)
     }
 
+    /// Whether a call that asked for at most `max_output` can have used it. Bedrock admits none whose input is above
+    /// the minute's quota, and none generates more than its max_tokens; ten times both are let pass, for quotas that
+    /// are set lower than they are.
+    pub fn is_possible(&self, max_output: Tokens, quota: TokensPerMinute) -> bool {
+        let most_input = Tokens::new(quota.get()).times(10);
+        self.whole_input() <= most_input && self.output <= max_output.times(10)
+    }
+
     /// Everything that was read, for comparing with an estimate of the input.
     pub fn whole_input(&self) -> Tokens {
         self.input + self.cache_read + self.cache_write
@@ -68,6 +76,20 @@ mod tests {
             max_output: Tokens::new(max_output),
             expected_output: Tokens::new(expected_output),
         }
+    }
+
+    #[test]
+    fn counts_beyond_reason_are_told_from_large_ones() {
+        let possible = |input, output| {
+            let usage = Usage {
+                input: Tokens::new(input),
+                output: Tokens::new(output),
+                ..Usage::default()
+            };
+            usage.is_possible(Tokens::new(100), TokensPerMinute::new(1_000))
+        };
+        assert!(possible(12, 34) && possible(10_000, 1_000));
+        assert!(!possible(10_001, 1) && !possible(1, 1_001) && !possible(u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use smoother_core::config::LaneConfig;
 use smoother_core::ports::{BoxFuture, Clock, Live, Model, Update};
 use smoother_core::{
     Millis, ModelCall, ModelError, ModelErrorKind, ModelEvent, ModelHead, ModelId, Request, RequestId,
-    Timestamp, Usage,
+    Timestamp, Tokens, Usage,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,6 +133,7 @@ struct Collected<'a> {
     /// The model that is called where that is not the one the caller named.
     called_model: Option<ModelId>,
     accepted: bool,
+    max_output: Tokens,
     parts: Vec<Bytes>,
     bytes: usize,
     /// Frames that readers have been given: all of them once content has come, none before.
@@ -151,6 +152,7 @@ impl<'a> Collected<'a> {
             progress: around.progress,
             head: Arc::default(),
             accepted: false,
+            max_output: row.estimate.max_output,
             parts: Vec::new(),
             bytes: 0,
             told: 0,
@@ -203,7 +205,14 @@ impl<'a> Collected<'a> {
                         self.tell();
                     }
                 }
-                ModelEvent::Usage(usage) => self.usage = Some(usage),
+                ModelEvent::Usage(usage) if usage.is_possible(self.max_output, lane.tokens_per_minute) => {
+                    self.usage = Some(usage);
+                }
+                // Charged, it would hold the lane back for as long as its quota takes to pay.
+                ModelEvent::Usage(usage) => tracing::warn!(
+                    request = %self.id, lane = %lane.id, ?usage,
+                    "upstream counts more tokens than a call can use; it is charged what it reserved"
+                ),
             }
         }
         if streams {
