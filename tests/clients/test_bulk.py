@@ -10,7 +10,7 @@ import pytest
 from house import binaries, models
 from house.process import clean_env
 
-OK, UNREACHABLE, NO_ANSWER, INTERRUPTED = 0, 5, 6, 130
+OK, USAGE, UNREACHABLE, NO_ANSWER, INTERRUPTED = 0, 2, 5, 6, 130
 LINES = 120
 # Few at once, so that a run takes long enough to be interrupted anywhere in it.
 LANE = {"bulk": {"max_concurrency": 8}}
@@ -171,3 +171,17 @@ def test_a_server_that_stays_away_ends_a_wait_with_words_and_a_code(new_simulato
     out, rest = run.communicate(timeout=30)
     assert run.returncode == UNREACHABLE, rest
     assert out == "" and rest.count("waiting for the server") == 1 and "error:" in rest, rest
+
+
+def test_an_operation_whose_answers_no_line_can_hold_is_refused_before_anything_is_sent(
+    new_simulator, new_smoother, tmp_path
+):
+    simulator = new_simulator()
+    smoother = new_smoother(simulator.url)
+    write(tmp_path / "in.jsonl", "stream")
+    command = [binaries.smoother(), "submit", "in.jsonl", "-m", models.CLAUDE, "--operation", "converse-stream"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, cwd=tmp_path, env=clean_env(SMOOTHER_SERVER=smoother.url)
+    )
+    assert done.returncode == USAGE and "converse-stream" in done.stderr, done.stderr
+    assert smoother.get("/v1/jobs").json()["jobs"] == [] and simulator.stats()["calls"] == 0

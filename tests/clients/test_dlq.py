@@ -197,6 +197,11 @@ def test_the_command_line_lists_shows_redrives_and_drops(house):
     assert table.returncode == OK and back in table.stdout and "access_denied" in table.stdout
     only = cli(smoother, "dlq", "list", "--error", "internal", "--json")
     assert [letter["id"] for letter in json.loads(only.stdout)["letters"]] == [back]
+    first = cli(smoother, "dlq", "list", "--limit", "1")
+    assert away in first.stdout and back not in first.stdout
+    cursor = re.search(r"--cursor (\S+)", first.stderr)[1]
+    rest = cli(smoother, "dlq", "list", "--limit", "1", "--cursor", cursor)
+    assert back in rest.stdout and away not in rest.stdout and "--cursor" not in rest.stderr
     shown = cli(smoother, "dlq", "show", back)
     assert "call 1" in shown.stdout and "FAILED" in shown.stdout and "Back." not in shown.stdout
     body = cli(smoother, "dlq", "show", back, "--body")

@@ -44,6 +44,9 @@ pub struct DlqListArgs {
     /// At most so many
     #[arg(long, value_name = "LETTERS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub limit: u16,
+    /// Go on behind an earlier list, as it said; the filter stays the same
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true)]
+    pub cursor: Option<String>,
 }
 
 /// `smoother dlq show`
@@ -114,6 +117,7 @@ mod tests {
             ("dlq drop --all", true),
             ("dlq list", true),
             ("dlq list --after 2026-01-01T00:00:00Z --limit 5", true),
+            ("dlq list --lane a --cursor -abc", true),
             ("dlq redrive", false),
             ("dlq drop", false),
             ("dlq drop --yes", false),

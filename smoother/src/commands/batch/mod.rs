@@ -8,7 +8,8 @@
 //! file ─▶ reader thread ─▶ up to `--outstanding` lines: submit, wait ─▶ FILE.part ─▶ fsync, rename
 //! ```
 //! Each line goes under an idempotency key made of the file's name, the line's number and its content. So a run
-//! that was interrupted is simply started again: the server knows the lines it has, and answers them at once.
+//! that was interrupted is simply started again: the server knows the lines it has, and answers them at once. It
+//! knows them until their retention ends; a line whose job is gone by then would be sent, and paid for, once more.
 
 mod ids;
 mod line;
@@ -28,7 +29,7 @@ use line::Record;
 use output::Output;
 use progress::{Progress, Tally};
 use send::{Outcome, Sender};
-use smoother_core::{Millis, Priority};
+use smoother_core::{Millis, Operation, Priority};
 use source::Source;
 use std::io::Write;
 use std::path::Path;
@@ -44,6 +45,7 @@ pub async fn run(
     context: &Context,
     terminal: &mut Terminal,
 ) -> Result<Exit, CommandError> {
+    whole_answers(args.operation)?;
     let mut source = Source::open(file, terminal)?;
     let progress = Progress::new(source.lines, terminal.err_is_live);
     let sender = Sender {
@@ -87,6 +89,17 @@ pub async fn run(
     } else {
         Exit::Ok
     })
+}
+
+/// A line of the output holds one JSON answer. Told before anything is sent and paid for.
+fn whole_answers(operation: Option<Operation>) -> Result<(), CommandError> {
+    match operation.filter(|operation| operation.streams()) {
+        None => Ok(()),
+        Some(streams) => Err(CommandError::Usage(format!(
+            "--operation {} answers in a stream, which no line of a batch can hold; give converse or invoke",
+            streams.as_str()
+        ))),
+    }
 }
 
 /// Keeps `outstanding` lines under way until the last has been written.

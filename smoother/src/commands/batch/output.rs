@@ -3,6 +3,7 @@
 use crate::commands::{CommandError, Terminal};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The answers' place.
@@ -81,30 +82,41 @@ impl Output {
 /// mixture.
 fn fresh(part: &Path) -> Result<File, CommandError> {
     let unwritten = |e| unwritten(part, e);
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(part)
-        .map_err(unwritten)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(unwritten(io::Error::other(
-                "another run is writing it; wait for its end or name another --output",
-            )));
+    loop {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(part)
+            .map_err(unwritten)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(unwritten(io::Error::other(
+                    "another run is writing it; wait for its end or name another --output",
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(unwritten(error)),
         }
-        Err(TryLockError::Error(error)) => return Err(unwritten(error)),
+        // A run that ended between the two has given the file its whole name: it is not to be touched any more.
+        if is_named(&file, part) {
+            // Only now: what is in it was the other run's.
+            file.set_len(0).map_err(unwritten)?;
+            return Ok(file);
+        }
     }
-    // Only now: what is in it was the other run's.
-    file.set_len(0).map_err(unwritten)?;
-    Ok(file)
 }
 
+/// Whether the open file is the one that has this name now.
+fn is_named(file: &File, path: &Path) -> bool {
+    let same = |a: &fs::Metadata, b: &fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if same(&a, &b))
+}
+
+/// The lock is held until the file has its name: nobody empties it before.
 fn seal(whole: &Path, part: &Path, to: BufWriter<File>) -> io::Result<()> {
-    to.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
+    let file = to.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.sync_all()?;
     fs::rename(part, whole)?;
     // The name is durable only with its folder.
     let folder = whole.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -119,5 +131,30 @@ fn is_same(a: &Path, b: &Path) -> bool {
     match (fs::canonicalize(a), fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_run_writes_a_file_and_leaves_a_whole_one_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (part, whole) = (dir.path().join("a.part"), dir.path().join("a"));
+        let mut first = fresh(&part).unwrap();
+        let busy = fresh(&part).unwrap_err().to_string();
+        assert!(busy.contains("a.part") && busy.contains("another run"), "{busy}");
+        first.write_all(b"answers").unwrap();
+
+        // Whoever has it open when it is whole does not take it for unfinished.
+        let late = File::options().write(true).open(&part).unwrap();
+        assert!(is_named(&late, &part));
+        seal(&whole, &part, BufWriter::new(first)).unwrap();
+        assert!(late.try_lock().is_ok() && !is_named(&late, &part));
+        drop(late);
+        assert_eq!(fresh(&part).unwrap().metadata().unwrap().len(), 0);
+        assert_eq!(fs::read(&whole).unwrap(), b"answers");
     }
 }

@@ -18,6 +18,7 @@ pub async fn run(
 ) -> Result<Exit, CommandError> {
     let meant = Meant {
         limit: Some(args.limit),
+        cursor: args.cursor,
         ..meant(args.filter)
     };
     let (page, json) = context.client.letters(&meant).await?;
@@ -31,9 +32,9 @@ pub async fn run(
         return Ok(Exit::Ok);
     }
     write!(terminal.out, "{}", picture(&page.letters))?;
-    if page.next_cursor.is_some() {
-        let more = "there are more: a larger --limit, or --before the last of these, shows them".to_owned();
-        context.tell(more, json!({"more": true}), terminal)?;
+    if let Some(cursor) = page.next_cursor {
+        let more = format!("there are more: the same again with --cursor {cursor} shows them");
+        context.tell(more, json!({"more": true, "next_cursor": cursor}), terminal)?;
     }
     Ok(Exit::Ok)
 }
