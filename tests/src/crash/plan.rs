@@ -87,6 +87,9 @@ pub enum Way {
     },
 }
 
+/// What upstream does to a request's first call, so that it takes another: by the simulator's names.
+const TROUBLES: [&str; 3] = ["500", "cut-after", "stream-424"];
+
 /// One request of one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
@@ -103,6 +106,8 @@ pub struct Ask {
     pub out: u64,
     pub max_tokens: u64,
     pub latency_ms: u64,
+    /// What befalls its first call upstream.
+    pub trouble: Option<&'static str>,
 }
 
 /// How the server is struck.
@@ -180,6 +185,9 @@ impl Plan {
             out,
             max_tokens: out * model.burndown + rng.random_range(0..100),
             latency_ms: rng.random_range(20..900),
+            trouble: rng
+                .random_bool(0.06)
+                .then(|| *TROUBLES.choose(&mut rng).unwrap_or(&TROUBLES[0])),
         }
     }
 
@@ -232,8 +240,11 @@ impl Ask {
 
     fn body_of(&self, more: &str) -> serde_json::Value {
         let (out, latency, mark) = (self.out, self.latency_ms, &self.mark);
+        let trouble = self.trouble.map(|fault| format!(" fault={fault} times=1"));
+        let trouble = trouble.unwrap_or_default();
         let text = format!(
-            "Tell of the river's way to the sea, slowly.{more} [[sim in={INPUT} out={out} latency_ms={latency} token_ms=4 id={mark}]]"
+            "Tell of the river's way to the sea, slowly.{more} [[sim in={INPUT} out={out} latency_ms={latency} \
+             token_ms=4 id={mark}{trouble}]]"
         );
         let converse = serde_json::json!({
             "messages": [{ "role": "user", "content": [{ "text": text }] }],
@@ -325,6 +336,8 @@ mod tests {
         let unkeyed = |ask: &&Ask| matches!(ask.way, Way::Job { keyed: false, .. });
         let keyed = |ask: &&Ask| matches!(ask.way, Way::Job { keyed: true, .. });
         assert!(asks.iter().find(unkeyed).is_some() && asks.iter().find(keyed).is_some());
+        let troubled = |fault: &str| asks.iter().any(|ask| ask.trouble == Some(fault));
+        assert!(TROUBLES.iter().all(|fault| troubled(fault)));
         let blows: Vec<Blow> = (0..50).map(|n| PLAN.blow(n)).collect();
         for kind in [
             |b: &Blow| matches!(b, Blow::Serving { .. }),

@@ -90,8 +90,8 @@ impl Desk {
             }
         );
         let how = format!(
-            "{:?} {} {:?}, timeout {:?}, max wait {:?}",
-            ask.operation, ask.model.lane, ask.way, ask.timeout_ms, ask.max_wait_ms
+            "{:?} {} {:?}, timeout {:?}, max wait {:?}, trouble {:?}",
+            ask.operation, ask.model.lane, ask.way, ask.timeout_ms, ask.max_wait_ms, ask.trouble
         );
         self.note(
             ask,
