@@ -48,6 +48,8 @@ pub enum HopCause {
     Parked,
     /// A call failed, and the lane's retry budget had nothing left for another.
     RetriesSpent,
+    /// It is larger than the lane's quota lets through, however long it waits.
+    TooLarge,
 }
 
 /// A step that was taken.

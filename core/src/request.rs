@@ -207,6 +207,9 @@ pub struct Request {
     pub call: CallNo,
     /// Calls actually claimed.
     pub calls_made: u32,
+    /// Calls that were lost: their runner was gone before their end.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u32,
     /// Tokens reserved for the current call.
     pub reserved: Tokens,
     /// The current release is void after this.

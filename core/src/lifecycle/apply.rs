@@ -6,6 +6,9 @@ use crate::ids::{CallNo, LaneId};
 use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Request, Runner};
 use crate::units::Timestamp;
 
+/// Calls of one request that may be lost before it fails.
+const LOST_AT_MOST: u32 = 10;
+
 /// The request after `change`, one `rev` on, or why that cannot be.
 pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
     let mut next = request.clone();
@@ -91,21 +94,7 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
         }
         Change::Lose { call, at } => {
             running(request, change, *call)?;
-            match request.on_indeterminate {
-                // Whoever it was made for is gone for good.
-                _ if request.on_disconnect == OnDisconnect::CancelAtOnce => {
-                    end(&mut next, State::Cancelled, *at, None);
-                }
-                OnIndeterminate::Retry => {
-                    requeue(&mut next);
-                    next.runner = Runner::Worker;
-                }
-                OnIndeterminate::Fail => {
-                    let failure = indeterminate();
-                    next.dead = is_dead(request, &failure);
-                    end(&mut next, State::Failed, *at, Some(Outcome::Failure(failure)));
-                }
-            }
+            lose(&mut next, *at);
         }
         Change::Complete {
             call,
@@ -306,6 +295,7 @@ fn redrive(next: &mut Request) {
     next.dead = false;
     next.redriven = next.redriven.saturating_add(1);
     next.tries = 0;
+    next.lost = 0;
     // What an operator sends is no retry, which the lane would count against its budget.
     next.last_error = None;
     next.deadline = None;
@@ -319,6 +309,26 @@ fn requeue(next: &mut Request) {
     next.start_by = None;
     next.not_before = None;
     next.reserved = crate::units::Tokens::ZERO;
+}
+
+/// By the request's policies. Its own call may be what ends the runner, each time anew: that has a bound.
+fn lose(next: &mut Request, at: Timestamp) {
+    next.lost = next.lost.saturating_add(1);
+    let failure = match next.on_indeterminate {
+        // Whoever it was made for is gone for good.
+        _ if next.on_disconnect == OnDisconnect::CancelAtOnce => {
+            return end(next, State::Cancelled, at, None);
+        }
+        OnIndeterminate::Retry if next.lost < LOST_AT_MOST => {
+            requeue(next);
+            next.runner = Runner::Worker;
+            return;
+        }
+        OnIndeterminate::Retry => lost_too_often(),
+        OnIndeterminate::Fail => indeterminate(),
+    };
+    next.dead = is_dead(next, &failure);
+    end(next, State::Failed, at, Some(Outcome::Failure(failure)));
 }
 
 /// What has once been promised to somebody who does not wait stays promised.
@@ -340,13 +350,26 @@ fn end(next: &mut Request, state: State, at: Timestamp, outcome: Option<Outcome>
 }
 
 fn indeterminate() -> Failure {
+    internal(
+        "The smoother stopped while this call was under way, so whether it ran is unknown; \
+         on_indeterminate = \"fail\" forbids calling again."
+            .to_owned(),
+    )
+}
+
+fn lost_too_often() -> Failure {
+    internal(format!(
+        "Whoever made this request's call was gone before its end, {LOST_AT_MOST} times: it may be what ends them. \
+         Look at the log of those moments; what was submitted as a job can be redriven."
+    ))
+}
+
+fn internal(message: String) -> Failure {
     Failure {
         kind: None,
         status: 500,
         exception: "InternalServerException".to_owned(),
-        message: "The smoother stopped while this call was under way, so whether it ran is unknown; \
-                  on_indeterminate = \"fail\" forbids calling again."
-            .to_owned(),
+        message,
         headers: Vec::new(),
     }
 }

@@ -64,6 +64,7 @@ impl Request {
             tries: 0,
             call: CallNo::NONE,
             calls_made: 0,
+            lost: 0,
             reserved: Tokens::ZERO,
             start_by: None,
             not_before: None,

@@ -91,7 +91,7 @@ impl Scheduler {
         let too_large = throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot);
         if too_large && again != Again::No {
             let failure = self.above_the_burst(slot);
-            self.fail(slot, failure, out);
+            self.give_up(slot, failure, out);
             return;
         }
         match again {

@@ -36,7 +36,7 @@ impl Scheduler {
             }
             match self.reserve(head) {
                 Ok(()) => self.release(head, true, out),
-                Err(Wait::Never(never)) => self.fail(head, never_fits(never), out),
+                Err(Wait::Never(never)) => self.give_up(head, never_fits(never), out),
                 Err(Wait::Until(at)) => {
                     self.blocked_until = Some(at);
                     self.backfill(head, at, out);

@@ -3,6 +3,7 @@
 use super::entry::{Entry, Standing};
 use super::lane::{CHECK_AFTER, Scheduler};
 use super::{Command, Waiting};
+use crate::fallback::HopCause;
 use crate::ids::{RequestId, TenantId};
 use crate::ledger::NeverFits;
 use crate::request::{Failure, Priority};
@@ -15,10 +16,7 @@ impl Scheduler {
             return;
         }
         if let Err(never) = self.ledger.fits(waiting.reserve) {
-            out.push(Command::Fail {
-                request: waiting.id,
-                failure: never_fits(never),
-            });
+            out.push(self.cannot_pass(waiting.id, waiting.may_leave, never_fits(never)));
             return;
         }
         if let Some(slot) = self.take_in(waiting) {
@@ -168,12 +166,23 @@ impl Scheduler {
         self.refill(flow, out);
     }
 
-    pub(super) fn fail(&mut self, slot: u32, failure: Failure, out: &mut Vec<Command>) {
+    /// A request that no wait lets through here leaves the lane.
+    pub(super) fn give_up(&mut self, slot: u32, failure: Failure, out: &mut Vec<Command>) {
         let Some(entry) = self.table.get(slot) else { return };
-        let (request, flow) = (entry.id, entry.flow);
-        out.push(Command::Fail { request, failure });
+        let (request, flow, may_leave) = (entry.id, entry.flow, entry.may_leave);
+        out.push(self.cannot_pass(request, may_leave, failure));
         self.forget(slot);
         self.refill(flow, out);
+    }
+
+    /// It goes on in its chain, or fails where that has ended.
+    fn cannot_pass(&mut self, request: RequestId, may_leave: bool, failure: Failure) -> Command {
+        if may_leave {
+            self.left += 1;
+            let cause = HopCause::TooLarge;
+            return Command::Leave { request, cause };
+        }
+        Command::Fail { request, failure }
     }
 
     /// Does what its time has come for: snoozes that end, deadlines that pass, releases not heard of.

@@ -194,7 +194,7 @@ impl From<&Failure> for ErrorView {
 struct HopView {
     from: LaneId,
     model: ModelId,
-    /// `breaker_open`, `parked`, `retries_spent`, or the kind of the error that a call met.
+    /// `breaker_open`, `parked`, `retries_spent`, `too_large`, or the kind of the error that a call met.
     cause: &'static str,
     at: String,
 }
@@ -209,6 +209,7 @@ impl From<&Hopped> for HopView {
                 HopCause::BreakerOpen => "breaker_open",
                 HopCause::Parked => "parked",
                 HopCause::RetriesSpent => "retries_spent",
+                HopCause::TooLarge => "too_large",
             },
             at: rfc3339::text(hop.at),
         }

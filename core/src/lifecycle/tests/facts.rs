@@ -38,6 +38,31 @@ fn a_lost_call_follows_the_policy() {
 }
 
 #[test]
+fn a_request_whose_calls_are_always_lost_ends_as_a_dead_letter() {
+    let mut row = request(State::Running);
+    row.door = Door::Job;
+    let mut lost = 0;
+    while row.state == State::Running {
+        let lose = Change::Lose {
+            call: row.call,
+            at: NOW,
+        };
+        row = apply(&row, &lose).unwrap();
+        lost += 1;
+        if row.state == State::Queued {
+            row.state = State::Running;
+        }
+    }
+    assert_eq!((row.state, row.dead, lost), (State::Failed, true, 10));
+    let Some(Outcome::Failure(failure)) = &row.outcome else {
+        panic!("{:?}", row.outcome)
+    };
+    assert!(failure.message.contains("10 times"), "{}", failure.message);
+    let again = apply(&row, &Change::Redrive).unwrap();
+    assert_eq!((again.state, again.lost), (State::Queued, 0));
+}
+
+#[test]
 fn an_end_keeps_what_it_was_told() {
     let before = request(State::Running);
     let complete = Change::Complete {

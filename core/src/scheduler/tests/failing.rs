@@ -4,8 +4,9 @@ use super::lifecycle::{busy, idle};
 use super::world::{at, config, id, lane, waiting};
 use super::{ended, released, scheduler, started, throttled, wake};
 use crate::config::Pacing;
+use crate::fallback::HopCause;
 use crate::request::Priority::{Batch, Normal};
-use crate::scheduler::{Command, Event};
+use crate::scheduler::{Command, Event, Waiting};
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, TokensPerMinute};
 
@@ -16,6 +17,28 @@ fn what_can_never_fit_fails_naming_the_limit() {
     assert!(matches!(&commands[0], Command::Fail { failure, .. }
         if failure.status == 400 && failure.message.contains("tokens_per_minute is 60000")));
     assert!(!scheduler.knows(id(1)));
+}
+
+#[test]
+fn what_can_never_fit_goes_on_in_its_chain_while_that_lasts() {
+    let mut scheduler = busy();
+    let chained = |number, reserve| {
+        Event::Arrived(Waiting {
+            may_leave: true,
+            ..waiting(number, 0, Normal, reserve)
+        })
+    };
+    let leaves = |number| Command::Leave {
+        request: id(number),
+        cause: HopCause::TooLarge,
+    };
+    assert!(scheduler.step(at(0), chained(2, 60_001)).contains(&leaves(2)));
+    scheduler.step(at(0), chained(3, 50_000));
+    let mut smaller = config(lane(60_000, None, Pacing::Auto));
+    smaller.lane.tokens_per_minute = TokensPerMinute::new(40_000);
+    scheduler.reconfigure(at(1), smaller);
+    assert!(scheduler.step(at(1), Event::Tick).contains(&leaves(3)));
+    assert!(!scheduler.knows(id(2)) && !scheduler.knows(id(3)));
 }
 
 #[test]
