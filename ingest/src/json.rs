@@ -110,6 +110,12 @@ fn in_api_words(what: &str, place: &str) -> String {
     {
         return format!("{place} is {}; it must be {}", found_as(found), wanted_as(wanted));
     }
+    if let Some((_, wanted)) = what
+        .strip_prefix("invalid value: integer ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!("{place} is out of range; it must be {}", wanted_as(wanted));
+    }
     if let Some(name) = what.strip_prefix("missing field ") {
         return format!("{place} has no {}, which it must have", name.replace('`', ""));
     }
@@ -143,6 +149,9 @@ fn wanted_as(wanted: &str) -> &str {
         "a sequence" | "an array" => "an array",
         "a map" => "an object",
         "a borrowed string" | "a string" | "a character" => "a string",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
         other if other.starts_with("struct ") => "an object",
         other => other,
     }
@@ -160,6 +169,7 @@ mod tests {
         name: Cow<'a, str>,
         #[serde(borrow)]
         items: Option<Vec<Object<Item<'a>>>>,
+        count: Option<u16>,
     }
 
     #[derive(Deserialize, Debug)]
@@ -179,7 +189,7 @@ mod tests {
     fn objects_are_read_and_borrowed_from() {
         let order: Order<'_> = object(r#"{"name":"x","items":[{"what":"y"}]}"#).unwrap();
         assert!(matches!(order.name, Cow::Borrowed("x")));
-        assert_eq!(order.items.unwrap()[0].what, "y");
+        assert_eq!((order.items.unwrap()[0].what.as_ref(), order.count), ("y", None));
     }
 
     #[test]
@@ -225,9 +235,17 @@ mod tests {
             ),
             (
                 r#"{"name":"x","colour":1}"#,
-                "colour is no field here; known are name or items",
+                "colour is no field here; known are name, items, count",
             ),
             (r#"{"name":"x","name":"y"}"#, "the body has name twice"),
+            (
+                r#"{"name":"x","count":"2"}"#,
+                "count is a string; it must be a whole number of at least 0",
+            ),
+            (
+                r#"{"name":"x","count":-1}"#,
+                "count is out of range; it must be a whole number of at least 0",
+            ),
         ] {
             assert_eq!(said(text), why, "{text}");
         }

@@ -16,15 +16,19 @@ use smoother_core::ports::BoxFuture;
 use smoother_tests::fuzz::guard::Bounds;
 use smoother_tests::fuzz::run::{Budget, Campaign, Outcome};
 use smoother_tests::fuzz::targets::batch::Batches;
+use smoother_tests::fuzz::targets::calls::Calls;
 use smoother_tests::fuzz::targets::config::Configs;
 use smoother_tests::fuzz::targets::doors::Doors;
+use smoother_tests::fuzz::targets::operator::Operator;
 use smoother_tests::fuzz::targets::script::Scripts;
 use smoother_tests::fuzz::targets::store::Stores;
 use smoother_tests::fuzz::targets::upstream::Frames;
+use smoother_tests::fuzz::trial::Plan;
 use smoother_tests::fuzz::{Fault, Kind, Target, Verdict, corpus, mutate, report, words};
+use smoother_tests::memory::{Fate, Touched};
 use tokio::sync::Mutex;
 
-/// With six targets, less than twenty seconds in all.
+/// With eight targets, some twenty seconds in all.
 const LONGEST: Duration = Duration::from_millis(2_000);
 
 fn seed() -> u64 {
@@ -59,6 +63,16 @@ async fn doors() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_from_upstream() {
     holds(Arc::new(Frames::open().await.unwrap())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_from_upstream_through_everything() {
+    holds(Arc::new(Calls::open().await.unwrap())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operators_doors() {
+    holds(Arc::new(Operator::open().await.unwrap())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -235,4 +249,45 @@ async fn a_case_without_end_and_one_without_bounds_are_found() {
         assert_eq!(finding.fault.kind, kind, "{}", finding.fault);
         assert!(finding.input.contains(&b'!'), "{:?}", finding.input);
     }
+}
+
+/// Upstream is well, and the house goes wrong by itself.
+async fn bites_beside(plan: Plan, kind: Kind) {
+    let _alone = ALONE.lock().await;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("calls");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::copy(corpus::home().join("calls/well"), folder.join("well")).unwrap();
+    let campaign = Campaign {
+        bounds: Bounds::default(),
+        seed: seed(),
+        budget: Budget::Cases(0),
+        home: home.path().to_owned(),
+        keep: false,
+    };
+    let outcome = campaign.run_until_found(Arc::new(Calls::with(plan).await.unwrap()));
+    let outcome = outcome.await.unwrap();
+    let [finding] = outcome.findings.as_slice() else {
+        panic!("{kind:?} not found");
+    };
+    assert_eq!(finding.fault.kind, kind, "{}", finding.fault);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_settled_twice_and_a_request_that_nobody_takes_up_are_found() {
+    let twice: Plan = || {
+        let mut first = true;
+        Box::new(move |point, _| match point.touched {
+            Touched::End if std::mem::take(&mut first) => Fate::FailAfter,
+            _ => Fate::Proceed,
+        })
+    };
+    bites_beside(twice, Kind::Wrong).await;
+    let never: Plan = || {
+        Box::new(|point, _| match point.touched {
+            Touched::Dispatch => Fate::Lose,
+            _ => Fate::Proceed,
+        })
+    };
+    bites_beside(never, Kind::Hang).await;
 }

@@ -23,6 +23,8 @@ pub mod report;
 pub mod run;
 pub mod shrink;
 pub mod targets;
+pub mod trial;
+pub mod upstream;
 pub mod words;
 
 pub use fault::{Fault, Kind, Target, Verdict};

@@ -98,7 +98,7 @@ const WORDS: [&str; 29] = [
     "\u{e9}\u{1f600}",
 ];
 
-const PIECES: [&str; 27] = [
+const PIECES: [&str; 38] = [
     "/model/",
     "/converse",
     "/converse-stream",
@@ -125,6 +125,17 @@ const PIECES: [&str; 27] = [
     "?wait_ms=-1",
     "&rev=18446744073709551616",
     "?limit=1&limit=1",
+    "/v1/dlq",
+    "/redrive",
+    "/breaker",
+    "{letter}",
+    "?body=true",
+    "?all=true",
+    "&lane=frail",
+    "&error=internal",
+    "&after=2026-01-31T12:00:00Z",
+    "&before=2100-01-01T00:00:00%2B14:00",
+    "&before=-1",
     "0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b",
 ];
 

@@ -88,7 +88,7 @@ fn filling(chance: &mut StdRng, old: &Value) -> Vec<u8> {
 
 /// Names of fields that some reader knows.
 fn field(chance: &mut StdRng) -> &'static str {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 31] = [
         "messages",
         "content",
         "role",
@@ -113,6 +113,13 @@ fn field(chance: &mut StdRng) -> &'static str {
         "requestMetadata",
         "anthropic_version",
         "usize",
+        "all",
+        "lane",
+        "error",
+        "before",
+        "limit",
+        "cursor",
+        "state",
     ];
     NAMES.choose(chance).copied().unwrap_or_default()
 }

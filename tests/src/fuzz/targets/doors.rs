@@ -138,6 +138,16 @@ impl Answer {
         })
     }
 
+    /// The body as JSON; null where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// Whether its body holds these words.
+    pub fn holds(&self, words: &str) -> bool {
+        memchr::memmem::find(&self.body, words.as_bytes()).is_some()
+    }
+
     fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::Target;
 
 pub mod batch;
+pub mod calls;
 pub mod config;
 pub mod doors;
+pub mod operator;
 pub mod script;
 pub mod store;
 pub mod upstream;
@@ -19,7 +21,9 @@ pub mod upstream;
 pub async fn all(programs: &Path) -> anyhow::Result<Vec<Arc<dyn Target>>> {
     Ok(vec![
         Arc::new(doors::Doors::open().await?),
+        Arc::new(operator::Operator::open().await?),
         Arc::new(upstream::Frames::open().await?),
+        Arc::new(calls::Calls::open().await?),
         Arc::new(config::Configs),
         Arc::new(script::Scripts),
         Arc::new(batch::Batches::open(programs).await?),
