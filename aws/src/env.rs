@@ -11,8 +11,12 @@
 //! | `SMOOTHER_PRIORITIZER` | name of the function that holds lanes |
 //! | `SMOOTHER_SENDERS` | JSON, SQS SenderId → tenant; optional |
 //! | `SMOOTHER_TRUST_TENANT` | `true`: the attribute Tenant of an input message is believed; optional |
+//! | `SMOOTHER_AVERAGE_REQUEST_DURATION` | seconds a call is taken to last while none has been measured; 5 |
+//! | `SMOOTHER_MINUTES_TO_PROCESS` | minutes after which a release that nobody has claimed is void; 5 |
+//! | `SMOOTHER_QUEUE_DEPTH_THRESHOLD` | while so many releases of a lane are unclaimed, no more are made; 100 |
 
-use smoother_core::{LaneId, TenantId};
+use smoother_core::scheduler::Handing;
+use smoother_core::{LaneId, Millis, TenantId};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -43,6 +47,8 @@ pub struct Environment {
     pub senders: BTreeMap<String, TenantId>,
     /// Whether a message's own word about its tenant is believed.
     pub trust_tenant: bool,
+    /// How releases reach the workers, of each lane.
+    pub handing: Handing,
 }
 
 /// Everything that is wrong with an environment, one line each.
@@ -84,6 +90,7 @@ impl Environment {
             prioritizer: reading.text("SMOOTHER_PRIORITIZER", "the name of the prioritizer function"),
             senders: reading.senders(),
             trust_tenant: reading.flag("SMOOTHER_TRUST_TENANT"),
+            handing: reading.handing(),
         };
         if reading.wrong.is_empty() {
             Ok(environment)
@@ -160,6 +167,33 @@ impl Reading<'_> {
         })
     }
 
+    fn handing(&mut self) -> Handing {
+        let seconds = self.whole("SMOOTHER_AVERAGE_REQUEST_DURATION", 5, 900);
+        let minutes = self.whole("SMOOTHER_MINUTES_TO_PROCESS", 5, 1_440);
+        Handing {
+            start_within: Millis::from_secs(minutes * 60),
+            most_unclaimed: self.whole("SMOOTHER_QUEUE_DEPTH_THRESHOLD", 100, 120_000),
+            first_span: Millis::from_secs(seconds),
+        }
+    }
+
+    /// A whole number from 1 to `most`.
+    fn whole(&mut self, name: &str, default: u64, most: u64) -> u64 {
+        let Some(given) = self.given(name) else {
+            return default;
+        };
+        let read = given
+            .trim()
+            .parse()
+            .ok()
+            .filter(|number| (1..=most).contains(number));
+        read.unwrap_or_else(|| {
+            let wrong = format!("{name} is {given:?}; it must be a whole number from 1 to {most}");
+            self.wrong.push(wrong);
+            default
+        })
+    }
+
     fn flag(&mut self, name: &str) -> bool {
         match self.given(name).as_deref() {
             None | Some("false") => false,
@@ -214,6 +248,18 @@ mod tests {
         assert_eq!(environment.senders["AIDA1"].as_str(), "acme");
         assert!(!environment.trust_tenant);
         assert!(read(&[("SMOOTHER_TRUST_TENANT", "true")]).unwrap().trust_tenant);
+        assert_eq!(environment.handing.start_within, Millis::from_secs(300));
+        let told = read(&[
+            ("SMOOTHER_AVERAGE_REQUEST_DURATION", "7"),
+            ("SMOOTHER_MINUTES_TO_PROCESS", "2"),
+            ("SMOOTHER_QUEUE_DEPTH_THRESHOLD", "30"),
+        ]);
+        let handing = Handing {
+            start_within: Millis::from_secs(120),
+            most_unclaimed: 30,
+            first_span: Millis::from_secs(7),
+        };
+        assert_eq!(told.unwrap().handing, handing);
     }
 
     #[test]
@@ -238,6 +284,13 @@ mod tests {
             ("SMOOTHER_SOCKETS", "wss:/x", "SMOOTHER_SOCKETS"),
             ("SMOOTHER_SENDERS", "[]", "SMOOTHER_SENDERS"),
             ("SMOOTHER_TRUST_TENANT", "yes", "true or false"),
+            ("SMOOTHER_MINUTES_TO_PROCESS", "0", "from 1 to 1440"),
+            ("SMOOTHER_QUEUE_DEPTH_THRESHOLD", "many", "from 1 to 120000"),
+            (
+                "SMOOTHER_AVERAGE_REQUEST_DURATION",
+                "-5",
+                "SMOOTHER_AVERAGE_REQUEST_DURATION",
+            ),
         ] {
             let said = read(&[(name, value)]).unwrap_err().to_string();
             assert!(said.contains(word), "{name}={value}: {said}");

@@ -60,6 +60,9 @@ impl Scheduler {
         let entry = current.and_then(|slot| self.table.get(slot));
         let drags = entry.is_some_and(|entry| entry.drags);
         let started = self.ledger.started_at(key).unwrap_or(self.now);
+        if counts && throttle.is_none() && matches!(health, CallHealth::Fine | CallHealth::Slow) {
+            self.span.heard(self.now.since(started));
+        }
         match throttle {
             Some(cause) => {
                 self.throttles[cause as usize] += u64::from(counts);

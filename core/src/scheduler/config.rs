@@ -2,6 +2,7 @@
 
 use crate::config::{Config, LaneConfig, PriorityWeights};
 use crate::ids::TenantId;
+use crate::units::Millis;
 use std::collections::BTreeMap;
 
 /// Settings of one lane's scheduler.
@@ -15,10 +16,34 @@ pub struct SchedulerConfig {
     pub tenants: BTreeMap<TenantId, u32>,
     /// Partial view: heads kept of each tenant in each band. `None` keeps every waiting request.
     pub window: Option<usize>,
+    /// How releases reach whoever makes the calls.
+    pub handing: Handing,
+}
+
+/// How releases reach whoever makes the calls, and how long those last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handing {
+    /// A release not claimed so long after it is void.
+    pub start_within: Millis,
+    /// While so many releases are unclaimed, no more are made.
+    pub most_unclaimed: u64,
+    /// How long a call is taken to last while none has been measured.
+    pub first_span: Millis,
+}
+
+impl Default for Handing {
+    /// Workers in the same process.
+    fn default() -> Self {
+        Self {
+            start_within: Millis::from_secs(20),
+            most_unclaimed: u64::MAX,
+            first_span: Millis::from_secs(5),
+        }
+    }
 }
 
 impl SchedulerConfig {
-    /// The settings of one lane out of the whole configuration, with the full view.
+    /// The settings of one lane out of the whole configuration, with the full view and workers in the same process.
     pub fn of(config: &Config, lane: &LaneConfig) -> Self {
         Self {
             lane: lane.clone(),
@@ -29,6 +54,7 @@ impl SchedulerConfig {
                 .map(|(id, tenant)| (id.clone(), tenant.weight))
                 .collect(),
             window: None,
+            handing: Handing::default(),
         }
     }
 

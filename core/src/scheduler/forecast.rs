@@ -7,7 +7,8 @@
 //! ```text
 //! band  = a + min(others' tokens, a' × others' weight / own weight)      a' = a + its own cost
 //! ahead = band + Σ over other bands min(their tokens, band' × their weight / own band's weight)
-//! start = the later of: when the ledger admits it alone, and now + (ahead − free) / quota a minute
+//! start = the later of: when the ledger admits it alone, now + (ahead − free) / quota a minute, and, where as many
+//!         calls are under way as may be, when as many have ended as it needs: calls × their mean span / concurrency
 //! ```
 
 use super::entry::Standing;
@@ -103,14 +104,22 @@ impl Scheduler {
             .fold(band, Work::plus)
     }
 
-    /// When the quota has let this much go, beside what it has free.
+    /// When the quota has let this much go, beside what it has free, and so many calls have made room.
     fn reached(&self, now: Timestamp, ahead: Work) -> Timestamp {
         let tokens = self.ledger.tokens_view(now);
         let by_tokens = wait(ahead.tokens.saturating_sub(tokens.free), tokens.limit);
         let by_requests = self.ledger.requests_view(now).map_or(Millis::ZERO, |requests| {
             wait(ahead.requests.saturating_sub(requests.free), requests.limit)
         });
-        now + by_tokens.max(by_requests)
+        now + by_tokens.max(by_requests).max(self.until_ended(now, ahead))
+    }
+
+    /// How long until so many calls have ended that this much and one more can be under way.
+    fn until_ended(&self, now: Timestamp, ahead: Work) -> Millis {
+        let calls = self.ledger.concurrency_view(now);
+        let ends = ahead.requests.saturating_add(1).saturating_sub(calls.free);
+        let at_once = calls.used.saturating_add(calls.free).max(1);
+        Millis::new(scaled(self.span.mean().get(), ends, at_once))
     }
 }
 

@@ -5,6 +5,7 @@ use super::budget::RetryBudget;
 use super::calls::End;
 use super::entry::{Entry, Table};
 use super::fairness::Shares;
+use super::span::CallSpan;
 use super::{Command, Event, SchedulerConfig, Waiting};
 use crate::breaker::Breaker;
 use crate::call::Call;
@@ -14,9 +15,7 @@ use crate::ports::{DayCount, LaneMemory};
 use crate::units::{Millis, Timestamp, Tokens};
 use std::collections::BTreeSet;
 
-/// A release not claimed so long after it is void.
-pub(super) const START_WITHIN: Millis = Millis::from_secs(20);
-/// How long after that its row is read, and read again until there is an answer.
+/// How long after a release is void its row is read, and read again until there is an answer.
 pub(super) const CHECK_AFTER: Millis = Millis::from_secs(5);
 /// How long after the longest possible call one whose end was never told is written off, and asked for anew.
 pub(super) const WRITE_OFF_AFTER: Millis = Millis::from_secs(60);
@@ -44,6 +43,7 @@ pub struct Scheduler {
     pub(super) counts: [Count; 3],
     pub(super) released: u64,
     pub(super) throttles: [u64; 4],
+    pub(super) span: CallSpan,
     pub(super) breaker: Breaker,
     pub(super) budget: RetryBudget,
     /// Waiting requests whose chain goes on.
@@ -71,6 +71,7 @@ impl Scheduler {
             counts: Default::default(),
             released: 0,
             throttles: [0; 4],
+            span: CallSpan::new(config.handing.first_span),
             breaker: Breaker::new(config.lane.breaker),
             budget: RetryBudget::new(now),
             leavers: BTreeSet::new(),
@@ -149,14 +150,17 @@ impl Scheduler {
         self.ask_to_be_woken(out);
     }
 
-    /// Takes new settings; charges, running calls and waiting requests stay.
+    /// Takes new settings; charges, running calls and waiting requests stay, and so does how releases are handed out.
     pub fn reconfigure(&mut self, now: Timestamp, config: SchedulerConfig) {
         self.now = self.now.max(now);
         self.ledger.reconfigure(&config.lane, self.now);
         self.breaker.reconfigure(config.lane.breaker);
         self.shares.set_weights(&config.priorities);
         self.shares.set_tenant_weights(|tenant| config.weight(tenant));
-        self.config = config;
+        self.config = SchedulerConfig {
+            handing: self.config.handing,
+            ..config
+        };
     }
 
     /// Tokens charged today (UTC) to calls that are over, for keeping.

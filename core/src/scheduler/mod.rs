@@ -33,13 +33,14 @@ mod line;
 mod release;
 mod report;
 mod snapshot;
+mod span;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
 mod view;
 mod waiting;
 
-pub use config::SchedulerConfig;
+pub use config::{Handing, SchedulerConfig};
 pub use event::{Again, Command, Event, Gone, Waiting};
 pub use lane::Scheduler;
 pub use snapshot::LaneSnapshot;

@@ -2,7 +2,7 @@
 
 use super::Command;
 use super::entry::Standing;
-use super::lane::{CHECK_AFTER, START_WITHIN, Scheduler};
+use super::lane::{CHECK_AFTER, Scheduler};
 use super::waiting::never_fits;
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
@@ -22,6 +22,10 @@ impl Scheduler {
     pub(super) fn let_go(&mut self, out: &mut Vec<Command>) {
         self.blocked_until = None;
         while let Some(head) = self.shares.head() {
+            // A claim or a lapse makes room.
+            if self.has_handed_enough() {
+                break;
+            }
             if let Gate::Shut(until) = self.breaker.gate(self.now) {
                 self.blocked_until = until;
                 break;
@@ -47,6 +51,10 @@ impl Scheduler {
             }
         }
         self.send_on(out);
+    }
+
+    fn has_handed_enough(&self) -> bool {
+        self.released >= self.config.handing.most_unclaimed
     }
 
     /// Where the lane calls nobody, those whose chain goes on need not wait for it.
@@ -124,6 +132,7 @@ impl Scheduler {
             let reserve = entry.reserve;
             let small = reserve < promised && !entry.wants_alone;
             if small
+                && !self.has_handed_enough()
                 && !self.must_wait_to_retry(slot)
                 && !matches!(self.breaker.gate(self.now), Gate::Shut(_))
                 && self.ledger.admits(self.now, reserve)
@@ -173,7 +182,7 @@ impl Scheduler {
         entry.call = entry.call.next();
         entry.drags = false;
         let (flow, expected, retries, key) = (entry.flow, entry.expected, entry.retries, entry.key());
-        let start_by = (self.now + START_WITHIN).min(entry.expires);
+        let start_by = (self.now + self.config.handing.start_within).min(entry.expires);
         out.push(Command::Release {
             request: entry.id,
             call: entry.call,

@@ -6,11 +6,12 @@
 use super::Waiting;
 use super::entry::{Entry, Standing};
 use super::lane::Scheduler;
+use super::span::CallSpan;
 use crate::ids::TenantId;
 use crate::ledger::LedgerSnapshot;
 use crate::ports::LaneMemory;
 use crate::request::Priority;
-use crate::units::Timestamp;
+use crate::units::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The version that is written. A reader takes this one and the one before.
@@ -27,6 +28,9 @@ pub struct LaneSnapshot {
     ledger: LedgerSnapshot,
     #[serde(rename = "m")]
     memory: LaneMemory,
+    /// How long calls last, if any has ended.
+    #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
+    span: Option<Millis>,
 }
 
 /// As it is read, before its version is looked at.
@@ -38,6 +42,8 @@ struct Stored {
     ledger: LedgerSnapshot,
     #[serde(rename = "m", default)]
     memory: LaneMemory,
+    #[serde(rename = "s", default)]
+    span: Option<Millis>,
 }
 
 impl TryFrom<Stored> for LaneSnapshot {
@@ -48,6 +54,7 @@ impl TryFrom<Stored> for LaneSnapshot {
             at,
             ledger,
             memory,
+            span,
         } = stored;
         if v > VERSION || v + 1 < VERSION {
             return Err(format!(
@@ -60,6 +67,7 @@ impl TryFrom<Stored> for LaneSnapshot {
             at,
             ledger,
             memory,
+            span,
         })
     }
 }
@@ -85,6 +93,7 @@ impl Scheduler {
             at,
             ledger: self.ledger.snapshot(at),
             memory: self.memory(),
+            span: self.span.measured(),
         }
     }
 
@@ -101,6 +110,7 @@ impl Scheduler {
     pub fn resume(&mut self, now: Timestamp, left: &LaneSnapshot) {
         self.now = self.now.max(now);
         self.breaker.restore(self.now, &left.memory.breaker);
+        self.span = left.span.map_or(self.span, CallSpan::known);
         self.ledger.resume(self.now, &left.ledger);
         for call in left.ledger.open() {
             let since = self.now.before(call.age);

@@ -60,6 +60,7 @@ impl Holder {
         let now = ports.lane.clock.now();
         let mut settings = SchedulerConfig::of(config, lane);
         settings.window = Some(WINDOW);
+        settings.handing = ports.handing;
         let mut scheduler = Scheduler::new(settings, now);
         if let Some(tenants) = &held.tenants {
             scheduler.take_up_tenants(tenants);

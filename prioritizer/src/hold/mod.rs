@@ -37,6 +37,7 @@ use holder::Holder;
 use smoother_core::LaneId;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{Hold, HoldError, Inbox, StoreError};
+use smoother_core::scheduler::Handing;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -48,6 +49,8 @@ pub struct HoldPorts {
     pub hold: Arc<dyn Hold>,
     /// The lane's queue.
     pub inbox: Arc<dyn Inbox>,
+    /// How releases reach the workers.
+    pub handing: Handing,
 }
 
 /// How holding a lane ended. None of them is a failure.

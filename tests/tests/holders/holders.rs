@@ -7,6 +7,7 @@ use super::scenario::Blow;
 use super::town::Town;
 use smoother_core::State;
 use smoother_core::ports::LaneQueue;
+use smoother_core::scheduler::Handing;
 use smoother_prioritizer::{HoldEnd, HoldPorts, LanePorts, hold};
 use smoother_tests::memory::Process;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,6 +74,7 @@ impl Holders {
             }),
             hold: place.hold.clone(),
             inbox: Arc::new(town.post.of(&place.process)),
+            handing: Handing::default(),
         });
         let until = Instant::now() + town.scenario.time_limit;
         let (holders, name) = (self.clone(), owner.clone());

@@ -49,6 +49,7 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
         lane: Arc::new(lane),
         hold: house.hold.clone(),
         inbox: Arc::new(LaneInboxes::new(queues::polling(&house.sdk), urls)),
+        handing: house.environment.handing,
     };
     let chair = Arc::new(Chair {
         house,

@@ -1,14 +1,15 @@
 //! What becomes of a call: claimed too late, refused inside its stream, never heard of.
 
 use super::lifecycle::{busy, idle};
-use super::world::{at, id, waiting};
-use super::{Again, ended, released, started, throttled};
+use super::world::{at, config, id, lane, waiting};
+use super::{Again, ended, released, scheduler, started, throttled};
 use crate::breaker::CallHealth;
+use crate::config::Pacing;
 use crate::ids::CallNo;
 use crate::request::Priority::Normal;
-use crate::scheduler::{Command, Event, Gone};
+use crate::scheduler::{Command, Event, Gone, Handing};
 use crate::throttle::ThrottleCause;
-use crate::units::Tokens;
+use crate::units::{Millis, Tokens};
 
 #[test]
 fn a_release_not_heard_of_is_checked_until_answered() {
@@ -135,4 +136,37 @@ fn a_lost_call_of_a_request_that_has_left_is_asked_for_too() {
     );
     let commands = scheduler.step(at(660_001), ended(id(1), 1, 9_800, 660_000));
     assert_eq!(commands, [], "nothing is left to look at");
+}
+
+#[test]
+fn no_more_is_released_than_may_be_unclaimed_until_a_claim_or_a_lapse_makes_room() {
+    let mut config = config(lane(60_000, None, Pacing::Auto));
+    config.handing = Handing {
+        most_unclaimed: 2,
+        start_within: Millis::from_secs(90),
+        ..Handing::default()
+    };
+    let mut scheduler = scheduler(config);
+    for number in 1..=2 {
+        let commands = scheduler.step(at(0), Event::Arrived(waiting(number, 0, Normal, 100)));
+        assert_eq!(released(&commands), [(id(number), 1)]);
+        let until = commands.iter().find_map(|command| match command {
+            Command::Release { start_by, .. } => Some(*start_by),
+            _ => None,
+        });
+        assert_eq!(until, Some(at(90_000)));
+    }
+    for number in 3..=4 {
+        let commands = scheduler.step(at(0), Event::Arrived(waiting(number, 0, Normal, 100)));
+        assert_eq!(released(&commands), []);
+    }
+    let commands = scheduler.step(at(10), started(id(1), 1, 10));
+    assert_eq!(released(&commands), [(id(3), 1)]);
+    let lapsed = Event::Lapsed {
+        request: id(2),
+        call: CallNo::new(1),
+    };
+    // What comes back goes before its tenant's others, and takes the room it has made.
+    assert_eq!(released(&scheduler.step(at(20), lapsed)), [(id(2), 2)]);
+    assert_eq!(scheduler.view(at(20)).released, 2);
 }

@@ -4,6 +4,7 @@ use super::world::{Job, START, World, at, config, id, lane, tenant, waiting};
 use crate::config::Pacing;
 use crate::ledger::tests::limiters::Kind;
 use crate::request::Priority;
+use crate::scheduler::{Event, Scheduler};
 
 fn jobs(count: u64, first: u64, priority: Priority, whose: &str) -> Vec<Job> {
     let job = |number| {
@@ -71,6 +72,33 @@ fn shares_of_bands_and_tenants_count() {
         assert!(wrong_by <= 60, "place is wrong by {wrong_by}");
         assert!(forecast.abs_diff(released) <= 22_000, "{forecast} for {released}");
     }
+}
+
+#[test]
+fn where_calls_in_flight_are_the_bound_their_span_counts() {
+    let mut narrow = config(lane(60_000_000, None, Pacing::Auto));
+    narrow.lane.max_concurrency = 4;
+    let mut it = super::scheduler(narrow);
+    for number in 1..=24 {
+        it.step(at(0), Event::Arrived(waiting(number, 0, Priority::Normal, 10)));
+    }
+    // The fifth of twenty that wait behind four: five calls have to end, and nobody knows yet how long they take.
+    let start = |it: &Scheduler, now| it.forecast(at(now), id(9)).unwrap().start;
+    assert_eq!(start(&it, 0), at(5_000 * 5 / 4));
+    for number in 1..=4 {
+        it.step(at(0), super::started(id(number), 1, 0));
+    }
+    it.step(at(800), super::ended(id(1), 1, 10, 800));
+    // Its place is taken at once; four more are to end, each after 800 ms as the first.
+    assert_eq!(start(&it, 800), at(800 + 800));
+    let left = it.snapshot(at(800));
+    let mut next = super::scheduler(config(lane(60_000_000, None, Pacing::Auto)));
+    next.resume(at(900), &left);
+    assert!(
+        serde_json::to_string(&next.snapshot(at(900)))
+            .unwrap()
+            .contains("\"s\":800")
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::ids::{CallNo, LaneId, ModelId, RequestId, TenantId};
 use crate::ledger::CallKey;
 use crate::ledger::tests::limiters::{Kind, Limiter};
 use crate::request::Priority;
-use crate::scheduler::{Again, Command, Event, Scheduler, SchedulerConfig, Waiting};
+use crate::scheduler::{Again, Command, Event, Handing, Scheduler, SchedulerConfig, Waiting};
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, RequestsPerMinute, Timestamp, Tokens, TokensPerMinute};
 use std::cmp::Reverse;
@@ -57,6 +57,7 @@ pub(crate) fn config(lane: LaneConfig) -> SchedulerConfig {
         priorities: PriorityWeights::default(),
         tenants: BTreeMap::new(),
         window: None,
+        handing: Handing::default(),
     }
 }
 
