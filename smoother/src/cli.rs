@@ -4,6 +4,7 @@ mod operator;
 
 pub use operator::{DlqActArgs, DlqCommand, DlqFilter, DlqListArgs, DlqShowArgs, LaneArgs, LaneCommand};
 
+use crate::client::Target;
 use bedrock_sim::cli::SimArgs;
 use clap::{Args, Parser, Subcommand};
 use smoother_core::{Operation, Priority, RequestId};
@@ -45,12 +46,18 @@ pub struct Cli {
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Common {
-    /// Where the smoother listens
+    /// Where the smoother is: its URL, or aws for the deployment in the account and Region of the environment
+    /// (aws:NAME for one of another name); requests to it are signed by the environment's credentials
     #[arg(
-        long, global = true, value_name = "URL", env = "SMOOTHER_SERVER",
-        default_value = "http://127.0.0.1:8080", value_parser = server, help_heading = "Everywhere"
+        long,
+        visible_alias = "server",
+        global = true,
+        value_name = "URL|aws",
+        env = "SMOOTHER_SERVER",
+        default_value = "http://127.0.0.1:8080",
+        help_heading = "Everywhere"
     )]
-    pub server: reqwest::Url,
+    pub target: Target,
     /// Print JSON, for scripts; on stderr too, with an error as its last line: {"error": {"kind", "exit_code",
     /// "message"}}
     #[arg(long, global = true, help_heading = "Everywhere")]
@@ -251,14 +258,6 @@ pub struct LanesArgs {
     pub every_ms: u64,
 }
 
-fn server(text: &str) -> Result<reqwest::Url, String> {
-    let url = reqwest::Url::parse(text).map_err(|e| format!("{e}; give it as http://127.0.0.1:8080"))?;
-    if url.scheme() != "http" || url.host().is_none() {
-        return Err("only http:// is spoken; give it as http://127.0.0.1:8080".to_owned());
-    }
-    Ok(url)
-}
-
 fn listen(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text
         .parse()
@@ -330,7 +329,8 @@ mod tests {
                 "invoke-with-response-stream",
             ),
             ("smoother status no-uuid", "UUID"),
-            ("smoother --server ftp://x lanes", "http://127.0.0.1:8080"),
+            ("smoother --target ftp://x lanes", "http://127.0.0.1:8080"),
+            ("smoother --target aws: lanes", "aws:NAME"),
             ("smoother lanes --every-ms 5", "100"),
         ] {
             let said = parse(line).unwrap_err().to_string();
@@ -342,7 +342,9 @@ mod tests {
     fn common_flags_stand_anywhere() {
         let cli = parse("smoother lanes --json --server http://127.0.0.1:1").unwrap();
         assert!(cli.common.json);
-        assert_eq!(cli.common.server.port(), Some(1));
+        assert_eq!(cli.common.target.to_string(), "http://127.0.0.1:1/");
+        let cli = parse("smoother dlq list --target aws").unwrap();
+        assert_eq!(cli.common.target.to_string(), "aws:bedrock-smoother");
     }
 
     #[test]

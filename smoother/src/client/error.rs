@@ -32,10 +32,29 @@ impl Problem {
 pub enum ClientError {
     /// No connection, or it broke.
     #[error(
-        "{server} cannot be reached ({cause}); start it with `smoother serve`, or name another with --server"
+        "{server} cannot be reached ({cause}); start it with `smoother serve`, or name another with --target"
     )]
     Unreachable {
         /// Where it was sought.
+        server: String,
+        /// Why.
+        cause: String,
+    },
+    /// AWS does not say where the deployment is.
+    #[error(
+        "the deployment {name} cannot be found ({cause}); it is sought by AWS_REGION, AWS_PROFILE and the like, and \
+         needs lambda:GetFunctionUrlConfig"
+    )]
+    NoDeployment {
+        /// Its name.
+        name: String,
+        /// Why.
+        cause: String,
+    },
+    /// The door asks for a signature, and there is none.
+    #[error("a request to {server} cannot be signed: {cause}")]
+    Unsigned {
+        /// Whose door.
         server: String,
         /// Why.
         cause: String,
@@ -66,7 +85,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => matches!(*status, 408 | 429 | 502..=504 | 507),
-            Self::Foreign { .. } => false,
+            Self::NoDeployment { .. } | Self::Unsigned { .. } | Self::Foreign { .. } => false,
         }
     }
 

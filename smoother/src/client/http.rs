@@ -1,6 +1,9 @@
 //! One HTTP exchange with the server.
 
+use super::deployed::{self, Signer};
 use super::error::ClientError;
+use super::target::{Target, region_of_function};
+use super::tls;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
@@ -12,6 +15,8 @@ use std::time::Duration;
 pub struct Client {
     http: reqwest::Client,
     server: Url,
+    /// Where the door asks for a signature.
+    signer: Option<Signer>,
 }
 
 /// An answer with a status of success.
@@ -29,11 +34,22 @@ pub struct Answer {
 const SLACK: Duration = Duration::from_secs(30);
 
 impl Client {
-    /// For the server at `server`.
+    /// For the smoother meant by `target`. A deployment is sought, and whatever is a function's URL is signed for.
     ///
     /// # Errors
-    /// The HTTP client cannot be set up.
-    pub fn new(server: Url) -> Result<Self, ClientError> {
+    /// The deployment cannot be found, there is nothing to sign with, or the HTTP client cannot be set up.
+    pub async fn to(target: &Target) -> Result<Self, ClientError> {
+        let (server, signer) = match target {
+            Target::Deployment(name) => deployed::door(name).await?,
+            Target::At(url) => match region_of_function(url) {
+                Some(region) => (url.clone(), Some(deployed::signer(region, url).await?)),
+                None => (url.clone(), None),
+            },
+        };
+        Self::new(server, signer)
+    }
+
+    fn new(server: Url, signer: Option<Signer>) -> Result<Self, ClientError> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .user_agent(concat!("smoother/", env!("CARGO_PKG_VERSION")));
@@ -41,11 +57,12 @@ impl Client {
             // A proxy of the environment would look for 127.0.0.1 on its own machine.
             builder = builder.no_proxy();
         }
+        builder = builder.tls_backend_preconfigured(tls::config(&server)?);
         let http = builder.build().map_err(|e| ClientError::Unreachable {
             server: server.to_string(),
             cause: chain(&e),
         })?;
-        Ok(Self { http, server })
+        Ok(Self { http, server, signer })
     }
 
     /// Where the server is.
@@ -61,11 +78,15 @@ impl Client {
 
     /// Sends it; `wait` is how long the server was asked to hold the answer back.
     pub(super) async fn send(&self, request: RequestBuilder, wait: Duration) -> Result<Answer, ClientError> {
-        let response = request
+        let mut request = request
             .timeout(wait + SLACK)
-            .send()
-            .await
+            .build()
             .map_err(|e| self.unreachable(&e))?;
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request).await?;
+        }
+        let sent = self.http.execute(request).await;
+        let response = sent.map_err(|e| self.unreachable(&e))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(|e| self.unreachable(&e))?;
         if status.is_success() {

@@ -1,5 +1,6 @@
 //! The smoother's API, as the commands use it.
 
+mod deployed;
 mod error;
 mod http;
 mod job;
@@ -8,6 +9,8 @@ mod letter;
 mod model;
 mod patience;
 mod submission;
+mod target;
+mod tls;
 
 pub use error::{ClientError, Problem};
 pub use http::{Answer, Client};
@@ -16,3 +19,4 @@ pub use lane::{Breaker, Lane, Limit, Waiting};
 pub use letter::{Act, Handled, Held, Letter, Letters, Meant, NotDone, Swept};
 pub use patience::{Patience, Teller};
 pub use submission::{Accepted, NewJob};
+pub use target::Target;

@@ -117,7 +117,11 @@ impl CommandError {
     /// How the command ends with it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Client(ClientError::Unreachable { .. }) => Exit::Unreachable,
+            Self::Client(
+                ClientError::Unreachable { .. }
+                | ClientError::NoDeployment { .. }
+                | ClientError::Unsigned { .. },
+            ) => Exit::Unreachable,
             Self::Client(ClientError::Refused { status, .. }) => match status {
                 404 => Exit::NotFound,
                 500.. => Exit::Unreachable,
@@ -154,6 +158,8 @@ impl CommandError {
     const fn kind(&self) -> &'static str {
         match self {
             Self::Client(ClientError::Unreachable { .. }) => "unreachable",
+            Self::Client(ClientError::NoDeployment { .. }) => "no-deployment",
+            Self::Client(ClientError::Unsigned { .. }) => "unsigned",
             Self::Client(ClientError::Refused { .. }) => "refused",
             Self::Client(ClientError::Foreign { .. }) => "foreign",
             Self::Usage(_) => "usage",

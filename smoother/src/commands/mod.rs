@@ -123,7 +123,7 @@ async fn interrupted() {
 
 /// Runs a command on the given streams.
 async fn run(command: ClientCommand, common: Common, farewell: &Farewell, terminal: &mut Terminal) -> Exit {
-    let context = Client::new(common.server).map(|client| Context {
+    let context = Client::to(&common.target).await.map(|client| Context {
         client,
         json: common.json,
         patience: common.patience.map(Duration::from_secs),
