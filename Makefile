@@ -70,7 +70,7 @@ aws: ## Only the deployment: its template, and everything end to end in an emula
 	tests/aws/make-venv
 	$(MAKE) $(CDK_INSTALLED)
 	cd cdk && npm run --silent check && npm run --silent test
-	.venv/bin/python -m pytest tests/aws -m '' $(ARGS)
+	.venv/bin/python -m pytest tests/aws $(ARGS)
 
 .PHONY: aws-iam
 aws-iam: ## The same end to end with IAM enforced: every denied action is a finding
@@ -79,7 +79,18 @@ aws-iam: ## The same end to end with IAM enforced: every denied action is a find
 	tests/clients/make-venv
 	tests/aws/make-venv
 	$(MAKE) $(CDK_INSTALLED)
-	SMOOTHER_AWS_AUTH=1 .venv/bin/python -m pytest tests/aws -m '' $(ARGS)
+	SMOOTHER_AWS_AUTH=1 .venv/bin/python -m pytest tests/aws $(ARGS)
+
+.PHONY: aws-figures
+aws-figures: ## Measure the deployment in the emulator beside a bare pipeline, write docs/aws-figures.md
+	@.ci/prerequisites test
+	$(CARGO) build --profile lambda --locked -p smoother-bootstrap
+	$(CARGO) build --release --locked -p bedrock-sim
+	tests/clients/make-venv
+	tests/aws/make-venv
+	$(MAKE) $(CDK_INSTALLED)
+	SMOOTHER_BOOTSTRAP_BIN=$(TARGET_DIR)/lambda/bootstrap BEDROCK_SIM_BIN=$(TARGET_DIR)/release/bedrock-sim \
+		.venv/bin/python tests/aws/figures.py --out docs/aws-figures.md
 
 $(CDK_INSTALLED): cdk/package-lock.json
 	cd cdk && npm ci --no-audit --no-fund --loglevel=error

@@ -6,10 +6,15 @@ use smoother_core::LaneId;
 use smoother_core::breaker::{BreakerView, Hand, Phase};
 use smoother_core::ports::QueueError;
 use smoother_core::scheduler::Event;
+use std::time::Duration;
 
-/// How often the lane is asked whether it has come to the word it was sent: each time it has taken up a batch of
-/// what was sent before.
-const MOST_LOOKS: u32 = 10_000;
+/// The lane is asked so often at once whether it has come to the word it was sent: one in this process has as soon as
+/// it has taken up what was sent before.
+const LOOKS_AT_ONCE: u32 = 100;
+/// A lane that another process holds writes down how it stands every few seconds: then it is asked so often, with this
+/// pause between.
+const LATER_LOOKS: u32 = 60;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
 impl Ingest {
     /// Holds a lane's breaker, or gives it back to its own judgement; answers it as it is then.
@@ -33,9 +38,12 @@ impl Ingest {
             };
             looks += 1;
             // Somebody else's word may have come right after ours.
-            if obeys(&view.breaker, hand) || looks == MOST_LOOKS {
+            if obeys(&view.breaker, hand) || looks == LOOKS_AT_ONCE + LATER_LOOKS {
                 tracing::info!(%lane, state = view.breaker.state.as_str(), by_hand = view.breaker.by_hand, "the breaker was set");
                 return Ok(view.breaker);
+            }
+            if looks > LOOKS_AT_ONCE {
+                tokio::time::sleep(BETWEEN_LOOKS).await;
             }
         }
     }

@@ -7,6 +7,7 @@ import pytest
 from cloud.lanes import ROOMY
 from cloud.town import Town
 from house import binaries
+from house.deployed import Door
 from house.process import clean_env
 
 pytestmark = pytest.mark.pipeline
@@ -14,13 +15,15 @@ pytestmark = pytest.mark.pipeline
 OK, NOT_FOUND = 0, 3
 
 
-def test_jobs_are_submitted_followed_listed_and_called_off_by_command(town: Town, tmp_path):
+def test_jobs_are_submitted_followed_listed_and_called_off_by_command(town: Town, tmp_path, request):
+    # The emulator names the function's URL as AWS would, and serves it at an address of its own.
+    door = Door("smoother", "", elsewhere=town.http_url)
+    request.addfinalizer(door.close)
+
     def run(*arguments: str, code: int = OK) -> str:
-        # The emulator serves the function's URL at an address of its own.
-        command = [binaries.smoother(), "--target", town.http_url, *arguments]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=clean_env()
-        )
+        command = [binaries.smoother(), "--target", "aws:smoother", *arguments]
+        env = clean_env(AWS_ENDPOINT_URL=door.url)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=env)
         assert done.returncode == code, done.stderr
         return done.stdout
 

@@ -6,8 +6,10 @@ import queue
 import signal
 import subprocess
 import threading
+from collections import Counter
 from pathlib import Path
 
+from house.http import request
 from house.ports import free_port
 from house.process import clean_env
 
@@ -36,6 +38,7 @@ class Emulator:
             )
         first = self._first_line(seconds=60)
         self.url: str = first["url"]
+        self._counts: str = first["counts"]
 
     @property
     def pid(self) -> int:
@@ -63,6 +66,10 @@ class Emulator:
                 raise RuntimeError(f"MiniStack ended with {self._child.wait()}:\n{self.output()}")
             if line.startswith(b'{"url"'):
                 return json.loads(line)
+
+    def counts(self) -> Counter[str]:
+        """How often the functions made which call so far, by service and operation."""
+        return Counter(request("GET", self._counts).json())
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")

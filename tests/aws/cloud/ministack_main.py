@@ -3,8 +3,9 @@ and gone with whoever started it.
 
     python tests/aws/cloud/ministack_main.py --port 4566 [--auth]
 
-It prints {"url", "pid"} as its first line once it listens, and ends when its standard input does: whoever started
-it holds the other end, so that nothing is left over however that ends.
+It prints {"url", "counts", "pid"} as its first line once it listens, and ends when its standard input does: whoever
+started it holds the other end, so that nothing is left over however that ends. `counts` is a URL of its own: how often
+SDKs for Rust, as our functions have them, made which call so far.
 """
 
 import argparse
@@ -19,6 +20,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 # Seconds that an invocation waits for a log line after its function has answered; MiniStack's own 0.05 are spent on
 # every invocation that logs nothing.
@@ -103,6 +106,50 @@ def keep_streamed_bytes() -> None:
     lambda_svc._function_url_stream_response = shaping
 
 
+def take_loopback_for_tls() -> None:
+    """Has policies that demand TLS see it: on AWS everything comes by it, and here loopback stands for that."""
+    from ministack.core import iam_evaluator
+
+    resolve = iam_evaluator._resolve_condition_key
+
+    def resolving(key: str, context):
+        return "true" if key.lower() == "aws:securetransport" else resolve(key, context)
+
+    iam_evaluator._resolve_condition_key = resolving
+
+
+def count_calls() -> str:
+    """Counts what functions ask of AWS, and returns where the counts are told: JSON, service and operation → number."""
+    from ministack import app
+
+    counted: Counter[str] = Counter()
+    dispatch = app._dispatch_service_request
+
+    async def counting(method: str, path: str, headers: dict, *rest):
+        if headers.get("user-agent", "").startswith("aws-sdk-rust"):
+            service = app.detect_service(method, path, headers, {})
+            operation = headers.get("x-amz-target", "").rsplit(".", 1)[-1]
+            counted[f"{service} {operation or method}"] += 1
+        return await dispatch(method, path, headers, *rest)
+
+    app._dispatch_service_request = counting
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = json.dumps(dict(counted)).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
 def end_with_parent() -> None:
     """Ends this process once standard input is closed."""
 
@@ -116,7 +163,7 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def announce(url: str) -> None:
+def announce(url: str, counts: str) -> None:
     """Prints where it listens, as soon as it does."""
 
     def wait() -> None:
@@ -126,7 +173,7 @@ def announce(url: str) -> None:
                     break
             except (urllib.error.URLError, OSError):
                 time.sleep(0.02)
-        print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)
+        print(json.dumps({"url": url, "counts": counts, "pid": os.getpid()}), flush=True)
 
     threading.Thread(target=wait, daemon=True).start()
 
@@ -137,7 +184,8 @@ def main() -> None:
     end_with_parent()
     hasten()
     keep_streamed_bytes()
-    announce(url)
+    take_loopback_for_tls()
+    announce(url, count_calls())
     # MiniStack reads its own command line.
     sys.argv[1:] = []
     from ministack.app import main as serve

@@ -20,9 +20,10 @@ SIGNED = re.compile(
 
 
 class Door:
-    """Passes on to a smoother what is rightly signed for `lambda`, and nothing else."""
+    """Passes on to a smoother what is rightly signed for `lambda`, and nothing else. `elsewhere`: it only says that the
+    door is there."""
 
-    def __init__(self, name: str, smoother_url: str, auth: str = "AWS_IAM"):
+    def __init__(self, name: str, smoother_url: str, auth: str = "AWS_IAM", elsewhere: str | None = None):
         self.name, self.behind, self.auth = name, smoother_url, auth
         self.passed: list[str] = []
         door = self
@@ -38,6 +39,7 @@ class Door:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._told = elsewhere or self.url
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -47,7 +49,7 @@ class Door:
     def answer(self, asked: BaseHTTPRequestHandler) -> None:
         content = asked.rfile.read(int(asked.headers.get("content-length", 0)))
         if asked.path == f"/2021-10-31/functions/{self.name}-http/url":
-            told = {"FunctionUrl": self.url, "FunctionArn": "arn:f", "AuthType": self.auth, "CreationTime": "now"}
+            told = {"FunctionUrl": self._told, "FunctionArn": "arn:f", "AuthType": self.auth, "CreationTime": "now"}
             return send(asked, 200, {"content-type": "application/json"}, json.dumps(told).encode())
         if asked.path.startswith("/2021-10-31/"):
             kind = {"x-amzn-errortype": "ResourceNotFoundException", "content-type": "application/json"}
