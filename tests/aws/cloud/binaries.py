@@ -16,7 +16,7 @@ def bootstrap() -> Path:
         raise FileNotFoundError(
             f"{path} is not built: run `cargo build -p smoother-bootstrap`, or set SMOOTHER_BOOTSTRAP_BIN"
         )
-    return path
+    return path.resolve()
 
 
 def cdk() -> Path:
@@ -24,4 +24,4 @@ def cdk() -> Path:
     path = CDK / "node_modules" / ".bin" / "cdk"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not installed: run `npm ci` in cdk/")
-    return path
+    return path.resolve()

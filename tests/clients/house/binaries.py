@@ -13,7 +13,8 @@ def find(name: str, variable: str) -> str:
     path = Path(named) if named else target / "debug" / name
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not built: run `cargo build -p smoother -p bedrock-sim`, or set {variable}")
-    return str(path)
+    # Servers run in folders of their own.
+    return str(path.resolve())
 
 
 def smoother() -> str:
