@@ -106,6 +106,22 @@ def keep_streamed_bytes() -> None:
     lambda_svc._function_url_stream_response = shaping
 
 
+def ask_for_actions_as_aws_does() -> None:
+    """Has batches be granted by the action of one: AWS knows no other, and MiniStack asks for `sqs:SendMessageBatch`.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
+    """
+    from ministack.core import iam_actions
+
+    extract = iam_actions.extract_iam_action
+
+    def extracting(service: str, *rest):
+        action = extract(service, *rest)
+        return action.removesuffix("Batch") if service in ("sqs", "sns") and action else action
+
+    iam_actions.extract_iam_action = extracting
+
+
 def take_loopback_for_tls() -> None:
     """Has policies that demand TLS see it: on AWS everything comes by it, and here loopback stands for that."""
     from ministack.core import iam_evaluator
@@ -185,6 +201,7 @@ def main() -> None:
     hasten()
     keep_streamed_bytes()
     take_loopback_for_tls()
+    ask_for_actions_as_aws_does()
     announce(url, count_calls())
     # MiniStack reads its own command line.
     sys.argv[1:] = []
