@@ -3,6 +3,7 @@
 use super::CallKey;
 use crate::ports::DayCount;
 use crate::units::{Millis, Timestamp, Tokens};
+use serde::{Deserialize, Serialize};
 
 const DAY: u64 = 86_400_000;
 /// A parked lane sends one call this often to see whether the day has turned upstream.
@@ -122,7 +123,33 @@ struct Parked {
     probe: Option<CallKey>,
 }
 
+/// A park as one holder leaves it to the next: it ends with the day of the snapshot it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ParkSnapshot {
+    #[serde(rename = "i")]
+    probe_in: Millis,
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    probe: Option<CallKey>,
+}
+
 impl Park {
+    pub(super) fn snapshot(&self, now: Timestamp) -> Option<ParkSnapshot> {
+        let parked = self.0.as_ref().filter(|parked| parked.until > now)?;
+        Some(ParkSnapshot {
+            probe_in: parked.next_probe.since(now),
+            probe: parked.probe,
+        })
+    }
+
+    /// Takes up a park of the day that it still is.
+    pub(super) fn resume(&mut self, now: Timestamp, left: ParkSnapshot) {
+        self.0 = Some(Parked {
+            until: next_day(now),
+            next_probe: now + left.probe_in,
+            probe: left.probe,
+        });
+    }
+
     /// Until when nothing but a probe goes.
     pub(super) fn until(&self, now: Timestamp) -> Option<Timestamp> {
         let parked = self.0.as_ref()?;

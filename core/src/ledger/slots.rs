@@ -68,6 +68,16 @@ impl Slots {
         }
     }
 
+    /// How long ago a refusal lowered the ceiling, and from what; `None` where it has no say any more.
+    pub(super) fn snapshot(&self, now: Timestamp) -> Option<(Millis, u32)> {
+        let low = self.lowered.filter(|_| self.ceiling(now) < self.most)?;
+        Some((now.since(low.at), low.from))
+    }
+
+    pub(super) fn resume(&mut self, now: Timestamp, (age, from): (Millis, u32)) {
+        self.lowered = Some(Lowered::new(now.before(age), from));
+    }
+
     pub(super) fn set_most(&mut self, most: u32) {
         self.most = most.max(1);
     }

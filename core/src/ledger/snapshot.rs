@@ -1,11 +1,12 @@
 //! The ledger as one holder of a lane leaves it to the next.
 //!
 //! Everything in it is an age: how long before the snapshot a call started, in which second before it how much was
-//! charged. Two holders have two clocks, and how far those are apart nobody knows; so the next one takes the snapshot
+//! charged. A short pause after a refusal is over before anybody has taken the lane, and is not in it. Two holders have two clocks, and how far those are apart nobody knows; so the next one takes the snapshot
 //! for this very moment. The time between them is lost, which costs a minute of the quota at the worst and can never
 //! spend it twice.
 
 use super::book::Open;
+use super::day::{ParkSnapshot, day_of};
 use super::pace::PaceSnapshot;
 use super::{CallKey, Ledger};
 use crate::ids::{CallNo, RequestId};
@@ -26,6 +27,12 @@ pub struct LedgerSnapshot {
     day: DayCount,
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     open: Vec<OpenCall>,
+    /// What a refusal for capacity has taught: how long ago, and how many calls ran.
+    #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
+    slots: Option<(Millis, u32)>,
+    /// A refusal for the day keeps the lane back.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    park: Option<ParkSnapshot>,
 }
 
 /// A call that is not over.
@@ -92,6 +99,8 @@ impl Ledger {
             requests: self.requests.as_ref().map(|pace| pace.snapshot(now, calls)),
             day: self.day.count(),
             open,
+            slots: self.slots.snapshot(now),
+            park: self.park.snapshot(now),
         }
     }
 
@@ -108,6 +117,12 @@ impl Ledger {
             pace.resume(now, left);
         }
         self.day.restore(left.day);
+        if let Some(slots) = left.slots {
+            self.slots.resume(now, slots);
+        }
+        if let Some(park) = left.park.filter(|_| left.day.day == day_of(now)) {
+            self.park.resume(now, park);
+        }
         for open in &left.open {
             self.reopen(now, *open);
         }

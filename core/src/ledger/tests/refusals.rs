@@ -2,9 +2,9 @@
 
 use super::{at, key, lane, ledger, midnight, tokens};
 use crate::config::Pacing;
-use crate::ledger::{Ledger, Wait};
+use crate::ledger::{Ledger, Margins, Wait};
 use crate::throttle::ThrottleCause::{Capacity, Day, Requests, Tokens};
-use crate::units::{Millis, TokensPerMinute};
+use crate::units::{Millis, Timestamp, TokensPerMinute};
 
 fn go(ledger: &mut Ledger, now: u64, number: u64, size: u64) {
     ledger.reserve(at(now), key(number), tokens(size)).unwrap();
@@ -139,4 +139,54 @@ fn a_park_ends_with_the_day() {
     );
     assert_eq!(ledger.reserve(midnight(), key(2), tokens(1)), Ok(()));
     assert_eq!(ledger.reserve(midnight(), key(3), tokens(1)), Ok(()));
+}
+
+fn handed_over(left: &Ledger, now: Timestamp) -> Ledger {
+    let written = serde_json::to_string(&left.snapshot(now)).unwrap();
+    let mut next = Ledger::new(&lane(600_000, None, Pacing::Auto), Margins::default(), now);
+    next.resume(now, &serde_json::from_str(&written).unwrap());
+    next
+}
+
+#[test]
+fn the_next_holder_keeps_the_park_of_the_same_day_and_its_probe() {
+    let hour = Millis::from_secs(3_600);
+    let mut ledger = ledger(&lane(600_000, None, Pacing::Auto));
+    go(&mut ledger, 0, 1, 1_000);
+    ledger.refused(at(0), key(1), Day);
+    let later = at(0) + Millis::from_secs(600);
+    let mut next = handed_over(&ledger, later);
+    assert_eq!(next.parked_until(later), Some(midnight()));
+    assert_eq!(
+        next.reserve(later, key(2), tokens(1)),
+        Err(Wait::Until(at(0) + hour))
+    );
+    // A probe under way at the change of holders opens the lane as ever.
+    let probe = at(0) + hour;
+    assert_eq!(next.reserve(probe, key(2), tokens(1)), Ok(()));
+    next.started(probe, key(2), probe);
+    let mut third = handed_over(&next, probe);
+    third.settle(probe, key(2), tokens(1));
+    assert_eq!(third.parked_until(probe), None);
+    // Another day knows nothing of it.
+    let tomorrow = midnight() + Millis::new(1);
+    assert_eq!(handed_over(&ledger, tomorrow).parked_until(tomorrow), None);
+}
+
+#[test]
+fn the_next_holder_knows_how_many_calls_at_once_were_too_many() {
+    let mut ledger = ledger(&lane(60_000_000, None, Pacing::Auto));
+    for number in 1..=60 {
+        go(&mut ledger, 0, number, 10);
+    }
+    ledger.refused(at(10), key(60), Capacity);
+    for number in 1..60 {
+        ledger.settle(at(10), key(number), tokens(10));
+    }
+    let (before, after) = (
+        ledger.concurrency_view(at(1_000)),
+        handed_over(&ledger, at(1_000)).concurrency_view(at(1_000)),
+    );
+    assert_eq!(before, after);
+    assert!(before.free < 60, "{before:?}");
 }
