@@ -32,7 +32,9 @@ export class SmootherStack extends Stack {
     const bucket = callsBucket(this, removal, key, configuration.retentionHours);
     const made = queues(this, configuration.lanes, removal, key);
     const topic = new sns.Topic(this, "Ends", { enforceSSL: true, ...(key && { masterKey: key }) });
-    topic.addSubscription(new EmailSubscription(given.notificationEmail));
+    // A mail for each answer would be read by nobody; whoever wants them subscribes to the topic.
+    const failures = sns.SubscriptionFilter.stringFilter({ allowlist: ["FAILED", "EXPIRED"] });
+    topic.addSubscription(new EmailSubscription(given.notificationEmail, { filterPolicy: { Status: failures } }));
     const sockets = new Sockets(this, given);
     const models = callable(configuration.lanes, this.partition, this.account);
     const parts: Parts = {

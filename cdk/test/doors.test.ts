@@ -58,7 +58,8 @@ test("on an emulator the WebSocket has the emulator's address", () => {
   assert.equal(shown(stack.findOutputs("WebSocketUrl")["WebSocketUrl"]?.["Value"]), "ws://127.0.0.1:4566/_aws/execute-api/Sockets/live");
 });
 
-test("the topic tells the address that was given", () => {
+test("the topic tells the address that was given what has ended without an answer", () => {
   const subscription = only(template(), "AWS::SNS::Subscription").Properties;
   assert.deepEqual([subscription.Protocol, subscription.Endpoint], ["email", "ops@example.com"]);
+  assert.deepEqual(subscription.FilterPolicy, { Status: ["FAILED", "EXPIRED"] });
 });
