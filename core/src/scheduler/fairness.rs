@@ -104,6 +104,12 @@ impl Shares {
         self.flows.get_mut(flow as usize)?.as_mut()
     }
 
+    /// Partial view: whether more wait in a band than are known here.
+    pub(super) fn has_more(&self, priority: Priority) -> bool {
+        let mut flows = self.bands[priority.index()].by_tenant.values();
+        flows.any(|flow| self.flow(*flow).is_some_and(|flow| flow.more))
+    }
+
     /// The flow of a tenant in a band, known or new.
     pub(super) fn intern(&mut self, priority: Priority, tenant: &TenantId, weight: u32) -> u32 {
         if let Some(flow) = self.bands[priority.index()].by_tenant.get(tenant) {

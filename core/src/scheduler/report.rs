@@ -85,6 +85,7 @@ impl Scheduler {
                 requests: count.requests,
                 tokens: count.tokens.get(),
                 oldest_ms: oldest.map_or(Millis::ZERO, |at| now.since(at)),
+                more: self.shares.has_more(priority),
             };
             (priority.as_str().to_owned(), view)
         };

@@ -84,6 +84,9 @@ pub struct WaitingView {
     pub tokens: u64,
     /// How long the oldest has waited, in milliseconds.
     pub oldest_ms: Millis,
+    /// More wait than are counted: on AWS a lane's holder reads the first few of each tenant.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// A lane now.

@@ -154,6 +154,7 @@ pub fn view() -> LaneView {
                 requests: 7,
                 tokens: 9_000,
                 oldest_ms: Millis::new(1_500),
+                more: false,
             },
         )]
         .into(),

@@ -27,6 +27,8 @@ pub struct Waiting {
     pub requests: u64,
     /// How long the oldest has waited.
     pub oldest_ms: u64,
+    /// More wait than are counted.
+    pub more: bool,
 }
 
 /// One lane.

@@ -128,7 +128,8 @@ fn used(limit: &Limit) -> String {
 
 fn count(waiting: &Waiting) -> String {
     match waiting.requests {
-        0 => "-".to_owned(),
+        0 if !waiting.more => "-".to_owned(),
+        n if waiting.more => format!("{}+", grouped(n)),
         n => grouped(n),
     }
 }

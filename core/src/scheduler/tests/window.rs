@@ -118,7 +118,9 @@ fn more_than_a_window_is_left_to_the_holder() {
             Event::Arrived(waiting(number, 20 - number, Priority::Normal, 1_000)),
         );
     }
-    assert_eq!(scheduler.view(at(0)).waiting["normal"].requests, 4);
+    let shown = scheduler.view(at(0)).waiting;
+    assert_eq!((shown["normal"].requests, shown["normal"].more), (4, true));
+    assert!(!shown["batch"].more);
     let mut asked = 0;
     let mut went = Vec::new();
     let mut now = at(1);

@@ -233,7 +233,7 @@ async fn lanes_are_a_table_once_where_no_terminal_is() {
         "12,345 / 300,000",
         "40,000",
         "5 / 64",
-        "1,200",
+        "1,200+",
         "1 min 05 s",
         "parked until",
     ] {

@@ -213,7 +213,7 @@ async fn lanes() -> Response {
         "lane": "sonnet", "at": "2026-01-01T00:00:00.000Z", "pacing": "auto",
         "tokens": {"limit": 300_000, "used": 12_345, "free": 40_000}, "requests": null, "day": null,
         "concurrency": {"limit": 64, "used": 5, "free": 59}, "released": 0, "running": 5,
-        "waiting": {"batch": {"requests": 1_200, "tokens": 9, "oldest_ms": 65_000}},
+        "waiting": {"batch": {"requests": 1_200, "tokens": 9, "oldest_ms": 65_000, "more": true}},
         "throttles": {"tokens": 3}, "parked_until": "2026-01-02T00:00:00.000Z",
     });
     answer(StatusCode::OK, &json!({"lanes": [lane]}))
