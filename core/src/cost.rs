@@ -7,6 +7,10 @@
 use crate::units::{Tokens, TokensPerMinute};
 use serde::{Deserialize, Serialize};
 
+/// Above the largest context window of any model, and above the longest answer.
+const ANY_INPUT: Tokens = Tokens::new(10_000_000);
+const ANY_OUTPUT: Tokens = Tokens::new(1_000_000);
+
 /// What a request is expected to cost, made at the door.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Estimate {
@@ -53,11 +57,11 @@ impl Usage {
     }
 
     /// Whether a call that asked for at most `max_output` can have used it. Bedrock admits none whose input is above
-    /// the minute's quota, and none generates more than its max_tokens; ten times both are let pass, for quotas that
-    /// are set lower than they are.
+    /// the minute's quota, and none generates more than its max_tokens; ten times both are let pass, and what no
+    /// model takes or gives at once, for lanes that are a small part of an account's quota.
     pub fn is_possible(&self, max_output: Tokens, quota: TokensPerMinute) -> bool {
-        let most_input = Tokens::new(quota.get()).times(10);
-        self.whole_input() <= most_input && self.output <= max_output.times(10)
+        let most_input = Tokens::new(quota.get()).times(10).max(ANY_INPUT);
+        self.whole_input() <= most_input && self.output <= max_output.times(10).max(ANY_OUTPUT)
     }
 
     /// Everything that was read, for comparing with an estimate of the input.
@@ -88,8 +92,13 @@ mod tests {
             };
             usage.is_possible(Tokens::new(100), TokensPerMinute::new(1_000))
         };
-        assert!(possible(12, 34) && possible(10_000, 1_000));
-        assert!(!possible(10_001, 1) && !possible(1, 1_001) && !possible(u64::MAX, u64::MAX));
+        assert!(possible(12, 34) && possible(120_000, 0) && possible(10_000_000, 1_000_000));
+        assert!(!possible(10_000_001, 1) && !possible(1, 1_000_001) && !possible(u64::MAX, u64::MAX));
+        let large = Usage {
+            input: Tokens::new(15_000_000),
+            ..Usage::default()
+        };
+        assert!(large.is_possible(Tokens::new(100), TokensPerMinute::new(2_000_000)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use crate::cost::Estimate;
 use crate::degraded::{self, Form};
 use crate::ids::{CallNo, LaneId, ModelId};
-use crate::lifecycle::Change;
+use crate::lifecycle::{Change, Leaving};
 use crate::model::ModelErrorKind;
 use crate::request::Request;
 use crate::units::Timestamp;
@@ -73,12 +73,13 @@ pub fn next_step(
     cause: HopCause,
     at: Timestamp,
 ) -> Option<(Change, Option<Bytes>)> {
+    let from = call.map_or_else(|| Leaving::Line(request.lane.clone()), Leaving::Call);
     match request.fallback.first()? {
-        Hop::Lane { .. } => Some((Change::Divert { call, cause, at }, None)),
+        Hop::Lane { .. } => Some((Change::Divert { from, cause, at }, None)),
         Hop::Answer { text, form } => {
             let (answer, body) = degraded::answer(request.operation, *form, text);
             let change = Change::Degrade {
-                call,
+                from,
                 cause,
                 answer,
                 at,

@@ -37,8 +37,14 @@ impl Ingest {
                 return Err(QueueError::Closed("the lane").into());
             };
             looks += 1;
-            // Somebody else's word may have come right after ours.
-            if obeys(&view.breaker, hand) || looks == LOOKS_AT_ONCE + LATER_LOOKS {
+            // Somebody else's word may have come right after ours, or nobody holds the lane just now.
+            if looks == LOOKS_AT_ONCE + LATER_LOOKS {
+                tracing::warn!(%lane, "the lane was told of the breaker, and has not come to it");
+                let cause = "it was told of the breaker, and has not come to it yet; look again".to_owned();
+                let queue = "the lane";
+                return Err(QueueError::Failed { queue, cause }.into());
+            }
+            if obeys(&view.breaker, hand) {
                 tracing::info!(%lane, state = view.breaker.state.as_str(), by_hand = view.breaker.by_hand, "the breaker was set");
                 return Ok(view.breaker);
             }

@@ -79,6 +79,7 @@ mod tests {
             retries: false,
             may_leave: true,
             has_next_lane: true,
+            by_caller: false,
         })
     }
 

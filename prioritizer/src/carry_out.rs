@@ -4,13 +4,15 @@ use crate::lane::LanePorts;
 use crate::{leave, resync};
 use futures_util::FutureExt;
 use smoother_core::config::Config;
-use smoother_core::ports::{BoxFuture, ChangeError, Released};
+use smoother_core::ports::{BoxFuture, ChangeError, QueueError, Released};
 use smoother_core::scheduler::{Command, Event, Gone, Waiting};
 use smoother_core::{CallNo, Change, HopCause, LaneId, Request, RequestId, Runner, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// How long a store that failed is left alone.
+/// How often a release is sent on its way before it is left to lapse.
+const SENDS: u32 = 5;
+/// How long a store or a queue that failed is left alone.
 pub(crate) const FAILED_STORE_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What a command's outcome tells the scheduler; empty where all went as it decided.
@@ -134,10 +136,7 @@ impl Hands {
                 Err(refused) => hands.not_released(id, call, &refused).await,
                 // Whoever waits on its line claims it.
                 Ok(row) if row.runner == Runner::Caller => Vec::new(),
-                Ok(_) => match hands.ports.dispatch.send(vec![released]).await {
-                    Ok(()) => Vec::new(),
-                    Err(closed) => hands.undelivered(id, &closed),
-                },
+                Ok(_) => hands.hand_out(released).await,
             }
         }
         .boxed()
@@ -149,10 +148,26 @@ impl Hands {
             ChangeError::Refused(_) | ChangeError::NotFound(_) => resync::check(self, id, call).await,
             ChangeError::Store(error) => {
                 tracing::error!(lane = %self.lane, request = %id, %error, "a release could not be recorded");
-                // It may have been recorded all the same. The scheduler asks again after start_by.
-                Vec::new()
+                // It may have been recorded all the same: the row says, once it can be read.
+                tokio::time::sleep(FAILED_STORE_PAUSE).await;
+                vec![Event::Unclaimed { request: id, call }]
             }
         }
+    }
+
+    /// Sent again for a while where the queue fails: until `start_by` the release holds its part of the quota. A worker
+    /// that hears of it twice claims it once.
+    async fn hand_out(&self, released: Released) -> Vec<Event> {
+        let id = released.request;
+        for _ in 1..SENDS {
+            match self.ports.dispatch.send(vec![released.clone()]).await {
+                Err(QueueError::Failed { .. }) => tokio::time::sleep(FAILED_STORE_PAUSE).await,
+                Err(closed) => return self.undelivered(id, &closed),
+                Ok(()) => return Vec::new(),
+            }
+        }
+        let sent = self.ports.dispatch.send(vec![released]).await;
+        sent.map_or_else(|failed| self.undelivered(id, &failed), |()| Vec::new())
     }
 
     fn undelivered(&self, id: RequestId, why: &smoother_core::ports::QueueError) -> Vec<Event> {

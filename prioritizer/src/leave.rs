@@ -1,6 +1,7 @@
 //! A waiting request goes on in its chain: stands in line in the next lane, or is answered with the chain's text.
 
 use crate::carry_out::Hands;
+use smoother_core::lifecycle::Leaving;
 use smoother_core::ports::{ChangeError, PayloadKind};
 use smoother_core::scheduler::Event;
 use smoother_core::{Change, HopCause, Refused, Request, RequestId, fallback};
@@ -12,8 +13,8 @@ use smoother_core::{Change, HopCause, Refused, Request, RequestId, fallback};
 pub(crate) async fn go_on(hands: &Hands, id: RequestId, cause: HopCause) -> Result<(), ChangeError> {
     let ports = &hands.ports;
     let at = ports.clock.now();
-    let call = None;
-    match ports.store.change(id, Change::Divert { call, cause, at }).await {
+    let from = Leaving::Line(hands.lane.clone());
+    match ports.store.change(id, Change::Divert { from, cause, at }).await {
         Ok(row) => enter(hands, &row).await,
         Err(ChangeError::Refused(Refused::NoHop { .. })) => answer(hands, id, cause).await?,
         Err(error) => return Err(error),

@@ -142,10 +142,10 @@ impl Park {
     }
 
     /// Takes up a park of the day that it still is.
-    pub(super) fn resume(&mut self, now: Timestamp, left: ParkSnapshot) {
+    pub(super) fn resume(&mut self, now: Timestamp, left: ParkSnapshot, away: Millis) {
         self.0 = Some(Parked {
             until: next_day(now),
-            next_probe: now + left.probe_in,
+            next_probe: now + left.probe_in.saturating_sub(away),
             probe: left.probe,
         });
     }

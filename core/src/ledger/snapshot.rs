@@ -110,18 +110,21 @@ impl Ledger {
     }
 
     /// Takes up where another holder stopped, as if it had stopped just now. For a ledger in which nothing was spent.
-    pub fn resume(&mut self, now: Timestamp, left: &LedgerSnapshot) {
+    ///
+    /// `away` is how long ago that was, as far as their clocks tell. Only what refusals have taught goes by it, which
+    /// can be wrong without harm; a charge does not.
+    pub fn resume(&mut self, now: Timestamp, left: &LedgerSnapshot, away: Millis) {
         let now = self.advance(now);
         self.tokens.resume(now, &left.tokens);
         if let (Some(pace), Some(left)) = (&mut self.requests, &left.requests) {
             pace.resume(now, left);
         }
         self.day.restore(left.day);
-        if let Some(slots) = left.slots {
-            self.slots.resume(now, slots);
+        if let Some((age, calls)) = left.slots {
+            self.slots.resume(now, (age + away, calls));
         }
         if let Some(park) = left.park.filter(|_| left.day.day == day_of(now)) {
-            self.park.resume(now, park);
+            self.park.resume(now, park, away);
         }
         for open in &left.open {
             self.reopen(now, *open);

@@ -1,6 +1,6 @@
 //! The transition function: the only place where a request's row changes.
 
-use super::{Change, Refused, State};
+use super::{Change, Leaving, Refused, State};
 use crate::fallback::{Hop, HopCause, Hopped};
 use crate::ids::{CallNo, LaneId};
 use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Request, Runner};
@@ -78,17 +78,17 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
                 *next.throttles.entry(*cause).or_insert(0) += 1;
             }
         }
-        Change::Divert { call, cause, at } => {
-            leaving(request, change, *call)?;
+        Change::Divert { from, cause, at } => {
+            leaving(request, change, from)?;
             divert(&mut next, change, *cause, *at)?;
         }
         Change::Degrade {
-            call,
+            from,
             cause,
             answer,
             at,
         } => {
-            leaving(request, change, *call)?;
+            leaving(request, change, from)?;
             degrade(&mut next, change, *cause, *at)?;
             end(&mut next, State::Completed, *at, Some(answer.clone()));
         }
@@ -201,11 +201,13 @@ fn running(request: &Request, change: &Change, call: CallNo) -> Result<(), Refus
     same_call(call, request.call)
 }
 
-/// The end of a call, or leaving the line without one.
-fn leaving(request: &Request, change: &Change, call: Option<CallNo>) -> Result<(), Refused> {
-    match call {
-        Some(call) => running(request, change, call),
-        None => allow(request, change, &[State::Queued]),
+fn leaving(request: &Request, change: &Change, from: &Leaving) -> Result<(), Refused> {
+    match from {
+        Leaving::Call(call) => running(request, change, *call),
+        Leaving::Line(lane) => {
+            allow(request, change, &[State::Queued])?;
+            same_lane(lane, &request.lane)
+        }
     }
 }
 

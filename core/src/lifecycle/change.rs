@@ -61,20 +61,19 @@ pub enum Change {
         /// Whether a try is spent.
         spends_try: bool,
     },
-    /// → QUEUED in the lane that its chain names next (fallback); tries and deadline carry over. From RUNNING when a
-    /// call is named, else from QUEUED.
+    /// → QUEUED in the lane that its chain names next (fallback); tries and deadline carry over.
     Divert {
-        /// The call that ended, if one did.
-        call: Option<CallNo>,
+        /// What it leaves.
+        from: Leaving,
         /// Why it leaves its lane.
         cause: HopCause,
         /// Now.
         at: Timestamp,
     },
-    /// → COMPLETED with the text that ends its chain. From RUNNING when a call is named, else from QUEUED.
+    /// → COMPLETED with the text that ends its chain.
     Degrade {
-        /// The call that ended, if one did.
-        call: Option<CallNo>,
+        /// What it leaves.
+        from: Leaving,
         /// Why it leaves its lane.
         cause: HopCause,
         /// The degraded answer.
@@ -139,6 +138,17 @@ pub enum Change {
     Redrive,
     /// A dead letter is none any more; it stays FAILED.
     Dismiss,
+}
+
+/// Where a request stands when it goes on in its chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leaving {
+    /// RUNNING: this call has ended.
+    Call(CallNo),
+    /// QUEUED: the line of this lane. A lane that has not heard yet that the request is gone cannot send it on from
+    /// the next one.
+    Line(LaneId),
 }
 
 impl Change {

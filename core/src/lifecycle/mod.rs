@@ -22,6 +22,6 @@ mod state;
 mod tests;
 
 pub use apply::apply;
-pub use change::{Change, Refused};
+pub use change::{Change, Leaving, Refused};
 pub use restart::after_restart;
 pub use state::State;

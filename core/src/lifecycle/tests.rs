@@ -106,7 +106,7 @@ fn changes(request: &Request, call: CallNo, at: Timestamp) -> Vec<Change> {
         requeue(call, None),
         requeue(call, Some(ThrottleCause::Tokens)),
         Change::Divert {
-            call: Some(call),
+            from: Leaving::Call(call),
             cause: HopCause::Error(ModelErrorKind::NotFound),
             at,
         },

@@ -60,8 +60,10 @@ impl Scheduler {
         let entry = current.and_then(|slot| self.table.get(slot));
         let drags = entry.is_some_and(|entry| entry.drags);
         let started = self.ledger.started_at(key).unwrap_or(self.now);
-        if counts && throttle.is_none() && matches!(health, CallHealth::Fine | CallHealth::Slow) {
-            self.span.heard(self.now.since(started));
+        // One whose start and end were heard of together tells nothing.
+        let lasted = self.now.since(started);
+        if counts && matches!(health, CallHealth::Fine | CallHealth::Slow) && lasted > Millis::ZERO {
+            self.span.heard(lasted);
         }
         match throttle {
             Some(cause) => {
@@ -183,13 +185,12 @@ impl Scheduler {
         }
     }
 
-    /// A call whose end was never told, long after it must have come: counted as spent in full, so that a lost
-    /// message or a lost worker does not hold its place among the calls under way for ever. What becomes of its
-    /// request is for the row to say; it stays known until that is answered.
+    /// A call whose end was never told, long after it must have come, so that a lost message or a lost worker does not
+    /// hold its place among the calls under way for ever. What becomes of its request is for the row to say. Until that
+    /// is answered the call stays under way, in the ledger too: the next holder would not know of it otherwise.
     fn write_off(&mut self, slot: u32, out: &mut Vec<Command>) {
         let Some(entry) = self.table.get(slot) else { return };
         let (key, reserve) = (entry.key(), entry.reserve);
-        self.ledger.settle(self.now, key, reserve);
         self.breaker.void(key);
         let (request, call) = key;
         out.push(Command::Lose {

@@ -37,6 +37,7 @@ pub(super) struct Entry {
     pub(super) may_leave: bool,
     /// The next step of its chain is another lane.
     pub(super) has_next_lane: bool,
+    pub(super) by_caller: bool,
     /// It was refused upstream although it is larger than the burst: it goes again only with nothing beside.
     pub(super) wants_alone: bool,
     /// The call under way went with nothing beside it.
@@ -74,6 +75,7 @@ impl Entry {
             retries: waiting.retries,
             may_leave: waiting.may_leave,
             has_next_lane: waiting.has_next_lane,
+            by_caller: waiting.by_caller,
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,
@@ -100,6 +102,7 @@ impl Entry {
             retries: false,
             may_leave: false,
             has_next_lane: false,
+            by_caller: false,
             wants_alone: false,
             went_alone: false,
             refused_alone: 0,

@@ -3,7 +3,7 @@
 use crate::breaker::{CallHealth, Hand};
 use crate::fallback::{Hop, HopCause};
 use crate::ids::{CallNo, RequestId, TenantId};
-use crate::request::{Failure, Priority};
+use crate::request::{Failure, Priority, Runner};
 use crate::throttle::ThrottleCause;
 use crate::units::{Timestamp, Tokens};
 use crate::verdict::throttle_of;
@@ -41,6 +41,9 @@ pub struct Waiting {
     /// The next step of its chain is another lane.
     #[serde(default)]
     pub has_next_lane: bool,
+    /// The process that waits for its answer makes its call: it claims at once, or is gone.
+    #[serde(default)]
+    pub by_caller: bool,
 }
 
 impl From<&crate::request::Request> for Waiting {
@@ -62,6 +65,7 @@ impl From<&crate::request::Request> for Waiting {
             retries: repeats_a_failure(request),
             may_leave: !request.fallback.is_empty(),
             has_next_lane: matches!(request.fallback.first(), Some(Hop::Lane { .. })),
+            by_caller: request.runner == Runner::Caller,
         }
     }
 }

@@ -14,6 +14,9 @@ const BUDGET_LOOK: Millis = Millis::from_secs(1);
 /// How many requests are sent on in one step: their writes should not hold everything else back.
 const LEAVE_AT_ONCE: usize = 256;
 
+/// A caller that runs its own call has claimed it by then, or is gone.
+const CALLER_STARTS_WITHIN: Millis = Millis::from_secs(20);
+
 /// How many requests behind a blocked one are looked at (EASY backfill).
 const BACKFILL: usize = 8;
 
@@ -182,7 +185,13 @@ impl Scheduler {
         entry.call = entry.call.next();
         entry.drags = false;
         let (flow, expected, retries, key) = (entry.flow, entry.expected, entry.retries, entry.key());
-        let start_by = (self.now + self.config.handing.start_within).min(entry.expires);
+        let within = self.config.handing.start_within;
+        let within = if entry.by_caller {
+            within.min(CALLER_STARTS_WITHIN)
+        } else {
+            within
+        };
+        let start_by = (self.now + within).min(entry.expires);
         out.push(Command::Release {
             request: entry.id,
             call: entry.call,

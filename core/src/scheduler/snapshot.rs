@@ -111,7 +111,8 @@ impl Scheduler {
         self.now = self.now.max(now);
         self.breaker.restore(self.now, &left.memory.breaker);
         self.span = left.span.map_or(self.span, CallSpan::known);
-        self.ledger.resume(self.now, &left.ledger);
+        self.ledger
+            .resume(self.now, &left.ledger, self.now.since(left.at));
         for call in left.ledger.open() {
             let since = self.now.before(call.age);
             let mut entry = Entry::stray(call.key, call.tokens);

@@ -42,7 +42,7 @@ impl Client {
         let (server, signer) = match target {
             Target::Deployment(name) => deployed::door(name).await?,
             Target::At(url) => match region_of_function(url) {
-                Some(region) => (url.clone(), Some(deployed::signer(region, url).await?)),
+                Some(region) => (url.clone(), deployed::signer(region).await),
                 None => (url.clone(), None),
             },
         };
@@ -52,6 +52,8 @@ impl Client {
     fn new(server: Url, signer: Option<Signer>) -> Result<Self, ClientError> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
+            // The API has none; followed, it would carry the prompt and the session token along.
+            .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("smoother/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&server) {
             // A proxy of the environment would look for 127.0.0.1 on its own machine.
@@ -145,7 +147,7 @@ fn seconds(headers: &HeaderMap) -> Option<Duration> {
     text.parse().ok().map(Duration::from_secs)
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(|host| {
         host == "localhost"
             || host

@@ -50,7 +50,9 @@ fn is_name(text: &str) -> bool {
 
 /// The Region of a Lambda function's URL, `https://ID.lambda-url.REGION.on.aws/`.
 pub(super) fn region_of_function(url: &Url) -> Option<&str> {
-    let (_, rest) = url.host_str()?.split_once(".lambda-url.")?;
+    // A signature is good for minutes: it goes over no line on which it can be read.
+    let host = url.host_str().filter(|_| url.scheme() == "https")?;
+    let (_, rest) = host.split_once(".lambda-url.")?;
     rest.strip_suffix(".on.aws")
         .filter(|region| !region.contains('.'))
 }
@@ -84,6 +86,7 @@ mod tests {
             Some("eu-west-1")
         );
         for other in [
+            "http://abc.lambda-url.eu-west-1.on.aws/",
             "https://lambda-url.on.aws/",
             "https://a.lambda-url.b.evil.on.aws/",
             "http://127.0.0.1:1",

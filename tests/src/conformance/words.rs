@@ -3,6 +3,7 @@
 use smoother_core::call::{CallEnding, Settlement};
 use smoother_core::degraded::Form;
 use smoother_core::fallback::{Hop, HopCause};
+use smoother_core::lifecycle::Leaving;
 use smoother_core::request::Fresh;
 use smoother_core::{
     CallNo, Change, Door, Estimate, Failure, LaneId, ModelErrorKind, ModelHead, ModelId, OnDisconnect,
@@ -110,10 +111,17 @@ pub(super) fn fail(call: Option<u32>) -> Change {
     }
 }
 
+fn leaving(call: Option<u32>) -> Leaving {
+    call.map_or_else(
+        || Leaving::Line(lane("sonnet")),
+        |call| Leaving::Call(CallNo::new(call)),
+    )
+}
+
 /// Leaves its lane for the next one of its chain, because upstream was not available.
 pub(super) fn divert(call: Option<u32>) -> Change {
     Change::Divert {
-        call: call.map(CallNo::new),
+        from: leaving(call),
         cause: HopCause::Error(ModelErrorKind::Unavailable),
         at: at(300),
     }
@@ -122,7 +130,7 @@ pub(super) fn divert(call: Option<u32>) -> Change {
 /// Ends with the text at the end of its chain.
 pub(super) fn degrade(call: Option<u32>) -> Change {
     Change::Degrade {
-        call: call.map(CallNo::new),
+        from: leaving(call),
         cause: HopCause::BreakerOpen,
         answer: answer(),
         at: at(300),

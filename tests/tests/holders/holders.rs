@@ -7,7 +7,6 @@ use super::scenario::Blow;
 use super::town::Town;
 use smoother_core::State;
 use smoother_core::ports::LaneQueue;
-use smoother_core::scheduler::Handing;
 use smoother_prioritizer::{HoldEnd, HoldPorts, LanePorts, hold};
 use smoother_tests::memory::Process;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -74,7 +73,7 @@ impl Holders {
             }),
             hold: place.hold.clone(),
             inbox: Arc::new(town.post.of(&place.process)),
-            handing: Handing::default(),
+            handing: town.scenario.handing,
         });
         let until = Instant::now() + town.scenario.time_limit;
         let (holders, name) = (self.clone(), owner.clone());

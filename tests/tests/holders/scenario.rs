@@ -2,7 +2,8 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use smoother_core::Priority;
+use smoother_core::scheduler::Handing;
+use smoother_core::{Millis, Priority};
 use std::time::Duration;
 
 /// How rough a run is.
@@ -60,6 +61,7 @@ pub struct Scenario {
     pub doubled: u32,
     /// How often, in a hundred, a process's clock is minutes off.
     pub wrong_clocks: u32,
+    pub handing: Handing,
 }
 
 fn one_of<T: Copy>(chance: &mut StdRng, of: &[T]) -> T {
@@ -98,9 +100,12 @@ impl Scenario {
             late: if storm { one_of(chance, &[0, 20, 100]) } else { 0 },
             doubled: one_of(chance, &[0, 20, 100]),
             wrong_clocks: if storm { one_of(chance, &[0, 0, 30]) } else { 0 },
+            handing: Handing::default(),
         };
         scenario.draw_asks(chance);
         scenario.draw_blows(chance);
+        scenario.handing.most_unclaimed = one_of(chance, &[1, 4, u64::MAX]);
+        scenario.handing.start_within = one_of(chance, &[20, 60].map(Millis::from_secs));
         scenario
     }
 

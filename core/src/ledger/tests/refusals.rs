@@ -141,10 +141,10 @@ fn a_park_ends_with_the_day() {
     assert_eq!(ledger.reserve(midnight(), key(3), tokens(1)), Ok(()));
 }
 
-fn handed_over(left: &Ledger, now: Timestamp) -> Ledger {
-    let written = serde_json::to_string(&left.snapshot(now)).unwrap();
+fn handed_over(left: &Ledger, at: Timestamp, now: Timestamp) -> Ledger {
+    let written = serde_json::to_string(&left.snapshot(at)).unwrap();
     let mut next = Ledger::new(&lane(600_000, None, Pacing::Auto), Margins::default(), now);
-    next.resume(now, &serde_json::from_str(&written).unwrap());
+    next.resume(now, &serde_json::from_str(&written).unwrap(), now.since(at));
     next
 }
 
@@ -155,22 +155,28 @@ fn the_next_holder_keeps_the_park_of_the_same_day_and_its_probe() {
     go(&mut ledger, 0, 1, 1_000);
     ledger.refused(at(0), key(1), Day);
     let later = at(0) + Millis::from_secs(600);
-    let mut next = handed_over(&ledger, later);
+    let mut next = handed_over(&ledger, at(0), later);
     assert_eq!(next.parked_until(later), Some(midnight()));
     assert_eq!(
         next.reserve(later, key(2), tokens(1)),
         Err(Wait::Until(at(0) + hour))
     );
+    // Nobody held the lane for an hour: the probe's time has come.
+    let late = at(0) + hour + hour;
+    assert_eq!(
+        handed_over(&ledger, later, late).reserve(late, key(2), tokens(1)),
+        Ok(())
+    );
     // A probe under way at the change of holders opens the lane as ever.
     let probe = at(0) + hour;
     assert_eq!(next.reserve(probe, key(2), tokens(1)), Ok(()));
     next.started(probe, key(2), probe);
-    let mut third = handed_over(&next, probe);
+    let mut third = handed_over(&next, probe, probe);
     third.settle(probe, key(2), tokens(1));
     assert_eq!(third.parked_until(probe), None);
     // Another day knows nothing of it.
     let tomorrow = midnight() + Millis::new(1);
-    assert_eq!(handed_over(&ledger, tomorrow).parked_until(tomorrow), None);
+    assert_eq!(handed_over(&ledger, at(0), tomorrow).parked_until(tomorrow), None);
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn the_next_holder_knows_how_many_calls_at_once_were_too_many() {
     }
     let (before, after) = (
         ledger.concurrency_view(at(1_000)),
-        handed_over(&ledger, at(1_000)).concurrency_view(at(1_000)),
+        handed_over(&ledger, at(10), at(1_000)).concurrency_view(at(1_000)),
     );
     assert_eq!(before, after);
     assert!(before.free < 60, "{before:?}");

@@ -12,13 +12,17 @@ fn text() -> Hop {
     }
 }
 
-fn divert(call: Option<CallNo>, cause: HopCause) -> Change {
-    Change::Divert { call, cause, at: NOW }
+fn line(lane: &str) -> Leaving {
+    Leaving::Line(LaneId::new(lane).unwrap())
 }
 
-fn degrade(call: Option<CallNo>) -> Change {
+fn divert(from: Leaving, cause: HopCause) -> Change {
+    Change::Divert { from, cause, at: NOW }
+}
+
+fn degrade(from: Leaving) -> Change {
     Change::Degrade {
-        call,
+        from,
         cause: DOWN,
         answer: answer(),
         at: NOW,
@@ -50,7 +54,7 @@ fn the_next_lane_of_the_chain_takes_over_tries_and_deadline() {
         deadline: Some(START_BY),
         ..request(State::Running)
     };
-    let after = apply(&before, &divert(Some(before.call), DOWN)).unwrap();
+    let after = apply(&before, &divert(Leaving::Call(before.call), DOWN)).unwrap();
     assert_eq!((after.state, after.lane.as_str()), (State::Queued, "haiku"));
     assert_eq!((after.tries, after.deadline), (before.tries, before.deadline));
     assert_eq!((after.model_to_call().as_str(), after.model.as_str()), ("h", "m"));
@@ -68,11 +72,14 @@ fn the_next_lane_of_the_chain_takes_over_tries_and_deadline() {
 fn a_request_in_line_leaves_it_without_a_call_and_a_released_one_does_not() {
     let cause = HopCause::BreakerOpen;
     for state in State::ALL {
-        let after = apply(&request(state), &divert(None, cause));
+        let after = apply(&request(state), &divert(line("sonnet"), cause));
         assert_eq!(after.is_ok(), state == State::Queued, "{state}");
     }
-    let after = apply(&request(State::Queued), &divert(None, cause)).unwrap();
+    let after = apply(&request(State::Queued), &divert(line("sonnet"), cause)).unwrap();
     assert_eq!((after.last_error, after.hops[0].cause), (None, cause));
+    // The lane that it has left may hear of it twice: it is not sent on again.
+    let again = apply(&after, &divert(line("sonnet"), cause)).unwrap_err();
+    assert!(matches!(again, Refused::Lane { .. }), "{again}");
 }
 
 #[test]
@@ -83,7 +90,11 @@ fn a_lane_that_was_in_trouble_is_tried_once_more_before_the_chain_ends() {
     };
     let mut went = vec![request.lane.to_string()];
     while matches!(request.fallback.first(), Some(Hop::Lane { .. })) {
-        request = apply(&request, &divert(None, HopCause::BreakerOpen)).unwrap();
+        request = apply(
+            &request,
+            &divert(line(request.lane.as_str()), HopCause::BreakerOpen),
+        )
+        .unwrap();
         assert_eq!(request.fallback.last(), Some(&text()));
         went.push(request.lane.to_string());
     }
@@ -93,12 +104,15 @@ fn a_lane_that_was_in_trouble_is_tried_once_more_before_the_chain_ends() {
 
 #[test]
 fn the_text_at_the_end_of_the_chain_is_a_degraded_answer() {
-    for (state, call) in [(State::Queued, None), (State::Running, Some(CallNo::new(3)))] {
+    for (state, from) in [
+        (State::Queued, line("sonnet")),
+        (State::Running, Leaving::Call(CallNo::new(3))),
+    ] {
         let before = Request {
             fallback: vec![text()],
             ..request(state)
         };
-        let after = apply(&before, &degrade(call)).unwrap();
+        let after = apply(&before, &degrade(from)).unwrap();
         assert_eq!((after.state, after.degraded), (State::Completed, true));
         assert_eq!((after.outcome, after.ended_at), (Some(answer()), Some(NOW)));
         assert_eq!(after.hops.len(), 1);
@@ -113,10 +127,16 @@ fn a_chain_goes_on_as_it_is_written() {
     };
     let refused = |change| Err(Refused::NoHop { change });
     for fallback in [vec![], vec![text()]] {
-        assert_eq!(apply(&ends_so(fallback), &divert(None, DOWN)), refused("divert"));
+        assert_eq!(
+            apply(&ends_so(fallback), &divert(line("sonnet"), DOWN)),
+            refused("divert")
+        );
     }
     for fallback in [vec![], vec![haiku(), text()]] {
-        assert_eq!(apply(&ends_so(fallback), &degrade(None)), refused("degrade"));
+        assert_eq!(
+            apply(&ends_so(fallback), &degrade(line("sonnet"))),
+            refused("degrade")
+        );
     }
 }
 

@@ -110,12 +110,13 @@ fn a_call_whose_end_is_never_told_is_written_off() {
     let commands = scheduler.step(at(long_after), Event::Tick);
     let ask_again = at(long_after + 60_000);
     assert_eq!(commands, [lose.clone(), Command::WakeAt(ask_again)]);
-    assert_eq!(scheduler.view(at(long_after)).running, 0);
-    // A store that failed is asked again.
+    // A store that failed is asked again, by the next holder too: until there is an answer the call is under way.
+    assert_eq!(scheduler.snapshot(at(long_after)).under_way(), 1);
     assert_eq!(scheduler.step(ask_again, Event::Tick)[0], lose);
     // Told at last, it ends as it should.
     let commands = scheduler.step(ask_again, ended(id(1), 1, 9_800, long_after));
     assert!(!scheduler.knows(id(1)));
+    assert_eq!(scheduler.view(ask_again).running, 0);
     assert_eq!(commands, []);
 }
 

@@ -304,7 +304,7 @@ fn a_first_call_in_another_lane_is_no_retry() {
     });
     assert!(!throttled.retries);
     let elsewhere = next_entry(&crate::Change::Divert {
-        call: Some(call),
+        from: crate::lifecycle::Leaving::Call(call),
         cause: HopCause::Error(crate::ModelErrorKind::Internal),
         at: at(60),
     });

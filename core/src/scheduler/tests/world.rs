@@ -76,6 +76,7 @@ pub(crate) fn waiting(number: u64, arrived: u64, priority: Priority, reserve: u6
         retries: false,
         may_leave: false,
         has_next_lane: false,
+        by_caller: false,
     }
 }
 
