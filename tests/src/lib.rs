@@ -4,4 +4,5 @@ pub mod conformance;
 pub mod crash;
 pub mod disk;
 pub mod fuzz;
+pub mod http;
 pub mod memory;

@@ -20,3 +20,5 @@ pub use letter::{Act, Handled, Held, Letter, Letters, Meant, NotDone, Swept};
 pub use patience::{Patience, Teller};
 pub use submission::{Accepted, NewJob};
 pub use target::Target;
+#[cfg(test)]
+pub(crate) use tls::config as tls_for;

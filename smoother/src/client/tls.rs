@@ -6,7 +6,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use std::sync::Arc;
 
 /// How to speak to `server`. The roots are read only where they are needed: a machine may have none.
-pub(super) fn config(server: &Url) -> Result<ClientConfig, ClientError> {
+pub(crate) fn config(server: &Url) -> Result<ClientConfig, ClientError> {
     let mut roots = RootCertStore::empty();
     if server.scheme() == "https" {
         let found = rustls_native_certs::load_native_certs();

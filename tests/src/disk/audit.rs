@@ -37,7 +37,7 @@ pub async fn audit(url: &str, told: &[Told]) -> Findings {
         jobs.entry(&told.job).or_default().push(told);
     }
     let desk = Desk {
-        http: reqwest::Client::new(),
+        http: crate::http::client(),
         url: url.to_owned(),
     };
     let audits = jobs.iter().enumerate().map(|(n, (job, told))| {

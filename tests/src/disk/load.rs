@@ -128,7 +128,7 @@ impl Desk {
     #[must_use]
     pub fn new(url: &str, place: &Place) -> Self {
         Self {
-            http: reqwest::Client::new(),
+            http: crate::http::client(),
             url: url.to_owned(),
             place: place.clone(),
             notes: Mutex::default(),

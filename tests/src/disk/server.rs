@@ -165,7 +165,7 @@ impl Server {
     }
 
     async fn serves(&mut self) -> anyhow::Result<bool> {
-        let (begun, http) = (Instant::now(), reqwest::Client::new());
+        let (begun, http) = (Instant::now(), crate::http::client());
         loop {
             if let Some(url) = self.said()?.lines().find_map(|line| line.strip_prefix(LISTENING)) {
                 url.clone_into(&mut self.url);

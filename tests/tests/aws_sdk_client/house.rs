@@ -132,7 +132,8 @@ fn free_port() -> u16 {
 
 async fn until_ready(url: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !matches!(reqwest::get(url).await, Ok(answer) if answer.status().is_success()) {
+    while !matches!(smoother_tests::http::client().get(url).send().await, Ok(answer) if answer.status().is_success())
+    {
         assert!(Instant::now() < deadline, "{url} was not ready within 20 s");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -172,7 +172,9 @@ async fn a_throttle_upstream_is_no_error_of_the_client_and_retried_once() {
     )
     .await;
     assert_eq!(answer.usage.unwrap().output_tokens, 5);
-    let log = reqwest::get(format!("{}/calls?id=throttled", house.simulator_url))
+    let log = smoother_tests::http::client()
+        .get(format!("{}/calls?id=throttled", house.simulator_url))
+        .send()
         .await
         .unwrap();
     let log: Value = serde_json::from_str(&log.text().await.unwrap()).unwrap();

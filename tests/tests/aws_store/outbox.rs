@@ -23,7 +23,7 @@ struct State {
 impl StreamOutbox {
     /// From the beginning of the table's stream.
     pub async fn open(table: &str) -> Self {
-        let http = reqwest::Client::new();
+        let http = smoother_tests::http::client();
         let streams = ask(&http, "ListStreams", json!({ "TableName": table })).await;
         let arn = &streams["Streams"][0]["StreamArn"];
         let described = ask(&http, "DescribeStream", json!({ "StreamArn": arn })).await;

@@ -51,7 +51,7 @@ impl Town {
             house: Some(house),
             sim,
             url,
-            http: reqwest::Client::new(),
+            http: http_client(),
             tap,
             _dir: dir,
         }
@@ -95,4 +95,11 @@ impl Town {
 
 fn converse(text: &str) -> Value {
     json!({ "messages": [{ "role": "user", "content": [{ "text": text }] }] })
+}
+
+fn http_client() -> reqwest::Client {
+    let nowhere = "http://127.0.0.1".parse().unwrap();
+    let tls = crate::client::tls_for(&nowhere).unwrap();
+    let builder = reqwest::Client::builder().tls_backend_preconfigured(tls);
+    builder.build().unwrap()
 }

@@ -35,7 +35,7 @@ pub(super) enum NoAnswer {
 
 impl Wire {
     pub(super) fn new(url: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
+        let http = crate::http::builder()
             .connect_timeout(CONNECT)
             .timeout(ATTEMPT)
             .build()?;

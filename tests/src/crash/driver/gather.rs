@@ -87,7 +87,7 @@ pub(super) async fn rows(url: &str, patience: Duration) -> anyhow::Result<HashMa
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     };
-    let http = reqwest::Client::new();
+    let http = crate::http::client();
     let rows = futures_util::stream::iter(ids).map(|job| row(&http, url, job.id));
     rows.buffer_unordered(AT_ONCE)
         .map_ok(|row| (row.id.clone(), row))
@@ -96,7 +96,7 @@ pub(super) async fn rows(url: &str, patience: Duration) -> anyhow::Result<HashMa
 }
 
 async fn list(url: &str) -> anyhow::Result<Vec<Listed>> {
-    let http = reqwest::Client::new();
+    let http = crate::http::client();
     let (mut all, mut more) = (Vec::new(), String::new());
     loop {
         let page: Page = json(&http, &format!("{url}/v1/jobs?limit=1000{more}")).await?;
@@ -166,7 +166,7 @@ fn moment(text: &str) -> anyhow::Result<u64> {
 
 /// When the simulator's clock stood at zero, by the wall clock: of a few answers the quickest tells best.
 pub(super) async fn offset(simulator: &str) -> anyhow::Result<u64> {
-    let http = reqwest::Client::new();
+    let http = crate::http::client();
     let mut best: Option<(u64, u64)> = None;
     for _ in 0..20 {
         let before = now_ms();
@@ -182,7 +182,7 @@ pub(super) async fn offset(simulator: &str) -> anyhow::Result<u64> {
 
 /// The simulator's log, by the wall clock.
 pub(super) async fn upstream(simulator: &str, offset: u64) -> anyhow::Result<Vec<Upstream>> {
-    let log: Log = json(&reqwest::Client::new(), &format!("{simulator}/calls")).await?;
+    let log: Log = json(&crate::http::client(), &format!("{simulator}/calls")).await?;
     let calls = log.calls.into_iter().map(|call| Upstream {
         request_id: call.request_id,
         model: call.model,

@@ -41,9 +41,7 @@ impl Smoother {
             config,
             log: folder.join("smoother.log"),
             url: format!("http://127.0.0.1:{port}"),
-            http: reqwest::Client::builder()
-                .timeout(Duration::from_secs(5))
-                .build()?,
+            http: crate::http::builder().timeout(Duration::from_secs(5)).build()?,
             now: None,
             last_start: Duration::from_millis(300),
             lives: Vec::new(),
