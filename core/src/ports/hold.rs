@@ -65,8 +65,9 @@ pub struct Backlogged {
 impl Backlogged {
     /// A process that has put an entry may count on it for so long.
     pub const HOLDS_FOR: Millis = Millis::from_secs(60);
-    /// An entry is not taken out before.
-    pub const KEPT_FOR: Millis = Millis::from_secs(600);
+    /// An entry is not taken out before, by the clock of whoever takes it out: it may be ahead of the one that dated
+    /// the entry by as much, less what a process counts on.
+    pub const KEPT_FOR: Millis = Millis::from_secs(3_600);
 }
 
 /// What the holder of a lane keeps, and what it reads. Writes under an epoch are conditional on it.
