@@ -31,12 +31,20 @@ use listen::Listener;
 use reload::Reloads;
 use std::io::{IsTerminal, Write};
 
+/// Threads for what blocks: files, reads of the store, names of hosts. More of them make no disk faster, and a moment
+/// in which many wait for one would leave each of the runtime's five hundred with memory of its own.
+const BLOCKING_THREADS: usize = 16;
+
 /// Runs the server on a runtime of its own; an error is said on stderr, as JSON if asked for.
 pub fn main(args: &ServeArgs, json: bool) -> Exit {
     if let Err(mistake) = log_to_stderr() {
         return complain(Err(CommandError::Input(mistake).into()), json);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             let error = anyhow::Error::new(error).context("the server cannot start");
