@@ -36,6 +36,16 @@ pub enum Hop {
     },
 }
 
+impl Hop {
+    /// The lane it leads to, if it leads to one.
+    pub const fn lane(&self) -> Option<&LaneId> {
+        match self {
+            Self::Lane { lane, .. } => Some(lane),
+            Self::Answer { .. } => None,
+        }
+    }
+}
+
 /// Why a request left a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

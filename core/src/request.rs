@@ -277,11 +277,15 @@ impl Request {
 mod hex32 {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    /// Every write of a row comes here, so no formatter does.
     pub fn serialize<S: Serializer>(bytes: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
-        use std::fmt::Write;
+        const DIGITS: [char; 16] = [
+            '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+        ];
         let mut text = String::with_capacity(64);
         for byte in bytes {
-            let _ = write!(text, "{byte:02x}");
+            text.push(DIGITS[usize::from(byte >> 4)]);
+            text.push(DIGITS[usize::from(byte & 15)]);
         }
         to.serialize_str(&text)
     }

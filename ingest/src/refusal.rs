@@ -105,9 +105,9 @@ pub enum Refusal {
         "The body of job {0} is no longer in the store, so it cannot be sent again; drop it, and submit it anew."
     )]
     BodyGone(RequestId),
-    /// A dead letter's lane is gone.
+    /// A dead letter's lane, or one of its chain, is gone.
     #[error(
-        "Job {id} belongs to lane {lane}, which is not configured any more; the lanes are {known}. Configure \
+        "Job {id} belongs to lane {lane} or may go on there, which is not configured any more; the lanes are {known}. Configure \
          [lanes.{lane}] again, or drop the job and submit it anew."
     )]
     LaneGone {

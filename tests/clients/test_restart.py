@@ -40,6 +40,27 @@ def test_a_lane_is_not_taken_away_from_those_who_wait_in_it(new_simulator, new_s
     assert "3 request(s)" in done.stderr and "lane narrow" in done.stderr and "data_dir" in done.stderr
 
 
+def test_a_lane_is_not_taken_away_from_those_who_may_go_on_in_it(new_simulator, new_smoother, tmp_path):
+    """A request that hops into a lane nobody serves would wait for ever."""
+    lanes = {"narrow": {"max_concurrency": 1, "fallback": ["spare"]}, "spare": {"standby": True}}
+    smoother = new_smoother(new_simulator().url, lanes=lanes)
+    jobs = [smoother.submit(f"Job {number}. [[sim out=2 latency_ms=500]]").json() for number in range(3)]
+    smoother.kill()
+    config = tmp_path / "without.toml"
+    text = smoother.config.read_text()
+    config.write_text(text.split("[lanes.spare]")[0].replace('fallback = ["spare"]', ""))
+    command = [binaries.smoother(), "serve", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=clean_env())
+    assert done.returncode == 1
+    assert "3 request(s)" in done.stderr and "may go on in lane spare" in done.stderr, done.stderr
+    smoother.start()
+    assert {smoother.until_ended(job["id"])["status"] for job in jobs} == {"COMPLETED"}
+    assert smoother.stop() == 0
+    smoother.config = config
+    smoother.start()
+    assert smoother.stop() == 0, "over, they hold no lane"
+
+
 def test_jobs_outlive_a_crash(new_simulator, new_smoother):
     simulator = new_simulator()
     smoother = new_smoother(simulator.url, lanes=NARROW)

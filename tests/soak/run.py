@@ -169,9 +169,7 @@ def report(soak: Soak, lines: list[verdict.Line], minutes: float, seed: int, sha
         "",
         f"{soak.offered:,} callers came; the calls made were worth {shares[0]:.0%} of the quota, those answered to their"
         f" end {shares[1]:.0%} (a cancel, a deadline or a caller that leaves breaks a call off). Memory went"
-        f" from {verdict.mib(first.rss)} to {verdict.mib(last.rss)}, its trend over the second half is"
-        f" {verdict.slope([(s.at, s.rss / 1024) for s in soak.samples[len(soak.samples) // 2 :]]) * 60:+.1f} KiB a"
-        " minute.",
+        f" from {verdict.mib(first.rss)} to {verdict.mib(last.rss)}.",
         "",
         "| what | found | bound | |",
         "|---|---|---|---|",

@@ -33,6 +33,13 @@ def test_noise_and_a_warm_start_are_no_leak():
     assert broken(verdict.of_load(warm)) == []
 
 
+def test_pages_that_the_system_takes_back_for_a_while_are_no_leak():
+    samples = [replace(s, rss=s.rss - (40 << 20 if 24 <= n < 36 else 0)) for n, s in enumerate(run())]
+    assert broken(verdict.of_load(samples)) == []
+    leak = [replace(s, rss=s.rss + (n << 19)) for n, s in enumerate(samples)]
+    assert len(broken(verdict.of_load(leak))) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "by", "said"),
     [

@@ -1,12 +1,22 @@
 //! The log: lines of JSON on stderr.
 
 use anyhow::ensure;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt, registry};
 
 /// Logs what this project's own code says from `SMOOTHER_LOG` on. Dependencies are heard from `warn` on and no lower,
 /// whatever is asked for: on their finer levels they would write requests and credentials out.
 pub(crate) fn to_stderr() -> anyhow::Result<()> {
-    const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+    const LEVELS: [(&str, LevelFilter); 5] = [
+        ("error", LevelFilter::ERROR),
+        ("warn", LevelFilter::WARN),
+        ("info", LevelFilter::INFO),
+        ("debug", LevelFilter::DEBUG),
+        ("trace", LevelFilter::TRACE),
+    ];
     const OWN: [&str; 9] = [
         "bootstrap",
         "smoother_core",
@@ -19,20 +29,27 @@ pub(crate) fn to_stderr() -> anyhow::Result<()> {
         "smoother_aws",
     ];
     let asked = std::env::var("SMOOTHER_LOG").ok();
-    let known = asked.as_deref().is_none_or(|level| LEVELS.contains(&level));
-    let level = asked.as_deref().filter(|_| known).unwrap_or("info");
-    let own = OWN.map(|name| format!("{name}={level}")).join(",");
-    tracing_subscriber::fmt()
+    let named = |name: &str| {
+        LEVELS
+            .iter()
+            .find(|(level, _)| *level == name)
+            .map(|(_, level)| *level)
+    };
+    let level = asked.as_deref().map_or(Some(LevelFilter::INFO), named);
+    let own = OWN.map(|name| (name, level.unwrap_or(LevelFilter::INFO)));
+    // By targets, not by expressions: those would bring an engine for regular expressions into a binary that each cold
+    // start loads.
+    let targets = Targets::new().with_default(LevelFilter::WARN).with_targets(own);
+    let lines = fmt::layer()
         .json()
-        .with_env_filter(EnvFilter::new(format!("warn,{own}")))
         .with_writer(std::io::stderr)
-        .with_current_span(false)
-        .init();
+        .with_current_span(false);
+    registry().with(lines.with_filter(targets)).init();
     ensure!(
-        known,
+        level.is_some(),
         "SMOOTHER_LOG={:?}: allowed are {}",
         asked.unwrap_or_default(),
-        LEVELS.join(", ")
+        LEVELS.map(|(name, _)| name).join(", ")
     );
     Ok(())
 }

@@ -118,6 +118,11 @@ impl SqliteStore {
         self.shared.readers.read(queries::open_lanes).await
     }
 
+    /// The lanes in which requests that are not over may yet go on, and how many in each.
+    pub async fn lanes_ahead(&self) -> Result<Vec<(LaneId, u64)>, StoreError> {
+        self.shared.readers.read(queries::lanes_ahead).await
+    }
+
     /// Commits since the store was opened.
     pub fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)

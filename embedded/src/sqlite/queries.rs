@@ -11,8 +11,8 @@ use smoother_core::lifecycle::State;
 use smoother_core::ports::{
     ListFilter, ListPage, OutboxEntry, PayloadKind, PayloadRef, StateEvent, StoreError,
 };
-use smoother_core::{Call, LaneId, Millis, Outcome, Request, RequestId, Rev, Timestamp};
-use std::collections::HashSet;
+use smoother_core::{Call, Hop, LaneId, Millis, Outcome, Request, RequestId, Rev, Timestamp};
+use std::collections::{BTreeMap, HashSet};
 
 /// Rows that one page of a listing looks at before it is given out short, with a cursor to go on.
 const LOOKED_AT: usize = 20_000;
@@ -294,6 +294,26 @@ fn one<T>(
 pub(super) fn open_lanes(conn: &Connection) -> Result<Vec<(LaneId, u64)>, StoreError> {
     let sql = "SELECT lane, count(*) FROM requests INDEXED BY requests_open WHERE open = 1 GROUP BY lane";
     by_lane(conn, sql)
+}
+
+/// The lanes in which open requests may yet go on, by their chains, and how many.
+pub(super) fn lanes_ahead(conn: &Connection) -> Result<Vec<(LaneId, u64)>, StoreError> {
+    /// As much of a row as this asks for.
+    #[derive(serde::Deserialize)]
+    struct Chain {
+        #[serde(default)]
+        fallback: Vec<Hop>,
+    }
+    let sql = "SELECT v, sum, data FROM requests INDEXED BY requests_open
+               WHERE open = 1 AND instr(data, CAST('\"fallback\":' AS BLOB)) > 0";
+    let chains: Vec<Chain> = all(conn, sql, [], |row| rows::value(row, 0, "request"))?;
+    let mut counts: BTreeMap<LaneId, u64> = BTreeMap::new();
+    for hop in chains.into_iter().flat_map(|chain| chain.fallback) {
+        if let Some(lane) = hop.lane() {
+            *counts.entry(lane.clone()).or_default() += 1;
+        }
+    }
+    Ok(counts.into_iter().collect())
 }
 
 /// The lanes in which dead letters stand, and how many.

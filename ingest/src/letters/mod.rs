@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 use metrics::counter;
 use smoother_core::ports::{ChangeError, PayloadKind};
 use smoother_core::scheduler::{Event, Waiting};
-use smoother_core::{Change, Request, RequestId, State, TenantId, metrics as names};
+use smoother_core::{Change, Hop, Request, RequestId, State, TenantId, metrics as names};
 
 /// What an operator does with a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,11 +112,14 @@ impl Ingest {
         if act == Act::Drop {
             return Ok(());
         }
-        if !self.settings().routes.lanes().contains_key(&row.lane) {
+        let settings = self.settings();
+        let ahead = row.fallback.iter().filter_map(Hop::lane);
+        let mut lanes = std::iter::once(&row.lane).chain(ahead);
+        if let Some(gone) = lanes.find(|lane| !settings.routes.lanes().contains_key(*lane)) {
             return Err(Refusal::LaneGone {
                 id: row.id,
-                lane: row.lane.clone(),
-                known: self.settings().routes.names(),
+                lane: gone.clone(),
+                known: settings.routes.names(),
             });
         }
         match self.ports.payloads.fetch(row.id, PayloadKind::Body).await? {

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::Value;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::Live;
-use smoother_core::{CallNo, Request, RequestId, Rev, State};
+use smoother_core::{CallNo, LaneId, Request, RequestId, Rev, State};
 
 /// A job that has failed by no fault of its own.
 async fn letter(bed: &Bed) -> RequestId {
@@ -91,6 +91,25 @@ async fn of_two_at_the_same_moment_one_does_it() {
         (200, &false.into())
     );
     assert_eq!(row(&bed, id).redriven, 1);
+}
+
+#[tokio::test]
+async fn a_chain_that_leads_nowhere_is_not_sent_into() {
+    let bed = Bed::with(|config| {
+        let main = config.lanes.values_mut().find(|lane| lane.id.as_str() == "main");
+        main.unwrap().fallback.lanes = vec![LaneId::new("small").unwrap()];
+    });
+    let id = letter(&bed).await;
+    let mut config = bed.ingest.settings().config.clone();
+    config.lanes.retain(|lane, _| lane.as_str() == "main");
+    let without = Bed {
+        ingest: crate::Ingest::new(bed.ingest.ports.clone(), config),
+        ..bed.clone()
+    };
+    let detail = redrive(&without, id).await.problem(409);
+    assert!(detail.contains("lane small"), "{detail}");
+    assert!(row(&bed, id).dead);
+    assert_eq!(redrive(&bed, id).await.status, 202);
 }
 
 #[tokio::test]

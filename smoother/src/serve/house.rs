@@ -272,12 +272,21 @@ fn readiness(ingest: Arc<Ingest>, loss: Loss) -> impl Fn() -> Readiness + Send +
     }
 }
 
-/// Requests that wait in a lane which the configuration no longer names would wait for ever.
+/// Requests that wait in a lane which the configuration no longer names would wait for ever, and so would those whose
+/// chain leads there.
 async fn nobody_left_behind(store: &SqliteStore, config: &Config) -> anyhow::Result<()> {
     for (lane, count) in store.open_lanes().await? {
         anyhow::ensure!(
             config.lanes.contains_key(&lane),
             "{count} request(s) in {} are not over and belong to lane {lane}, which is not configured; configure \
+             [lanes.{lane}] again until they are, or choose another data_dir",
+            config.server.data_dir
+        );
+    }
+    for (lane, count) in store.lanes_ahead().await? {
+        anyhow::ensure!(
+            config.lanes.contains_key(&lane),
+            "{count} request(s) in {} are not over and may go on in lane {lane}, which is not configured; configure \
              [lanes.{lane}] again until they are, or choose another data_dir",
             config.server.data_dir
         );

@@ -9,4 +9,5 @@ mod full;
 mod house;
 mod lies;
 mod power;
+mod reads;
 mod syncs;

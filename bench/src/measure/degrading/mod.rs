@@ -54,9 +54,9 @@ pub(super) async fn run(
         totals.row(Totals::row(title, &times, &results, &watch.moments, &hops));
     }
     totals.notes.push(
-        "Normal again: the end of the last second of the last phase in which the p95 of interactive calls was above \
-         twice the calm phase's p99. Repeated after a failure: calls upstream less requests less refusals for quota \
-         or connections."
+        "Normal again: the end of a phase's last second in which the p95 of interactive calls was above twice the \
+         first phase's p99, or one failed; here the slowest of the phases after the first in which nothing is wrong \
+         upstream. Repeated after a failure: calls upstream less requests less refusals for quota or connections."
             .to_owned(),
     );
     tables.push(totals);
@@ -74,7 +74,12 @@ fn by_phase(times: &[Timed], results: &Results, moments: &[Moment]) -> Table {
         "calls upstream per request",
         "most waiting",
         "breaker openings",
+        "normal again after s",
+        "queue empty after s",
     ]);
+    let usual = times
+        .first()
+        .map_or(0.0, |calm| recovery::usual(calm.outcomes(results)));
     for phase in times {
         let all: Vec<&Outcome> = phase.outcomes(results).collect();
         let (first, last) = watch::around(moments, phase.from_ms, phase.until_ms);
@@ -101,9 +106,24 @@ fn by_phase(times: &[Timed], results: &Results, moments: &[Moment]) -> Table {
                 .unwrap_or_default()
                 .to_string(),
             (last.opened - first.opened).to_string(),
+            after(recovery::normal_again(phase.outcomes(results), phase, usual), 0),
+            after(watch::emptied(moments, phase.from_ms, phase.until_ms), 1),
         ]);
     }
     table
+}
+
+/// Seconds after a phase's beginning.
+fn after(seconds: Option<f64>, digits: usize) -> String {
+    seconds.map_or_else(
+        || "not in this time".to_owned(),
+        |seconds| figure(Some(seconds), digits),
+    )
+}
+
+/// The slowest of what each phase took; none where one never got there.
+fn slowest(each: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    each.reduce(|one, other| Some(one?.max(other?))).flatten()
 }
 
 fn three(sample: &Sample) -> String {
@@ -144,8 +164,8 @@ impl Totals {
         let share = |part: u64, whole: u64| percent(Some(part as f64 / whole.max(1) as f64));
         let failed = errors([results]);
         let degraded = results.outcomes.iter().filter(|one| one.degraded).count();
-        let (calm, well) = (&times[0], &times[times.len() - 1]);
-        let usual = recovery::usual(calm.outcomes(results));
+        let usual = recovery::usual(times[0].outcomes(results));
+        let well = || times.iter().skip(1).filter(|phase| phase.well);
         let named: Vec<String> = hops.iter().map(|(cause, n)| format!("{n} {cause}")).collect();
         [
             title,
@@ -164,13 +184,13 @@ impl Totals {
                 named.join(", ")
             },
             end.opened.to_string(),
-            recovery::normal_again(well.outcomes(results), well, usual).map_or_else(
-                || "not in this time".to_owned(),
-                |seconds| figure(Some(seconds), 0),
+            after(
+                slowest(well().map(|phase| recovery::normal_again(phase.outcomes(results), phase, usual))),
+                0,
             ),
-            watch::emptied(moments, well.from_ms).map_or_else(
-                || "not in this time".to_owned(),
-                |seconds| figure(Some(seconds), 1),
+            after(
+                slowest(well().map(|phase| watch::emptied(moments, phase.from_ms, phase.until_ms))),
+                1,
             ),
         ]
     }

@@ -11,6 +11,8 @@ pub(super) struct Timed {
     pub(super) name: String,
     pub(super) from_ms: u64,
     pub(super) until_ms: u64,
+    /// Nothing is wrong upstream in it.
+    pub(super) well: bool,
 }
 
 impl Timed {
@@ -33,6 +35,7 @@ pub(super) fn timed(phases: &[Phase], speed: u64) -> Vec<Timed> {
             name: phase.name.clone(),
             from_ms,
             until_ms: passed,
+            well: phase.spans.is_empty(),
         }
     });
     times.collect()

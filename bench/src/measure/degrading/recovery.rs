@@ -57,6 +57,7 @@ mod tests {
             name: "well".to_owned(),
             from_ms: 10_000,
             until_ms: 20_000,
+            well: true,
         }
     }
 

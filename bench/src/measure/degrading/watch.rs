@@ -133,10 +133,10 @@ pub(super) fn within(moments: &[Moment], from_ms: u64, until_ms: u64) -> impl It
 }
 
 /// When after `from_ms` nothing waited for the first time, in seconds.
-pub(super) fn emptied(moments: &[Moment], from_ms: u64) -> Option<f64> {
+pub(super) fn emptied(moments: &[Moment], from_ms: u64, until_ms: u64) -> Option<f64> {
     let empty = moments
         .iter()
-        .find(|moment| moment.at_ms >= from_ms && moment.waiting == 0)?;
+        .find(|moment| (from_ms..until_ms).contains(&moment.at_ms) && moment.waiting == 0)?;
     Some((empty.at_ms - from_ms) as f64 / 1e3)
 }
 
@@ -165,8 +165,9 @@ mod tests {
         let (first, last) = around(&moments, 300, 700);
         assert_eq!((first.calls, last.calls), (40, 90));
         assert_eq!(within(&moments, 250, 700).map(|m| m.waiting).max(), Some(9));
-        assert_eq!(emptied(&moments, 200), Some(0.55));
-        assert_eq!(emptied(&moments, 800), None);
+        assert_eq!(emptied(&moments, 200, 10_000), Some(0.55));
+        assert_eq!(emptied(&moments, 800, 10_000), None);
+        assert_eq!(emptied(&moments, 200, 700), None, "not within the phase");
     }
 
     #[test]

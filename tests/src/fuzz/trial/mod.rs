@@ -1,7 +1,7 @@
 //! The whole pipeline in virtual time, under an upstream whose answers are given.
 //!
 //! A caller on Bedrock's wire and a job ask for the same. Upstream answers them, call after call, what it is told to;
-//! when that is used up it is well again, and one more job is asked for. Every request must come to its end, whatever
+//! when both have ended it is well again, whatever is left of that, and one more job is asked for. Every request must come to its end, whatever
 //! upstream has said, and be settled once; what is answered must be an answer that upstream gave; and then the lanes
 //! must be as good as new.
 
@@ -64,6 +64,8 @@ struct Trial {
     world: World,
     process: Process,
     model: MemoryModel,
+    /// What upstream has yet to answer before it is well.
+    left: Arc<Mutex<VecDeque<Script>>>,
     given: Given,
     pipeline: Pipeline,
 }
@@ -77,9 +79,10 @@ impl Trial {
         }
         let process = world.boot();
         let given = Given::default();
-        let (mut left, noted) = (VecDeque::from(answers), Arc::clone(&given));
+        let left = Arc::new(Mutex::new(VecDeque::from(answers)));
+        let (noted, next) = (Arc::clone(&given), Arc::clone(&left));
         let model = world.model(move |call, _| {
-            let script = left.pop_front().unwrap_or_else(|| well(call.operation));
+            let script = lock(&next).pop_front().unwrap_or_else(|| well(call.operation));
             lock(&noted).insert((call.request, call.number), whole(&script));
             script
         });
@@ -105,6 +108,7 @@ impl Trial {
             world,
             process,
             model,
+            left,
             given,
         })
     }
@@ -114,6 +118,7 @@ impl Trial {
         let endless = |_| self.hang("a request has no end");
         let (wire, job) = timeout(LONGEST, both).await.map_err(endless)??;
         self.becomes_quiet().await?;
+        lock(&self.left).clear();
         let unserved = |_| self.hang("upstream is well, and the next request is not served");
         let last = timeout(SERVED_WITHIN, self.as_a_job())
             .await

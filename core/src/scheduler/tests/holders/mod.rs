@@ -4,17 +4,11 @@
 mod town;
 
 use super::released;
-use super::world::{Dice, START, at, config, id, lane, tenant, waiting};
-use crate::breaker::CallHealth;
-use crate::config::{LaneConfig, Pacing};
+use super::world::{at, config, id, lane, tenant, waiting};
+use crate::config::Pacing;
 use crate::ids::{CallNo, RequestId};
-use crate::ledger::CallKey;
-use crate::ledger::tests::limiters::{Kind, Limiter};
 use crate::request::Priority;
-use crate::scheduler::{Again, Command, Event, LaneSnapshot, Scheduler, TenantsSnapshot, Waiting};
-use crate::units::{Millis, Timestamp, Tokens};
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use crate::scheduler::{Command, Event, LaneSnapshot, Scheduler, TenantsSnapshot, Waiting};
 
 fn busy(calls: u64, requests: Option<u64>) -> Scheduler {
     let mut lane = lane(60_000_000, requests, Pacing::Auto);

@@ -1,14 +1,13 @@
 //! A lane, its store and its workers, while holders come, go, and stop in the midst of something.
 
-use super::super::released;
-use super::super::world::{Dice, START, at, config, id, lane, tenant, waiting};
+use super::super::world::{Dice, START, at, config, lane, tenant, waiting};
 use crate::breaker::CallHealth;
 use crate::config::{LaneConfig, Pacing};
 use crate::ids::{CallNo, RequestId};
 use crate::ledger::CallKey;
 use crate::ledger::tests::limiters::{Kind, Limiter};
 use crate::request::Priority;
-use crate::scheduler::{Again, Command, Event, LaneSnapshot, Scheduler, TenantsSnapshot, Waiting};
+use crate::scheduler::{Again, Command, Event, LaneSnapshot, Scheduler, Waiting};
 use crate::units::{Millis, Timestamp, Tokens};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
