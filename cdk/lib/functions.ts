@@ -16,6 +16,14 @@ const RESULTS_AT_ONCE = 10;
 /** Messages of WebSockets handled at once. */
 const MESSAGES_AT_ONCE = 50;
 
+/**
+ * A holder whose time is up calls the next, and a worker that has ended a call may wake one, whose releases come to a
+ * worker again: chains without an end while there is work, which Lambda would break off after about 16 links
+ * (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html). What bounds them is the lane's lease: one
+ * holder a lane, whoever is called for nothing goes at once.
+ */
+const HANDS_ON: readonly Role[] = ["prioritizer", "worker"];
+
 export function functionName(name: string, role: Role): string {
   return `${name}-${role}`;
 }
@@ -53,6 +61,7 @@ export function functions(
       role: roleOf(scope, id, role, parts, logGroup.logGroupArn),
       logGroup,
       environment: { ...environment },
+      ...(HANDS_ON.includes(role) && { recursiveLoop: lambda.RecursiveLoop.ALLOW }),
       ...(reserved !== undefined && { reservedConcurrentExecutions: reserved }),
       // A wake that fails is not repeated: the schedule catches it a minute later at most.
       ...(role === "prioritizer" && { retryAttempts: 0, maxEventAge: Duration.minutes(1) }),

@@ -67,3 +67,8 @@ test("executions at once are capped, where the account has enough of them", () =
   assert.deepEqual([some["worker"], some["http"]], [7, 3]);
   assert.deepEqual([...new Set(Object.values(caps(template({ reserve_concurrency: false }))))], [undefined]);
 });
+
+test("holders may call the next for as long as there is work, and nobody else may loop", () => {
+  const loops = [...byRole].map(([role, one]) => [role, one.RecursiveLoop]).filter(([, loop]) => loop !== undefined);
+  assert.deepEqual(Object.fromEntries(loops), { prioritizer: "Allow", worker: "Allow" });
+});
