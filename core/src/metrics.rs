@@ -85,6 +85,8 @@ pub const DEAD_LETTERS_NOW: &str = "smoother_dead_letters_standing";
 pub const REDRIVEN: &str = "smoother_dead_letters_redriven_total";
 /// Dead letters that an operator dropped.
 pub const DROPPED: &str = "smoother_dead_letters_dropped_total";
+/// Waiting requests whose row could not be read, counted each time they are met.
+pub const UNREADABLE: &str = "smoother_unreadable_requests_total";
 
 /// Every metric there is.
 pub const ALL: &[Metric] = &[
@@ -267,6 +269,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["lane"],
         help: "Dead letters that an operator dropped.",
+    },
+    Metric {
+        name: UNREADABLE,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Waiting requests whose row could not be read, counted each time they are met.",
     },
 ];
 

@@ -61,7 +61,8 @@ impl House {
             .check()
             .await
             .context("the table or the bucket cannot be used")?;
-        let hold = Arc::new(DynamoHold::new(dynamodb, &environment.table, chance.clone()));
+        let hold = DynamoHold::new(dynamodb, &environment.table, chance.clone());
+        let hold = Arc::new(hold.priced(Terms::of(&config)));
         let views = StoredViews::new(hold.clone(), store.clone(), clock.clone(), config.clone());
         let function = environment.prioritizer.as_str();
         let prioritizer = Arc::new(Prioritizer::new(wake::client(&sdk), function, chance.clone()));

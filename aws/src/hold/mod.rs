@@ -21,12 +21,14 @@ use crate::table::item::{Item, Reading, Writing, json};
 use crate::table::keys::{self, Key, LEASE, LEDGER, TENANTS, VIEW};
 use crate::table::{Table, Written};
 use serde::Serialize;
+use crate::table::row::{Lifetimes, Terms};
+use crate::table::schema::WAITING;
 use smoother_core::hold::{Epoch, Lease};
 use smoother_core::ports::{
     Backlogged, BoxFuture, Entropy, Heads, Held, Hold, HoldError, Pending, StoreError,
 };
 use smoother_core::scheduler::{LaneReport, LaneSnapshot, TenantsSnapshot};
-use smoother_core::{LaneId, Priority, TenantId, Timestamp};
+use smoother_core::{LaneId, Millis, Priority, TenantId, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -38,6 +40,8 @@ pub struct DynamoHold {
     written: Arc<AtomicU64>,
 }
 
+    /// Prices what has to be read from its row.
+    terms: Arc<Terms>,
 impl DynamoHold {
     /// In this table.
     pub fn new(client: aws_sdk_dynamodb::Client, table: &str, chance: Arc<dyn Entropy>) -> Self {
@@ -56,9 +60,20 @@ impl DynamoHold {
             written: Arc::default(),
         }
     }
+            terms: Arc::new(Terms {
+                lifetimes: Lifetimes::new(Millis::ZERO),
+                burndowns: [].into(),
+            }),
 
     /// How a lane stands, as its holder last told; `None` where none ever did.
     ///
+    /// The same, where requests cost as these terms say.
+    #[must_use]
+    pub fn priced(self, terms: Terms) -> Self {
+        let terms = Arc::new(terms);
+        Self { terms, ..self }
+    }
+
     /// # Errors
     /// [`StoreError`] where the table fails, or holds a report that does not read.
     pub async fn report(&self, lane: &LaneId) -> Result<Option<LaneReport>, StoreError> {
@@ -83,6 +98,14 @@ impl DynamoHold {
 
     /// The number of the next write; taken when it is begun, so that the order is that of beginning.
     fn seq(&self) -> u64 {
+    fn reading(&self, lane: &LaneId) -> waiting::Waiters {
+        waiting::Waiters {
+            table: self.table.clone(),
+            terms: Arc::clone(&self.terms),
+            lane: lane.clone(),
+        }
+    }
+
         self.written.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -254,9 +277,8 @@ impl Hold for DynamoHold {
         after: Option<String>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Heads, StoreError>> {
-        let partition = |shard| keys::waiting(lane, priority, tenant, shard);
-        let partitions = (0..keys::WAITING_SHARDS).map(partition).collect();
-        Box::pin(async move { Ok(waiting::heads(&self.table, partitions, after, limit).await?) })
+        let (reading, partitions) = (self.reading(lane), waits_in(lane, priority, tenant));
+        Box::pin(async move { Ok(reading.heads(partitions, after, limit).await?) })
     }
 
     fn due(
@@ -266,10 +288,8 @@ impl Hold for DynamoHold {
         after: Option<String>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Heads, StoreError>> {
-        let partitions = (0..keys::DUE_SHARDS)
-            .map(|shard| keys::due(lane, shard))
-            .collect();
-        Box::pin(async move { Ok(waiting::due(&self.table, partitions, until, after, limit).await?) })
+        let (reading, partitions) = (self.reading(lane), snoozed_in(lane));
+        Box::pin(async move { Ok(reading.due(partitions, until, after, limit).await?) })
     }
 
     fn backlog(&self, lane: &LaneId) -> BoxFuture<'_, Result<Vec<Backlogged>, StoreError>> {
@@ -281,13 +301,31 @@ impl Hold for DynamoHold {
         let key = keys::backlog(lane, entry.priority, &entry.tenant);
         self.begin(move |hold| async move {
             let unchanged = Expression::new("#at = :at").number(":at", entry.at.as_millis());
+        let partitions = waits_in(lane, entry.priority, &entry.tenant);
             Ok(hold.table.delete(&key, Some(&unchanged)).await?)
+            // What waits there and does not read here is found by a version that reads it.
+            if waiting::any(&hold.table, &WAITING, partitions).await? {
+                return Ok(());
+            }
         })
     }
 }
 
 /// One of a lane's items.
 fn of(lane: &LaneId, sk: &str) -> Key {
+/// The partitions in which a tenant's requests of a band wait.
+fn waits_in(lane: &LaneId, priority: Priority, tenant: &TenantId) -> Vec<String> {
+    let partition = |shard| keys::waiting(lane, priority, tenant, shard);
+    (0..keys::WAITING_SHARDS).map(partition).collect()
+}
+
+/// The partitions in which a lane's snoozed requests wait.
+fn snoozed_in(lane: &LaneId) -> Vec<String> {
+    (0..keys::DUE_SHARDS)
+        .map(|shard| keys::due(lane, shard))
+        .collect()
+}
+
     Key::new(keys::lane(lane), sk)
 }
 

@@ -231,4 +231,4 @@ fn alone() -> StoreError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -68,7 +68,7 @@ impl Terms {
         }
     }
 
-    fn waiting(&self, request: &Request) -> Waiting {
+    pub(crate) fn waiting(&self, request: &Request) -> Waiting {
         Waiting::priced(request, self.burndowns.get(&request.lane).copied().unwrap_or(1))
     }
 }

@@ -9,7 +9,7 @@ use smoother_core::ports::{NewRequest, PayloadRef};
 use smoother_core::request::Fresh;
 use smoother_core::{Door, Estimate, LaneId, ModelId, Operation, Request, RequestId, TenantId, Timestamp};
 
-fn request() -> Request {
+pub(crate) fn request() -> Request {
     let arrived_at = Timestamp::from_millis(1_790_000_000_000);
     Request::fresh(Fresh {
         id: RequestId::fresh(arrived_at, [3; 10]),
@@ -53,7 +53,7 @@ fn row_put(asked: &[Asked]) -> Value {
 }
 
 /// A row as somebody else stored it.
-fn theirs() -> Value {
+pub(crate) fn theirs() -> Value {
     let terms = crate::table::row::Terms {
         lifetimes: crate::table::row::Lifetimes::new(smoother_core::Millis::from_secs(3_600)),
         burndowns: [].into(),
