@@ -60,6 +60,8 @@ pub enum HopCause {
     RetriesSpent,
     /// It is larger than the lane's quota lets through, however long it waits.
     TooLarge,
+    /// The lane is not configured any more.
+    LaneGone,
 }
 
 /// A step that was taken.

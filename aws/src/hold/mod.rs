@@ -6,11 +6,13 @@
 //!            TENANTS   doc, epoch, seq                        never over a later holder's
 //!            VIEW      doc, epoch, seq                        the same
 //!            B#…       at                                     put by whoever stores a request that waits
+//! L          {lane}                                           put by whoever holds lanes, when it starts
 //! ```
 //!
 //! A write whose answer was lost may arrive late, when later ones have been made. A holder's writes are numbered, and
 //! their `seq` keeps an older state from taking a newer one's place.
 
+mod lanes;
 mod lease;
 mod waiting;
 
@@ -19,10 +21,10 @@ use crate::retry::Patience;
 use crate::table::condition::Expression;
 use crate::table::item::{Item, Reading, Writing, json};
 use crate::table::keys::{self, Key, LEASE, LEDGER, TENANTS, VIEW};
-use crate::table::{Table, Written};
-use serde::Serialize;
 use crate::table::row::{Lifetimes, Terms};
 use crate::table::schema::WAITING;
+use crate::table::{Table, Written};
+use serde::Serialize;
 use smoother_core::hold::{Epoch, Lease};
 use smoother_core::ports::{
     Backlogged, BoxFuture, Entropy, Heads, Held, Hold, HoldError, Pending, StoreError,
@@ -38,10 +40,10 @@ pub struct DynamoHold {
     table: Table,
     /// Numbers this process's writes.
     written: Arc<AtomicU64>,
-}
-
     /// Prices what has to be read from its row.
     terms: Arc<Terms>,
+}
+
 impl DynamoHold {
     /// In this table.
     pub fn new(client: aws_sdk_dynamodb::Client, table: &str, chance: Arc<dyn Entropy>) -> Self {
@@ -58,15 +60,13 @@ impl DynamoHold {
         Self {
             table: Table::new(client, table, patience, chance),
             written: Arc::default(),
-        }
-    }
             terms: Arc::new(Terms {
                 lifetimes: Lifetimes::new(Millis::ZERO),
                 burndowns: [].into(),
             }),
+        }
+    }
 
-    /// How a lane stands, as its holder last told; `None` where none ever did.
-    ///
     /// The same, where requests cost as these terms say.
     #[must_use]
     pub fn priced(self, terms: Terms) -> Self {
@@ -74,6 +74,8 @@ impl DynamoHold {
         Self { terms, ..self }
     }
 
+    /// How a lane stands, as its holder last told; `None` where none ever did.
+    ///
     /// # Errors
     /// [`StoreError`] where the table fails, or holds a report that does not read.
     pub async fn report(&self, lane: &LaneId) -> Result<Option<LaneReport>, StoreError> {
@@ -96,8 +98,6 @@ impl DynamoHold {
         })
     }
 
-    /// The number of the next write; taken when it is begun, so that the order is that of beginning.
-    fn seq(&self) -> u64 {
     fn reading(&self, lane: &LaneId) -> waiting::Waiters {
         waiting::Waiters {
             table: self.table.clone(),
@@ -106,6 +106,8 @@ impl DynamoHold {
         }
     }
 
+    /// The number of the next write; taken when it is begun, so that the order is that of beginning.
+    fn seq(&self) -> u64 {
         self.written.fetch_add(1, Ordering::Relaxed) + 1
     }
 
@@ -299,20 +301,18 @@ impl Hold for DynamoHold {
 
     fn forget_backlog(&self, lane: &LaneId, entry: Backlogged) -> Pending<Result<(), StoreError>> {
         let key = keys::backlog(lane, entry.priority, &entry.tenant);
-        self.begin(move |hold| async move {
-            let unchanged = Expression::new("#at = :at").number(":at", entry.at.as_millis());
         let partitions = waits_in(lane, entry.priority, &entry.tenant);
-            Ok(hold.table.delete(&key, Some(&unchanged)).await?)
+        self.begin(move |hold| async move {
             // What waits there and does not read here is found by a version that reads it.
             if waiting::any(&hold.table, &WAITING, partitions).await? {
                 return Ok(());
             }
+            let unchanged = Expression::new("#at = :at").number(":at", entry.at.as_millis());
+            Ok(hold.table.delete(&key, Some(&unchanged)).await?)
         })
     }
 }
 
-/// One of a lane's items.
-fn of(lane: &LaneId, sk: &str) -> Key {
 /// The partitions in which a tenant's requests of a band wait.
 fn waits_in(lane: &LaneId, priority: Priority, tenant: &TenantId) -> Vec<String> {
     let partition = |shard| keys::waiting(lane, priority, tenant, shard);
@@ -326,6 +326,8 @@ fn snoozed_in(lane: &LaneId) -> Vec<String> {
         .collect()
 }
 
+/// One of a lane's items.
+fn of(lane: &LaneId, sk: &str) -> Key {
     Key::new(keys::lane(lane), sk)
 }
 

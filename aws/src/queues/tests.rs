@@ -205,3 +205,19 @@ async fn a_poll_that_fails_says_of_which_queue() {
         .to_string();
     assert!(said.contains(URL), "{said}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_without_a_queue_is_quiet() {
+    let script = Script::default();
+    let inboxes = LaneInboxes::new(polling(&script.environment()), [].into());
+    let gone = LaneId::new("gone").unwrap();
+    let began = tokio::time::Instant::now();
+    let received = inboxes.receive(&gone, Millis::from_secs(5)).await.unwrap();
+    assert!(received.is_empty());
+    assert_eq!(
+        began.elapsed(),
+        std::time::Duration::from_secs(5),
+        "or its holder would ask without end"
+    );
+    assert!(script.asked().is_empty());
+}

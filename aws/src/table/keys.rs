@@ -92,6 +92,14 @@ pub(crate) fn tenant(tenant: &TenantId) -> Key {
     Key::new(EVERY_TENANT, tenant.as_str())
 }
 
+/// The notes of all lanes there were.
+pub(crate) const EVERY_LANE: &str = "L";
+
+/// The note that there is, or was, a lane.
+pub(crate) fn lane_note(lane: &LaneId) -> Key {
+    Key::new(EVERY_LANE, lane.as_str())
+}
+
 /// Everything of one WebSocket connection.
 pub(crate) fn connection(id: &ConnectionId) -> String {
     format!("W#{id}")

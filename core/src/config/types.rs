@@ -37,7 +37,7 @@ pub enum Pacing {
 pub struct LaneConfig {
     /// Its name.
     pub id: LaneId,
-    /// Ids, profile ids or ARNs that lead to it; at least one.
+    /// Ids, profile ids or ARNs that lead to it; at least one, but for a lane that is gone.
     pub models: Vec<ModelId>,
     /// AWS Region of the endpoint.
     pub region: String,
@@ -69,6 +69,37 @@ pub struct LaneConfig {
     pub fallback: FallbackConfig,
     /// When the lane is left alone.
     pub breaker: BreakerConfig,
+}
+
+impl LaneConfig {
+    /// A lane that is not configured any more, as whoever finds requests in it takes it up: nobody is let go in it, and
+    /// what waits goes on in its chain or fails. A call that was made in it lasts no longer than `call_timeout`.
+    pub fn gone(id: LaneId, call_timeout: Millis) -> Self {
+        Self {
+            id,
+            models: Vec::new(),
+            region: String::new(),
+            endpoint: None,
+            role_arn: None,
+            tokens_per_minute: TokensPerMinute::new(1),
+            requests_per_minute: None,
+            tokens_per_day: None,
+            max_concurrency: 1,
+            output_burndown: 1,
+            max_output_tokens: 1,
+            pacing: Pacing::Window,
+            chunk_timeout: call_timeout,
+            call_timeout,
+            max_tries: 1,
+            fallback: FallbackConfig::default(),
+            breaker: BreakerConfig::default(),
+        }
+    }
+
+    /// Whether it is not configured any more: no model leads to it.
+    pub fn is_gone(&self) -> bool {
+        self.models.is_empty()
+    }
 }
 
 /// What becomes of requests that a lane cannot serve, and which of others' it takes.

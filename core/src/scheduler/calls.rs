@@ -4,6 +4,7 @@ use super::entry::Standing;
 use super::lane::{Scheduler, WRITE_OFF_AFTER};
 use super::{Again, Command};
 use crate::breaker::CallHealth;
+use crate::fallback::HopCause;
 use crate::ledger::CallKey;
 use crate::request::Failure;
 use crate::throttle::ThrottleCause;
@@ -96,7 +97,7 @@ impl Scheduler {
         let too_large = throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot);
         if too_large && again != Again::No {
             let failure = self.above_the_burst(slot);
-            self.give_up(slot, failure, out);
+            self.give_up(slot, HopCause::TooLarge, failure, out);
             return;
         }
         match again {

@@ -3,7 +3,7 @@
 use super::Command;
 use super::entry::Standing;
 use super::lane::{CHECK_AFTER, Scheduler};
-use super::waiting::never_fits;
+use super::waiting::{lane_gone, never_fits};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
 use crate::ledger::Wait;
@@ -24,6 +24,10 @@ impl Scheduler {
     /// Lets go whatever can go now.
     pub(super) fn let_go(&mut self, out: &mut Vec<Command>) {
         self.blocked_until = None;
+        if self.config.lane.is_gone() {
+            self.turn_away(out);
+            return;
+        }
         while let Some(head) = self.shares.head() {
             // A claim or a lapse makes room.
             if self.has_handed_enough() {
@@ -43,7 +47,7 @@ impl Scheduler {
             }
             match self.reserve(head) {
                 Ok(()) => self.release(head, true, out),
-                Err(Wait::Never(never)) => self.give_up(head, never_fits(never), out),
+                Err(Wait::Never(never)) => self.give_up(head, HopCause::TooLarge, never_fits(never), out),
                 Err(Wait::Until(at)) => {
                     self.blocked_until = Some(at);
                     self.backfill(head, at, out);
@@ -54,6 +58,18 @@ impl Scheduler {
             }
         }
         self.send_on(out);
+    }
+
+    /// Nobody is called in a lane that is not configured any more, and nobody waits in it. What is snoozed is turned
+    /// away when its time comes.
+    fn turn_away(&mut self, out: &mut Vec<Command>) {
+        for _ in 0..LEAVE_AT_ONCE {
+            let Some(head) = self.shares.head() else { return };
+            let failure = lane_gone(&self.config.lane.id);
+            self.give_up(head, HopCause::LaneGone, failure, out);
+        }
+        // The others right after whatever else there is to do.
+        self.blocked_until = Some(self.now);
     }
 
     fn has_handed_enough(&self) -> bool {

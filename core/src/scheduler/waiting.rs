@@ -4,7 +4,7 @@ use super::entry::{Entry, Standing};
 use super::lane::{CHECK_AFTER, Scheduler};
 use super::{Command, Waiting};
 use crate::fallback::HopCause;
-use crate::ids::{RequestId, TenantId};
+use crate::ids::{LaneId, RequestId, TenantId};
 use crate::ledger::NeverFits;
 use crate::request::{Failure, Priority};
 use crate::units::Timestamp;
@@ -15,8 +15,11 @@ impl Scheduler {
         if self.table.find(waiting.id).is_some() {
             return;
         }
-        if let Err(never) = self.ledger.fits(waiting.reserve) {
-            out.push(self.cannot_pass(waiting.id, waiting.may_leave, never_fits(never)));
+        if !self.config.lane.is_gone()
+            && let Err(never) = self.ledger.fits(waiting.reserve)
+        {
+            let cause = HopCause::TooLarge;
+            out.push(self.cannot_pass(waiting.id, waiting.may_leave, cause, never_fits(never)));
             return;
         }
         if let Some(slot) = self.take_in(waiting) {
@@ -167,19 +170,24 @@ impl Scheduler {
     }
 
     /// A request that no wait lets through here leaves the lane.
-    pub(super) fn give_up(&mut self, slot: u32, failure: Failure, out: &mut Vec<Command>) {
+    pub(super) fn give_up(&mut self, slot: u32, cause: HopCause, failure: Failure, out: &mut Vec<Command>) {
         let Some(entry) = self.table.get(slot) else { return };
         let (request, flow, may_leave) = (entry.id, entry.flow, entry.may_leave);
-        out.push(self.cannot_pass(request, may_leave, failure));
+        out.push(self.cannot_pass(request, may_leave, cause, failure));
         self.forget(slot);
         self.refill(flow, out);
     }
 
     /// It goes on in its chain, or fails where that has ended.
-    fn cannot_pass(&mut self, request: RequestId, may_leave: bool, failure: Failure) -> Command {
+    fn cannot_pass(
+        &mut self,
+        request: RequestId,
+        may_leave: bool,
+        cause: HopCause,
+        failure: Failure,
+    ) -> Command {
         if may_leave {
             self.left += 1;
-            let cause = HopCause::TooLarge;
             return Command::Leave { request, cause };
         }
         Command::Fail { request, failure }
@@ -270,6 +278,20 @@ pub(super) fn never_fits(never: NeverFits) -> Failure {
         status: 400,
         exception: "ValidationException".to_owned(),
         message: format!("This request can never be served: {never}."),
+        headers: Vec::new(),
+    }
+}
+
+/// Not the request's own fault, so a job that fails by it is a dead letter.
+pub(super) fn lane_gone(lane: &LaneId) -> Failure {
+    Failure {
+        kind: None,
+        status: 503,
+        exception: "ServiceUnavailableException".to_owned(),
+        message: format!(
+            "Lane {lane} is not configured any more, and no other lane is left in this request's chain. Configure \
+             [lanes.{lane}] again and redrive it, or submit it anew."
+        ),
         headers: Vec::new(),
     }
 }

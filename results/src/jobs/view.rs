@@ -194,7 +194,7 @@ impl From<&Failure> for ErrorView {
 struct HopView {
     from: LaneId,
     model: ModelId,
-    /// `breaker_open`, `parked`, `retries_spent`, `too_large`, or the kind of the error that a call met.
+    /// `breaker_open`, `parked`, `retries_spent`, `too_large`, `lane_gone`, or the kind of the error that a call met.
     cause: &'static str,
     at: String,
 }
@@ -210,6 +210,7 @@ impl From<&Hopped> for HopView {
                 HopCause::Parked => "parked",
                 HopCause::RetriesSpent => "retries_spent",
                 HopCause::TooLarge => "too_large",
+                HopCause::LaneGone => "lane_gone",
             },
             at: rfc3339::text(hop.at),
         }

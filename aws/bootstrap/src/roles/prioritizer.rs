@@ -2,6 +2,10 @@
 //!
 //! It is called with `{"lane": "…"}` by whoever has told a lane something, and by the schedule for every lane. Most of
 //! the schedule's calls find each lane held, or empty, and end at once.
+//!
+//! The schedule also looks for lanes that are not configured any more, and that something is left in: such a lane is
+//! held like any other, only that nobody is let go in it. What waits goes on in its chain or fails, and what was released
+//! or called comes to its end.
 
 use super::runtime_ended;
 use crate::budget::Budget;
@@ -12,8 +16,9 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use smoother_aws::queues::{self, DispatchQueue, LaneInboxes, Outgoing, SqsQueue};
 use smoother_aws::wake::Caller;
+use smoother_core::Millis;
 use smoother_core::config::LaneConfig;
-use smoother_core::ports::{Clock, Entropy, LaneViews};
+use smoother_core::ports::{Clock, Entropy, LaneViews, StoreError};
 use smoother_prioritizer::{HoldEnd, HoldPorts, LanePorts, hold};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +30,9 @@ const LONGEST: Duration = Duration::from_secs(13 * 60);
 const FOR_THE_NEXT: Duration = Duration::from_secs(15);
 /// How often what was counted is told in between.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
+
+/// No call of a lane that is gone lasts longer: no function does.
+const LONGEST_CALL: Millis = Millis::from_secs(900);
 
 struct Chair {
     house: House,
@@ -51,6 +59,11 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
         inbox: Arc::new(LaneInboxes::new(queues::polling(&house.sdk), urls)),
         handing: house.environment.handing,
     };
+    house
+        .hold
+        .note_lanes(house.config.lanes.keys().cloned())
+        .await
+        .context("the lanes could not be noted in the table")?;
     let chair = Arc::new(Chair {
         house,
         ports: Arc::new(ports),
@@ -70,7 +83,7 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
 
 impl Chair {
     async fn sit(&self, asked: &Value, budget: Budget) -> anyhow::Result<()> {
-        let lanes = self.asked(asked)?;
+        let lanes = self.asked(asked).await?;
         let left = Duration::from(budget.left(self.house.clock.now()));
         let until = Instant::now() + left.saturating_sub(FOR_THE_NEXT).min(LONGEST);
         let holding = join_all(lanes.iter().map(|lane| self.hold(lane, until)));
@@ -83,14 +96,26 @@ impl Chair {
         ends.into_iter().collect()
     }
 
-    /// The lane that was asked for; every lane, where none was.
-    fn asked(&self, asked: &Value) -> anyhow::Result<Vec<&LaneConfig>> {
+    /// The lane that was asked for; every lane, where none was, with those that are gone and not empty.
+    async fn asked(&self, asked: &Value) -> anyhow::Result<Vec<LaneConfig>> {
         let lanes = &self.house.config.lanes;
         let Some(name) = asked.get("lane") else {
-            return Ok(lanes.values().collect());
+            let mut all: Vec<LaneConfig> = lanes.values().cloned().collect();
+            match self.gone().await {
+                Ok(gone) => all.extend(gone),
+                // The others must not wait for it.
+                Err(error) => {
+                    tracing::error!(%error, "whether anything is left in lanes that are not configured could not be read");
+                }
+            }
+            return Ok(all);
         };
-        match lanes.iter().find(|(id, _)| name == id.as_str()) {
-            Some((_, lane)) => Ok(vec![lane]),
+        if let Some((_, lane)) = lanes.iter().find(|(id, _)| name == id.as_str()) {
+            return Ok(vec![lane.clone()]);
+        }
+        let noted = self.house.hold.noted_lanes().await?;
+        match noted.into_iter().find(|id| name == id.as_str()) {
+            Some(id) => Ok(vec![LaneConfig::gone(id, LONGEST_CALL)]),
             None => {
                 let known: Vec<&str> = lanes.keys().map(|id| id.as_str()).collect();
                 bail!(
@@ -99,6 +124,23 @@ impl Chair {
                 )
             }
         }
+    }
+
+    /// Lanes that are not configured any more and that something may be left in.
+    async fn gone(&self) -> Result<Vec<LaneConfig>, StoreError> {
+        let house = &self.house;
+        let mut gone = Vec::new();
+        for id in house.hold.noted_lanes().await? {
+            if house.config.lanes.contains_key(&id) {
+                continue;
+            }
+            // What does not read is for its holder to name, and keeps no other lane from being looked at.
+            if house.hold.has_anything(&id).await.unwrap_or(true) {
+                tracing::warn!(lane = %id, "the lane is not configured any more; what is left in it goes on in its chain or fails");
+                gone.push(LaneConfig::gone(id, LONGEST_CALL));
+            }
+        }
+        Ok(gone)
     }
 
     async fn hold(&self, lane: &LaneConfig, until: Instant) -> anyhow::Result<()> {
@@ -121,7 +163,7 @@ impl Chair {
         Ok(())
     }
 
-    async fn tell(&self, lanes: &[&LaneConfig]) -> std::convert::Infallible {
+    async fn tell(&self, lanes: &[LaneConfig]) -> std::convert::Infallible {
         let mut minute = interval(TOLD_EVERY);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
         minute.tick().await;
@@ -133,7 +175,7 @@ impl Chair {
     }
 
     /// Sets the gauges of these lanes.
-    async fn show(&self, lanes: &[&LaneConfig]) {
+    async fn show(&self, lanes: &[LaneConfig]) {
         for lane in lanes {
             if let Some(view) = self.house.views.view(&lane.id).await {
                 smoother_results::show(&view);

@@ -83,3 +83,55 @@ fn larger_than_the_burst_it_fails_after_three_refusals_alone() {
     );
     assert_eq!(scheduler.view(now).waiting["batch"].requests, 0);
 }
+
+#[test]
+fn a_lane_that_is_not_configured_any_more_calls_nobody_and_keeps_nobody() {
+    let gone =
+        crate::config::LaneConfig::gone(crate::ids::LaneId::new("haiku").unwrap(), Millis::from_secs(900));
+    let mut scheduler = scheduler(config(gone));
+    let chained = |number| Waiting {
+        may_leave: true,
+        has_next_lane: true,
+        ..waiting(number, 0, Normal, 500)
+    };
+    let deadline = Waiting {
+        deadline: Some(at(1)),
+        ..waiting(4, 0, Normal, 0)
+    };
+    scheduler.take_up(at(2), &[waiting(1, 0, Batch, 0), chained(2), deadline], &[]);
+    let mut commands = scheduler.step(at(2), Event::Tick);
+    commands.extend(scheduler.step(at(3), Event::Arrived(waiting(3, 3, Normal, 500))));
+    assert_eq!(released(&commands), []);
+    let (cause, failed) = (HopCause::LaneGone, |number| {
+        commands.iter().any(|command| {
+            matches!(command, Command::Fail { request, failure }
+            if *request == id(number) && failure.status == 503 && failure.message.contains("[lanes.haiku]"))
+        })
+    });
+    let request = id(2);
+    assert!(commands.contains(&Command::Leave { request, cause }));
+    assert!(failed(1) && failed(3), "{commands:?}");
+    assert!(commands.contains(&Command::Expire { request: id(4) }));
+    assert!((1..=4).all(|number| !scheduler.knows(id(number))));
+}
+
+#[test]
+fn a_full_lane_that_is_gone_is_emptied_in_several_steps() {
+    let gone =
+        crate::config::LaneConfig::gone(crate::ids::LaneId::new("haiku").unwrap(), Millis::from_secs(900));
+    let mut scheduler = scheduler(config(gone));
+    let many: Vec<_> = (1..=300).map(|number| waiting(number, 0, Normal, 9)).collect();
+    scheduler.take_up(at(0), &many, &[]);
+    let first = scheduler.step(at(0), Event::Tick);
+    assert!(
+        first
+            .iter()
+            .any(|command| matches!(command, Command::WakeAt(when) if *when == at(1)))
+    );
+    let second = scheduler.step(at(1), Event::Tick);
+    let failed = |commands: &[Command]| {
+        let fails = |command: &&Command| matches!(command, Command::Fail { .. });
+        commands.iter().filter(fails).count()
+    };
+    assert_eq!((failed(&first), failed(&second)), (256, 44));
+}
