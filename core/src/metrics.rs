@@ -87,6 +87,8 @@ pub const REDRIVEN: &str = "smoother_dead_letters_redriven_total";
 pub const DROPPED: &str = "smoother_dead_letters_dropped_total";
 /// Waiting requests whose row could not be read, counted each time they are met.
 pub const UNREADABLE: &str = "smoother_unreadable_requests_total";
+/// Requests that were stored and whose lane could not be told: they are found when what waits is read.
+pub const LANE_NOT_TOLD: &str = "smoother_lane_not_told_total";
 
 /// Every metric there is.
 pub const ALL: &[Metric] = &[
@@ -275,6 +277,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["lane"],
         help: "Waiting requests whose row could not be read, counted each time they are met.",
+    },
+    Metric {
+        name: LANE_NOT_TOLD,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Requests that were stored and whose lane could not be told: they are found when what waits is read.",
     },
 ];
 

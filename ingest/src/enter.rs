@@ -87,7 +87,7 @@ impl Ingest {
             Inserted::Conflict => return Err(Refusal::Conflict(prepared.request.id)),
         }
         presence.begin();
-        self.arrive(&prepared.request, prepared.burndown).await?;
+        self.arrive_stored(&prepared.request, prepared.burndown).await?;
         self.settings().meters.accepted(&prepared.request);
         let line = Line::new(self, prepared.request, presence, None, patience);
         Ok(Entry::Open(Box::new(line)))

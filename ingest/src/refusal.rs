@@ -5,7 +5,8 @@
 use smoother_core::ports::{QueueError, StoreError};
 use smoother_core::{IdError, LaneId, Millis, Priority, RequestId, State, TenantId, Tokens};
 
-/// A submission or a request about one that was turned away. Nothing was stored for it.
+/// A submission or a request about one that was turned away. Nothing was stored for it, but for one that meets a
+/// process which is stopping: the next takes it up, and a retry with its key joins it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The body is not what its content type says.

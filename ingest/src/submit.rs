@@ -4,7 +4,9 @@ use crate::ingest::Ingest;
 use crate::prepare::Prepared;
 use crate::refusal::Refusal;
 use crate::submission::{Accepted, Submission};
-use smoother_core::ports::{Inserted, NewRequest, PayloadKind, Pending, StoreError};
+use metrics::counter;
+use smoother_core::metrics::LANE_NOT_TOLD;
+use smoother_core::ports::{Inserted, NewRequest, PayloadKind, Pending, QueueError, StoreError};
 use smoother_core::scheduler::{Event, Gone, Waiting};
 use smoother_core::{Request, RequestId, State};
 
@@ -17,7 +19,7 @@ pub(crate) enum Known {
 }
 
 impl Ingest {
-    /// Accepts a submission: when this answers, it is durable and in its lane's queue.
+    /// Accepts a submission: when this answers, it is durable, and its lane was told or finds it by reading.
     ///
     /// The same key with the same operation, model and body answers the request that is known; with others it is a
     /// [`Refusal::Conflict`].
@@ -37,7 +39,7 @@ impl Ingest {
         }
         match inserted.await {
             Ok(Inserted::Fresh) if at_once => {}
-            Ok(Inserted::Fresh) => self.arrive(request, prepared.burndown).await?,
+            Ok(Inserted::Fresh) => self.arrive_stored(request, prepared.burndown).await?,
             Ok(Inserted::Same(row)) => return self.join_job(*row).await,
             Ok(Inserted::Conflict) => return Err(Refusal::Conflict(request.id)),
             Err(error) => {
@@ -96,6 +98,23 @@ impl Ingest {
         self.ports.lanes.send(&request.lane, event).await?;
         tracing::debug!(request = %request.id, lane = %request.lane, priority = %request.priority, "arrived");
         Ok(())
+    }
+
+    /// Tells the lane of a request that is durable. It will run whether or not its lane hears of it now: whoever holds
+    /// the lane reads what waits. So its caller is not told that it was refused, or it would be sent, and paid, twice.
+    /// Only a process that is stopping says so, since the next one takes the request up.
+    pub(crate) async fn arrive_stored(&self, request: &Request, burndown: u64) -> Result<(), Refusal> {
+        match self.arrive(request, burndown).await {
+            Err(Refusal::Lane(error)) if !matches!(error, QueueError::Closed(_)) => {
+                counter!(LANE_NOT_TOLD, "lane" => request.lane.to_string()).increment(1);
+                tracing::warn!(
+                    request = %request.id, lane = %request.lane, %error,
+                    "a lane could not be told of a request that is stored; its holder finds it when it reads what waits"
+                );
+                Ok(())
+            }
+            told => told,
+        }
     }
 
     /// Takes back what the lane was told of a request that was not stored after all.

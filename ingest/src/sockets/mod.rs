@@ -9,6 +9,9 @@
 //! "status": …}}` or `{"type": "error", "ref": "a1", "error": {…}}`. Whoever submits or subscribes is told the end of
 //! that job by a later message, once or more; what that looks like is the way out's business.
 //!
+//! A job that was taken in is answered as such whatever else fails: where the end could not be subscribed to, the answer
+//! has `"followed": false`, and `subscribe` with its id does it again.
+//!
 //! A subscription is durable before the job's row is looked at. So an end is either seen by that look, and comes with
 //! the answer, or it is stored later and finds the subscription.
 
@@ -52,7 +55,7 @@ impl Ingest {
         };
         match outcome {
             Ok(done) => Said {
-                text: say::job(reference.as_deref(), &done.row),
+                text: say::job(reference.as_deref(), &done.row, done.lost_sight),
                 ended: (done.follows && done.row.state.is_terminal()).then(|| Box::new(done.row)),
             },
             Err(refusal) => {
@@ -74,16 +77,14 @@ impl Ingest {
     ) -> Result<Done, Refusal> {
         match action {
             Action::Submit(form) => {
-                let id = self.take_job(tenant, &form).await?;
-                connections.subscribe(connection, id).await?;
-                let row = self.own(tenant, id).await?;
-                Ok(Done { row, follows: true })
+                let taken = self.take_job(tenant, &form).await?;
+                Ok(self.followed(connections, connection, tenant, taken).await)
             }
             Action::Subscribe(id) => {
                 self.own(tenant, id).await?;
                 connections.subscribe(connection, id).await?;
                 let row = self.own(tenant, id).await?;
-                Ok(Done { row, follows: true })
+                Ok(Done::new(row, true))
             }
             Action::Cancel(id) => {
                 self.own(tenant, id).await?;
@@ -92,18 +93,43 @@ impl Ingest {
                     ChangeError::Store(error) => error.into(),
                     ChangeError::Refused(why) => Refusal::invalid(why.to_string()),
                 })?;
-                Ok(Done { row, follows: false })
+                Ok(Done::new(row, false))
             }
         }
     }
 
-    async fn take_job(&self, tenant: &TenantId, form: &Bytes) -> Result<RequestId, Refusal> {
+    /// A job that is taken in, subscribed to.
+    async fn followed(
+        &self,
+        connections: &dyn Connections,
+        connection: &ConnectionId,
+        tenant: &TenantId,
+        taken: Request,
+    ) -> Done {
+        let id = taken.id;
+        let followed = async {
+            connections.subscribe(connection, id).await?;
+            self.own(tenant, id).await
+        };
+        match followed.await {
+            Ok(row) => Done::new(row, true),
+            Err(error) => {
+                tracing::warn!(%connection, request = %id, %error, "a job was taken in, and its end could not be subscribed to");
+                Done {
+                    lost_sight: true,
+                    ..Done::new(taken, true)
+                }
+            }
+        }
+    }
+
+    async fn take_job(&self, tenant: &TenantId, form: &Bytes) -> Result<Request, Refusal> {
         let most = self.settings().config.server.max_body_bytes;
         if form.len() as u64 > most {
             return Err(Refusal::TooLarge { limit: most });
         }
         let submission = JobForm::parse(form)?.submission(tenant.clone())?;
-        Ok(self.submit(submission).await?.request.id)
+        Ok(self.submit(submission).await?.request)
     }
 
     /// The row, if it is this tenant's; another's is none that it could know of.
@@ -118,4 +144,16 @@ struct Done {
     row: Request,
     /// Whether the connection wants to hear of its end.
     follows: bool,
+    /// Whether it wants to and could not subscribe.
+    lost_sight: bool,
+}
+
+impl Done {
+    const fn new(row: Request, follows: bool) -> Self {
+        Self {
+            row,
+            follows,
+            lost_sight: false,
+        }
+    }
 }

@@ -12,6 +12,9 @@ struct Answer<'a> {
     reference: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<Job<'a>>,
+    /// `false` where the connection is not told of the job's end, although it wants to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    followed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Mistake<'a>>,
 }
@@ -40,7 +43,7 @@ struct Mistake<'a> {
 }
 
 /// A job as it stands.
-pub(super) fn job(reference: Option<&str>, row: &Request) -> String {
+pub(super) fn job(reference: Option<&str>, row: &Request, lost_sight: bool) -> String {
     let status_url = format!("/v1/jobs/{}", row.id);
     text(&Answer {
         kind: "job",
@@ -55,6 +58,7 @@ pub(super) fn job(reference: Option<&str>, row: &Request) -> String {
             result_url: format!("{status_url}/result"),
             status_url,
         }),
+        followed: lost_sight.then_some(false),
         error: None,
     })
 }
@@ -68,6 +72,7 @@ pub(super) fn refusal(reference: Option<&str>, refusal: &Refusal) -> String {
         kind: "error",
         reference,
         job: None,
+        followed: None,
         error: Some(Mistake {
             reason: refusal.reason(),
             status: refusal.status(),

@@ -12,6 +12,7 @@ use std::sync::Mutex;
 struct Book {
     subscribed: Mutex<Vec<RequestId>>,
     meanwhile: Mutex<Option<Happening>>,
+    fails: Mutex<bool>,
 }
 
 type Happening = Box<dyn Fn(RequestId) + Send>;
@@ -28,6 +29,11 @@ impl Connections for Book {
         done(None)
     }
     fn subscribe(&self, _: &ConnectionId, request: RequestId) -> BoxFuture<'_, Result<(), StoreError>> {
+        if *self.fails.lock().unwrap() {
+            return Box::pin(std::future::ready(Err(StoreError::Failed(
+                "no answer".to_owned(),
+            ))));
+        }
         self.subscribed.lock().unwrap().push(request);
         if let Some(happens) = &*self.meanwhile.lock().unwrap() {
             happens(request);
@@ -120,4 +126,27 @@ async fn a_mistake_is_answered_with_its_reason() {
     assert_eq!(answer["error"]["reason"], "unknown-model");
     assert_eq!(answer["error"]["status"], 400);
     assert!(book.subscribed.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_job_that_cannot_be_followed_is_answered_with_its_id_all_the_same() {
+    let (bed, book) = (Bed::new(), Book::default());
+    *book.fails.lock().unwrap() = true;
+    let (answer, ended) = hear(&bed, &book, "acme", &submit()).await;
+    assert_eq!(
+        (&answer["type"], &answer["followed"]),
+        (&json!("job"), &json!(false)),
+        "{answer}"
+    );
+    let id = answer["job"]["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(bed.store.row(id).unwrap().tenant.as_str(), "acme");
+    assert!(ended.is_none());
+    let subscribe = json!({"action": "subscribe", "id": id});
+    assert_eq!(
+        hear(&bed, &book, "acme", &subscribe).await.0["error"]["status"],
+        503
+    );
+    *book.fails.lock().unwrap() = false;
+    let (answer, _) = hear(&bed, &book, "acme", &subscribe).await;
+    assert_eq!((&answer["type"], answer.get("followed")), (&json!("job"), None));
 }

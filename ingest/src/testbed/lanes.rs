@@ -13,6 +13,7 @@ pub(crate) struct Lanes {
     from: Mutex<mpsc::UnboundedReceiver<(LaneId, Event)>>,
     told: AtomicUsize,
     closed: AtomicBool,
+    failing: AtomicBool,
     /// The scheduler that tells how a lane stands, where a test has put one there.
     scheduler: StdMutex<Option<Scheduler>>,
 }
@@ -25,6 +26,7 @@ impl Lanes {
             from: Mutex::new(from),
             told: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
+            failing: AtomicBool::new(false),
             scheduler: StdMutex::default(),
         }
     }
@@ -48,8 +50,19 @@ impl Lanes {
     }
 }
 
+impl Lanes {
+    /// As a queue's service that fails.
+    pub(crate) fn fail(&self) {
+        self.failing.store(true, Ordering::SeqCst);
+    }
+}
+
 impl LaneQueue for Lanes {
     fn send(&self, lane: &LaneId, event: Event) -> Pending<Result<(), QueueError>> {
+        if self.failing.load(Ordering::SeqCst) {
+            let (queue, cause) = ("a lane's queue", "RequestThrottled".to_owned());
+            return Box::pin(async move { Err(QueueError::Failed { queue, cause }) });
+        }
         if self.closed.load(Ordering::SeqCst) {
             return Box::pin(async { Err(QueueError::Closed("the lane queue")) });
         }

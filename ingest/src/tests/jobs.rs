@@ -313,3 +313,16 @@ async fn nothing_in_a_query_is_overlooked() {
     assert!(said.problem(400).contains("\"force\" is no query parameter"));
     assert_eq!(bed.store.len(), 0);
 }
+
+#[tokio::test]
+async fn a_job_that_is_stored_is_accepted_although_its_lane_could_not_be_told() {
+    let bed = Bed::new();
+    bed.store.commit_out_of_order();
+    bed.lanes.fail();
+    let text = r#"{"model":"MODEL","prompt":"Hello","max_tokens":50}"#;
+    let said = send(bed.router(), job(text)).await;
+    assert_eq!(said.status, 202, "it will run, so nobody must send it again");
+    let id = said.json()["id"].as_str().unwrap().parse().unwrap();
+    assert_eq!(bed.store.row(id).unwrap().state, State::Queued);
+    assert_eq!((bed.store.len(), bed.lanes.told()), (1, 0));
+}

@@ -200,3 +200,13 @@ async fn a_caller_is_answered_even_if_its_requests_end_is_not_told() {
         Millis::new(7_000)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_stored_waits_for_its_answer_although_its_lane_could_not_be_told() {
+    let bed = Bed::new();
+    bed.store.commit_out_of_order();
+    bed.lanes.fail();
+    let caller = call(&bed, with(&[("x-smoother-timeout-ms", "5000")]));
+    let told = caller.await.unwrap().exception(429, "ThrottlingException");
+    assert!(told.contains("x-smoother-timeout-ms = 5000 passed"), "{told}");
+}
