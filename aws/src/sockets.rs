@@ -7,6 +7,15 @@ use aws_sdk_apigatewaymanagement::Client;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use smoother_core::ports::{BoxFuture, ConnectionId, Entropy, Pushed, QueueError, Sockets};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A connection that does not read is not waited for: the ends of all others stand behind it.
+const PATIENCE: Patience = Patience {
+    tries: 4,
+    first_pause: Duration::from_millis(50),
+    longest_pause: Duration::from_millis(500),
+    within: Duration::from_secs(2),
+};
 
 /// For connections, at the management endpoint of their API. What the environment says of endpoints does not hold for
 /// it: each API has its own.
@@ -67,7 +76,7 @@ impl Sockets for GatewaySockets {
     fn push(&self, to: &ConnectionId, text: String) -> BoxFuture<'_, Result<Pushed, QueueError>> {
         let (to, text) = (to.clone(), Blob::new(text));
         Box::pin(async move {
-            Patience::default()
+            PATIENCE
                 .ask(&*self.chance, || self.post(to.as_str(), text.clone()))
                 .await
                 .map_err(|fault| QueueError::Failed {
@@ -122,5 +131,15 @@ mod tests {
             said.contains("execute-api:ManageConnections") && said.contains("abc"),
             "{said}"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_does_not_read_is_given_up_soon() {
+        let busy = || Answer::Json(429, json!({"__type": "LimitExceededException"}));
+        let script = Script::default().times(4, busy);
+        let began = tokio::time::Instant::now();
+        pushed(&script).await.unwrap_err();
+        assert!(began.elapsed() < Duration::from_secs(2));
+        assert_eq!(script.asked().len(), 4);
     }
 }

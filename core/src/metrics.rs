@@ -89,6 +89,8 @@ pub const DROPPED: &str = "smoother_dead_letters_dropped_total";
 pub const UNREADABLE: &str = "smoother_unreadable_requests_total";
 /// Requests that were stored and whose lane could not be told: they are found when what waits is read.
 pub const LANE_NOT_TOLD: &str = "smoother_lane_not_told_total";
+/// Ends that were not pushed to a WebSocket connection that did not take them.
+pub const PUSHES_DROPPED: &str = "smoother_pushes_dropped_total";
 
 /// Every metric there is.
 pub const ALL: &[Metric] = &[
@@ -283,6 +285,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["lane"],
         help: "Requests that were stored and whose lane could not be told: they are found when what waits is read.",
+    },
+    Metric {
+        name: PUSHES_DROPPED,
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Ends that were not pushed to a WebSocket connection that did not take them.",
     },
 ];
 

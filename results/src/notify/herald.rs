@@ -3,7 +3,9 @@
 use super::message;
 use crate::outbox::{Notify, NotifyError};
 use futures_util::future::join_all;
+use metrics::counter;
 use smoother_core::Request;
+use smoother_core::metrics::PUSHES_DROPPED;
 use smoother_core::ports::{
     BoxFuture, Clock, ConnectionId, Connections, Mailbox, Message, OutboxEntry, PayloadKind, Payloads,
     Pushed, Sockets,
@@ -67,29 +69,41 @@ impl Herald {
         message::of(row, result.as_ref(), place, self.clock.now()).map_err(|error| failed(&error))
     }
 
-    /// Everybody is told, whoever else could not be.
+    /// Everybody is told, whoever else could not be. Queues and topics have to take it; a connection that does not take
+    /// it, because it does not read or its gateway fails, is passed over: it must not have the others told again and
+    /// again. The result stays readable.
     async fn tell(&self, row: &Request) -> Result<(), NotifyError> {
-        let message = self.message(row).await?;
+        // Whatever is read is read first, so that nobody is told twice for what could not be.
+        let (message, subscribers) = tokio::join!(self.message(row), self.subscribers(row));
+        let (message, subscribers) = (message?, subscribers?);
         let mailboxes = self.outlets.mailboxes.iter();
         let posted = join_all(mailboxes.map(|mailbox| mailbox.post(message.clone())));
-        let (posted, pushed) = tokio::join!(posted, self.push_all(row, &message));
+        let (posted, ()) = tokio::join!(posted, self.push_all(row, &subscribers, &message));
         let posted: Result<Vec<()>, _> = posted.into_iter().collect();
-        posted.map_err(|error| failed(&error))?;
-        pushed
+        posted.map_err(|error| failed(&error)).map(drop)
     }
 
-    async fn push_all(&self, row: &Request, message: &Message) -> Result<(), NotifyError> {
+    async fn subscribers(&self, row: &Request) -> Result<Vec<ConnectionId>, NotifyError> {
+        match &self.outlets.sockets {
+            Some((_, connections)) => connections
+                .subscribers(row.id)
+                .await
+                .map_err(|error| failed(&error)),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn push_all(&self, row: &Request, to: &[ConnectionId], message: &Message) {
         let Some((sockets, connections)) = &self.outlets.sockets else {
-            return Ok(());
+            return;
         };
-        let subscribers = connections
-            .subscribers(row.id)
-            .await
-            .map_err(|error| failed(&error))?;
-        let pushes = subscribers
-            .iter()
-            .map(|connection| push(&**sockets, &**connections, connection, message));
-        join_all(pushes).await.into_iter().collect()
+        let pushed = |connection| async move {
+            if let Err(error) = push(&**sockets, &**connections, connection, message).await {
+                counter!(PUSHES_DROPPED).increment(1);
+                tracing::warn!(%connection, request = %row.id, %error, "an end was not pushed; its result stays readable");
+            }
+        };
+        join_all(to.iter().map(pushed)).await;
     }
 }
 

@@ -24,6 +24,8 @@ struct World {
     fetched: Mutex<u32>,
     posted: Mutex<Vec<Message>>,
     refuses: Mutex<bool>,
+    unread: Mutex<bool>,
+    unlisted: Mutex<bool>,
     pushed: Mutex<Vec<(String, String)>>,
     closed: Mutex<Vec<String>>,
 }
@@ -65,6 +67,10 @@ impl Mailbox for World {
 
 impl Sockets for World {
     fn push(&self, to: &ConnectionId, text: String) -> BoxFuture<'_, Result<Pushed, QueueError>> {
+        if *self.unread.lock().unwrap() && to.as_str() == "here" {
+            let (queue, cause) = ("the WebSocket API", "LimitExceededException".to_owned());
+            return Box::pin(ready(Err(QueueError::Failed { queue, cause })));
+        }
         let gone = to.as_str() == "gone";
         if !gone {
             self.pushed.lock().unwrap().push((to.to_string(), text));
@@ -84,7 +90,12 @@ impl Connections for World {
         Box::pin(ready(Ok(())))
     }
     fn subscribers(&self, _: RequestId) -> BoxFuture<'_, Result<Vec<ConnectionId>, StoreError>> {
-        let names = ["gone", "here"].into_iter().filter_map(ConnectionId::new);
+        if *self.unlisted.lock().unwrap() {
+            return Box::pin(ready(Err(StoreError::Failed("no answer".to_owned()))));
+        }
+        let names = ["gone", "here", "there"]
+            .into_iter()
+            .filter_map(ConnectionId::new);
         Box::pin(ready(Ok(names.collect())))
     }
     fn closed(&self, connection: &ConnectionId) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -215,8 +226,8 @@ async fn subscribers_are_told_and_a_gone_one_is_forgotten() {
     let world = with_result(b"{}");
     told(&world, answer(2)).await;
     let pushed = world.pushed.lock().unwrap().clone();
-    assert_eq!(pushed.len(), 1);
-    assert_eq!(pushed[0].0, "here");
+    let told: Vec<&str> = pushed.iter().map(|(to, _)| to.as_str()).collect();
+    assert_eq!(told, ["here", "there"]);
     assert!(pushed[0].1.contains("\"event_id\""));
     assert_eq!(*world.closed.lock().unwrap(), ["gone"]);
 }
@@ -231,5 +242,28 @@ async fn one_that_cannot_be_told_keeps_nobody_from_hearing_and_is_told_again() {
     };
     let error = herald(&world).ended(&entry).await.unwrap_err();
     assert!(error.to_string().contains("AccessDenied"), "{error}");
-    assert_eq!(world.pushed.lock().unwrap().len(), 1, "the connection was told");
+    assert_eq!(world.pushed.lock().unwrap().len(), 2, "the connections were told");
+}
+
+#[tokio::test]
+async fn a_connection_that_does_not_read_is_passed_over_and_has_nobody_told_again() {
+    let world = with_result(b"{}");
+    *world.unread.lock().unwrap() = true;
+    let event = told(&world, answer(2)).await;
+    assert_eq!(event["job"]["status"], "COMPLETED");
+    let pushed = world.pushed.lock().unwrap().clone();
+    assert_eq!(pushed.len(), 1);
+    assert_eq!(pushed[0].0, "there", "the others are told");
+}
+
+#[tokio::test]
+async fn nobody_is_told_yet_while_it_is_not_known_who_listens() {
+    let world = with_result(b"{}");
+    *world.unlisted.lock().unwrap() = true;
+    let entry = OutboxEntry {
+        seq: 1,
+        request: answer(2),
+    };
+    herald(&world).ended(&entry).await.unwrap_err();
+    assert!(world.posted.lock().unwrap().is_empty(), "it would be told again");
 }
