@@ -32,7 +32,8 @@ impl Ingest {
         let own = submission.timeout;
         let mut prepared = self.prepare(submission).await?;
         let returns = prepared.key.may_come_back();
-        let patience = Patience::new(own, prepared.sync_timeout, returns);
+        let left = self.answers_by().since(self.ports.clock.now());
+        let patience = Patience::new(own, prepared.sync_timeout, returns).within(left);
         if !prepared.key.may_be_known() && self.ports.store.commits_in_order() {
             let presence = Presence::new(self, &prepared.request);
             if presence.is_first() {

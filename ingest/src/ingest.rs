@@ -9,9 +9,10 @@ use smoother_core::config::Config;
 use smoother_core::estimate::ErrorStats;
 use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store};
 use smoother_core::request::Runner;
-use smoother_core::{Request, Usage};
+use smoother_core::{Request, Timestamp, Usage};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -61,6 +62,8 @@ pub struct Ingest {
     /// Who makes the calls of those who wait on a connection.
     pub(crate) runner: Runner,
     settings: ArcSwap<Settings>,
+    /// When every caller on a connection is answered at the latest, in milliseconds since the epoch.
+    answers_by: AtomicU64,
     pub(crate) learned: Learned,
     /// Cancelled when nothing more is admitted.
     pub(crate) draining: CancellationToken,
@@ -90,6 +93,7 @@ impl Ingest {
             ports,
             runner,
             settings: ArcSwap::from_pointee(Settings::new(config)),
+            answers_by: AtomicU64::new(Timestamp::NEVER.as_millis()),
             learned: Learned::default(),
             draining: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -100,6 +104,16 @@ impl Ingest {
     /// Takes submissions in by this configuration from now on; one that is being taken in is so by the former.
     pub fn reconfigure(&self, config: Config) {
         self.settings.store(Arc::new(Settings::new(config)));
+    }
+
+    /// Whoever comes to wait on a connection from now on is answered by then, whatever limit is its own: for a process
+    /// that does not live longer.
+    pub fn answer_by(&self, at: Timestamp) {
+        self.answers_by.store(at.as_millis(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn answers_by(&self) -> Timestamp {
+        Timestamp::from_millis(self.answers_by.load(Ordering::Relaxed))
     }
 
     /// The settings as they are now; whoever takes several things from them holds on to these.

@@ -43,6 +43,19 @@ impl Patience {
             returns,
         }
     }
+
+    /// No longer than this, where the process that answers has no more.
+    pub(crate) fn within(self, left: Millis) -> Self {
+        if self.lasts <= left {
+            return self;
+        }
+        let (name, value) = ("the milliseconds left to this invocation", left);
+        Self {
+            limit: Limit { name, value },
+            lasts: left,
+            ..self
+        }
+    }
 }
 
 /// How a request stood when its limit passed.

@@ -202,6 +202,39 @@ async fn a_caller_is_answered_even_if_its_requests_end_is_not_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_waits_longer_than_the_process_lives_whatever_limit_is_its_own() {
+    for (own, lasts) in [(Some("1800000"), 885_000), (Some("5000"), 7_000), (None, 885_000)] {
+        let bed = Bed::new();
+        bed.ingest.answer_by(bed.clock.now() + Millis::from_secs(885));
+        let headers = [
+            ("idempotency-key", "k"),
+            ("x-smoother-timeout-ms", own.unwrap_or_default()),
+        ];
+        let caller = call(&bed, with(if own.is_some() { &headers } else { &headers[..1] }));
+        let id = bed.arrived().await.id;
+        let told = caller.await.unwrap().exception(429, "ThrottlingException");
+        let arrived_at = bed.store.row(id).unwrap().arrived_at;
+        assert_eq!(bed.clock.now().since(arrived_at), Millis::new(lasts), "{own:?}");
+        assert_eq!(
+            told.contains("left to this invocation = 885000 passed"),
+            lasts == 885_000,
+            "{told}"
+        );
+        let deadline = own.map(|own| arrived_at + Millis::new(own.parse().unwrap()));
+        assert_eq!(
+            bed.store.row(id).unwrap().deadline,
+            deadline,
+            "the request has its own"
+        );
+        assert_eq!(
+            bed.store.row(id).unwrap().state,
+            State::Queued,
+            "a retry joins it"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_stored_waits_for_its_answer_although_its_lane_could_not_be_told() {
     let bed = Bed::new();
     bed.store.commit_out_of_order();

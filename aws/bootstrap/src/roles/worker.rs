@@ -2,17 +2,13 @@
 
 use super::{batch_response, runtime_ended};
 use crate::batch;
-use crate::budget::Budget;
+use crate::budget::{Budget, is_worth_a_call};
 use crate::house::House;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use smoother_core::ports::{Clock, Released};
 use smoother_worker::Worker;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// A call is not begun with less time than this: the release goes back by its start_by, and to somebody who has more.
-const LEAST: Duration = Duration::from_secs(15);
 
 struct Bench {
     house: House,
@@ -51,7 +47,7 @@ impl Bench {
     async fn call(&self, body: &str, budget: Budget) -> Result<(), String> {
         let released: Released =
             serde_json::from_str(body).map_err(|error| format!("no release of this version: {error}"))?;
-        if budget.for_calls(self.house.clock.now()) < LEAST {
+        if !is_worth_a_call(budget.calls_end(), self.house.clock.now()) {
             tracing::warn!(request = %released.request, call = %released.call, "too little time is left for a call");
             return Ok(());
         }

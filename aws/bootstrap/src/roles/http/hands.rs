@@ -1,7 +1,8 @@
 //! The calls that this process makes for those who wait in it.
 
+use crate::budget::is_worth_a_call;
 use smoother_core::Timestamp;
-use smoother_core::ports::Released;
+use smoother_core::ports::{Clock, Released};
 use smoother_worker::Worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,17 +12,19 @@ use tokio_util::task::TaskTracker;
 /// The worker, and what it has under way.
 pub(super) struct Hands {
     worker: Arc<Worker>,
+    clock: Arc<dyn Clock>,
     calls: TaskTracker,
     end_by: AtomicU64,
 }
 
 impl Hands {
-    pub(super) fn new(worker: Arc<Worker>) -> Arc<Self> {
+    pub(super) fn new(worker: Arc<Worker>, clock: Arc<dyn Clock>) -> Arc<Self> {
         let calls = TaskTracker::new();
         // Closed, it can be waited for whenever it is empty; it still takes tasks.
         calls.close();
         Arc::new(Self {
             worker,
+            clock,
             calls,
             end_by: AtomicU64::new(Timestamp::NEVER.as_millis()),
         })
@@ -38,6 +41,11 @@ impl Hands {
             let hands = Arc::clone(&self);
             self.calls.spawn(async move {
                 let end_by = Timestamp::from_millis(hands.end_by.load(Ordering::Relaxed));
+                let (request, call) = (released.request, released.call);
+                if !is_worth_a_call(end_by, hands.clock.now()) {
+                    tracing::warn!(%request, %call, "too little time is left for a call");
+                    return;
+                }
                 hands.worker.take(released, Some(end_by)).await;
             });
         }

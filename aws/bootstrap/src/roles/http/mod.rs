@@ -20,30 +20,25 @@ use hands::Hands;
 use lambda_http::{RequestExt, service_fn};
 use smoother_core::Millis;
 use smoother_core::config::Config;
-use smoother_core::ports::Clock;
 use smoother_core::request::Runner;
 use smoother_ingest::Ingest;
 use smoother_results::{Probes, Readiness, no_such_door, no_such_method};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 use tower::ServiceExt;
-
-/// Kept back of an invocation: by then a caller who still waits has been told to come back.
-const FOR_THE_ANSWER: Millis = Millis::from_secs(15);
 
 struct Porch {
     house: House,
     ingest: Arc<Ingest>,
     hands: Arc<Hands>,
     router: Router,
-    fitted: OnceLock<()>,
 }
 
 pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
     let model = house.model().await?;
     let (to_worker, released) = mpsc::unbounded_channel();
     let live = house.live(Some(to_worker));
-    let hands = Hands::new(house.worker(live.clone(), model.clone()));
+    let hands = Hands::new(house.worker(live.clone(), model.clone()), house.clock.clone());
     tokio::spawn(Arc::clone(&hands).take_up(released));
     let config = lasting(house.config.clone());
     let ingest = house.ingest(config, live.clone(), model, Runner::Caller);
@@ -63,7 +58,6 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
         ingest,
         hands,
         router,
-        fitted: OnceLock::new(),
     });
     let handler = move |request: lambda_http::Request| {
         let porch = Arc::clone(&porch);
@@ -85,23 +79,14 @@ impl Porch {
     ) -> Result<http::Response<Ending>, lambda_http::Error> {
         let context = request.lambda_context_ref();
         let budget = context.map_or(Budget::until(u64::MAX), |context| Budget::until(context.deadline));
-        self.fit(budget);
+        // Nobody is kept waiting longer than the function lives, whatever limit of its own a caller has.
+        self.ingest.answer_by(budget.answers_end());
         self.hands.end_calls_by(budget.calls_end());
         let answered = self.router.clone().oneshot(request.map(Body::new)).await;
         // The router's error is uninhabited.
         let response = answered.unwrap_or_else(|never| match never {});
         let porch = Arc::clone(&self);
         Ok(response.map(|body| Ending::new(body, async move { porch.close().await })))
-    }
-
-    /// Nobody is kept waiting longer than the function lives. How long that is, the first invocation says.
-    fn fit(&self, budget: Budget) {
-        self.fitted.get_or_init(|| {
-            let most = budget.left(self.house.clock.now()).saturating_sub(FOR_THE_ANSWER);
-            let mut config = lasting(self.house.config.clone());
-            config.server.sync_timeout = config.server.sync_timeout.min(most);
-            self.ingest.reconfigure(config);
-        });
     }
 
     /// Before the invocation ends.
