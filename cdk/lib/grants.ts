@@ -75,7 +75,7 @@ const BY_ROLE: Readonly<Record<Role, (parts: Parts) => PolicyStatement[]>> = {
     ...tellLanes(parts),
   ],
   worker: (parts) => [
-    take("TakeReleased", [parts.dispatch]),
+    take("TakeReleased", [parts.dispatch], ["sqs:ChangeMessageVisibility"]),
     rows(parts, ["GetItem", "PutItem", "Query", "UpdateItem"]),
     list(parts),
     read(parts, ["bodies"]),
@@ -97,8 +97,8 @@ const BY_ROLE: Readonly<Record<Role, (parts: Parts) => PolicyStatement[]>> = {
   ],
 };
 
-const take = (sid: string, queues: readonly string[]) =>
-  allow(sid, ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queues);
+const take = (sid: string, queues: readonly string[], also: readonly string[] = []) =>
+  allow(sid, [...also, "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], queues);
 
 const send = (sid: string, queues: readonly string[]) => allow(sid, ["sqs:SendMessage"], queues);
 

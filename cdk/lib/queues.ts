@@ -52,7 +52,8 @@ export function queues(scope: Construct, lanes: readonly Lane[], removal: Remova
       // A release that nobody claimed by its start_by is void; its row says so, not the message.
       retentionPeriod: Duration.days(1),
       visibilityTimeout: hiddenFor(SHAPES.worker.timeoutSeconds),
-      deadLetterQueue: { queue: dispatchDeadLetters, maxReceiveCount: 3 },
+      // The worker gives back what it could not take up, to come again within a minute or two, while it is valid.
+      deadLetterQueue: { queue: dispatchDeadLetters, maxReceiveCount: 10 },
       removalPolicy: RemovalPolicy.DESTROY,
     }),
     results: queue("Results", { retentionPeriod: LONGEST, removalPolicy: removal }),

@@ -28,7 +28,7 @@ test("every queue and the topic are encrypted and refuse what does not come by T
 });
 
 test("what fails again and again ends in a queue of dead letters, which keeps it longest", () => {
-  for (const [name, letters, most] of [["Input", "InputDeadLetters", 5], ["Dispatch", "DispatchDeadLetters", 3]] as const) {
+  for (const [name, letters, most] of [["Input", "InputDeadLetters", 5], ["Dispatch", "DispatchDeadLetters", 10]] as const) {
     const redrive = queues.get(name)?.Properties.RedrivePolicy;
     assert.equal(shown(redrive.deadLetterTargetArn), letters);
     assert.equal(redrive.maxReceiveCount, most);

@@ -21,4 +21,4 @@ mod settle;
 mod tests;
 
 pub use opening::OpeningPace;
-pub use runner::{Worker, WorkerPorts};
+pub use runner::{NotTaken, Worker, WorkerPorts};

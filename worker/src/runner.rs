@@ -40,6 +40,18 @@ pub struct WorkerPorts {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// A release that this worker did not take up, and another, or the same a little later, may: the fence of (request,
+/// call) makes that safe. Whoever has it from a queue gives it back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// The lane is not configured here: not yet, where a deployment that brings it is under way, or not any more.
+    #[error("lane {0} is not configured here; a deployment that brings it may be under way")]
+    UnknownLane(LaneId),
+    /// Whether it was claimed is not known.
+    #[error("the claim could not be judged: {0}")]
+    Unjudged(String),
+}
+
 /// A lane as a call sees it, from its claim to its end.
 pub(crate) struct LaneSide {
     pub(crate) config: LaneConfig,
@@ -109,7 +121,12 @@ impl Worker {
             };
             let Some(next) = next else { break };
             let worker = Arc::clone(&self);
-            self.calls.spawn(async move { worker.take(next, None).await });
+            self.calls.spawn(async move {
+                let (request, call) = (next.request, next.call);
+                if let Err(error) = worker.take(next, None).await {
+                    tracing::error!(%request, %call, %error, "a release was not taken up; its lane asks for it after its start_by");
+                }
+            });
         }
     }
 
@@ -129,10 +146,18 @@ impl Worker {
     /// Claims a release and brings its call to its end; resolves when that is stored and told, or when there is
     /// nothing to do: it was claimed by another, called off, or came too late. For a process that does not live long
     /// the call is over by `end_by`, and one that is not is broken off as if it had stalled.
-    pub async fn take(&self, released: Released, end_by: Option<Timestamp>) {
+    ///
+    /// # Errors
+    /// [`NotTaken`]: nothing was called, and whoever takes the release up later may call.
+    pub async fn take(&self, released: Released, end_by: Option<Timestamp>) -> Result<(), NotTaken> {
         let Some(lane) = self.lane(&released.lane) else {
-            tracing::error!(lane = %released.lane, request = %released.request, "released on a lane not configured here");
-            return;
+            // Nobody may claim it any more, whoever knows its lane.
+            let late = self.ports.clock.now() > released.start_by;
+            return if late {
+                Ok(())
+            } else {
+                Err(NotTaken::UnknownLane(released.lane))
+            };
         };
         lane.opening.turn().await;
         let claim = Change::Claim {
@@ -158,10 +183,12 @@ impl Worker {
             Err(ChangeError::Refused(why)) => {
                 tracing::debug!(request = %released.request, call = %released.call, %why, "claim refused");
             }
-            Err(error) => {
-                tracing::error!(request = %released.request, call = %released.call, %error, "claim failed");
+            Err(ChangeError::NotFound(id)) => {
+                tracing::error!(request = %id, call = %released.call, "released, and not in the store");
             }
+            Err(ChangeError::Store(error)) => return Err(NotTaken::Unjudged(error.to_string())),
         }
+        Ok(())
     }
 
     /// Makes a claimed call and sees it to its end. Only this task can tell how the call ended, so a fault of this

@@ -5,10 +5,13 @@ use super::{Failed, Refused, Transport};
 use crate::fault::Asked;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
-use smoother_core::ports::{BoxFuture, Message};
+use smoother_core::Millis;
+use smoother_core::ports::{BoxFuture, Message, QueueError};
 
 /// Bytes of all messages of one batch.
 const MOST_BATCH_BYTES: usize = 1024 * 1024;
+/// Seconds that a message may be hidden, as SQS has it.
+const LONGEST_HIDDEN: i32 = 12 * 3_600;
 
 /// A queue by its URL.
 #[derive(Debug, Clone)]
@@ -26,6 +29,32 @@ impl SqsQueue {
             url: url.into(),
             name,
         }
+    }
+
+    /// Has a message that was received from it come again after so long, instead of after the queue's own time, which
+    /// is made for messages that are worked on. Asked once: where it fails, the message comes again later.
+    ///
+    /// # Errors
+    /// [`QueueError::Failed`], with what the service said.
+    pub async fn show_again(&self, receipt: &str, after: Millis) -> Result<(), QueueError> {
+        let asked = Asked {
+            action: "sqs:ChangeMessageVisibility",
+            kind: "queue",
+            name: &self.url,
+        };
+        let seconds = i32::try_from(after.get().div_ceil(1_000)).unwrap_or(LONGEST_HIDDEN);
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt)
+            .visibility_timeout(seconds.min(LONGEST_HIDDEN))
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| QueueError::Failed {
+                queue: self.name,
+                cause: asked.failed(&error).to_string(),
+            })
     }
 
     async fn send_batch(&self, batch: &[Message]) -> Result<Vec<Failed>, Refused> {

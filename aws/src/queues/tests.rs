@@ -207,6 +207,31 @@ async fn a_poll_that_fails_says_of_which_queue() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_comes_again_as_soon_as_whoever_has_it_says() {
+    let script = Script::default()
+        .then(Answer::done())
+        .then(error(400, "AccessDeniedException"));
+    let queue = SqsQueue::new(sending(&script.environment()), URL, "the dispatch queue");
+    assert_eq!(queue.show_again("receipt", Millis::new(14_500)).await, Ok(()));
+    let asked = script.requests();
+    assert_eq!(script.asked(), ["ChangeMessageVisibility"]);
+    let body = &asked[0].body;
+    assert_eq!(
+        (&body["ReceiptHandle"], &body["VisibilityTimeout"]),
+        (&json!("receipt"), &json!(15))
+    );
+    let denied = queue
+        .show_again("receipt", Millis::from_secs(15))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        denied.contains("sqs:ChangeMessageVisibility on queue"),
+        "{denied}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lane_without_a_queue_is_quiet() {
     let script = Script::default();
     let inboxes = LaneInboxes::new(polling(&script.environment()), [].into());

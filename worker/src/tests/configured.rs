@@ -1,10 +1,11 @@
 //! A worker that is given other settings while calls are under way.
 
 use super::stage::{Script, Stage, Step, answer, error};
+use crate::NotTaken;
 use smoother_core::config::LaneConfig;
-use smoother_core::ports::{Live, Store};
+use smoother_core::ports::{Clock, Live, Released, Store};
 use smoother_core::scheduler::Event;
-use smoother_core::{LaneId, ModelErrorKind, Operation, RequestId, State, Tokens};
+use smoother_core::{LaneId, Millis, ModelErrorKind, Operation, RequestId, State, Tokens};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -78,4 +79,28 @@ async fn another_burndown_counts_for_the_next_call() {
         unreachable!()
     };
     assert_eq!(charged, Tokens::new(90 + 10 * 40));
+}
+
+#[tokio::test]
+async fn a_release_on_a_lane_that_is_not_here_yet_is_left_to_whoever_knows_it() {
+    let stage = Stage::new("");
+    let lane = stage.lane_with(|_| {});
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    let released = stage.record_release(row.id).await;
+    stage.worker.reconfigure([]);
+    let taken = stage.worker.take(released.clone(), None).await;
+    assert_eq!(taken, Err(NotTaken::UnknownLane(lane.id.clone())));
+    stage.worker.reconfigure([lane]);
+    stage.script(answer("{}"));
+    assert_eq!(stage.worker.take(released.clone(), None).await, Ok(()));
+    stage.until(row.id, State::Completed).await;
+
+    stage.worker.reconfigure([]);
+    let start_by = stage.clock.now().before(Millis::new(1));
+    let late = Released { start_by, ..released };
+    assert_eq!(
+        stage.worker.take(late, None).await,
+        Ok(()),
+        "nobody may claim it any more"
+    );
 }

@@ -148,7 +148,7 @@ async fn a_call_is_over_before_the_process_that_makes_it_is() {
     stage.script(Script::Answer(vec![Step::Hang]));
     let released = stage.record_release(row.id).await;
     let end_by = stage.clock.now() + Millis::new(200);
-    stage.worker.take(released, Some(end_by)).await;
+    stage.worker.take(released, Some(end_by)).await.unwrap();
     let Event::Ended { again, .. } = stage.ended().await else {
         unreachable!()
     };

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, EndReport, PayloadKind, PayloadRef, Payloads, Pending, Store, StoreError, Through,
+    BoxFuture, ChangeError, EndReport, PayloadKind, PayloadRef, Payloads, Pending, Store, StoreError, Through,
 };
-use smoother_core::{RequestId, Settlement};
+use smoother_core::{Request, RequestId, Settlement};
 use smoother_embedded::SqliteStore;
 use std::collections::VecDeque;
 use std::future::ready;
@@ -25,6 +25,7 @@ pub(super) enum Fault {
 pub(super) struct Faults {
     store: Arc<SqliteStore>,
     ends: Mutex<VecDeque<Fault>>,
+    changes: Mutex<VecDeque<StoreError>>,
     kept: Mutex<VecDeque<StoreError>>,
     fetched: Mutex<VecDeque<Fault>>,
 }
@@ -34,6 +35,7 @@ impl Faults {
         Self {
             store,
             ends: Mutex::default(),
+            changes: Mutex::default(),
             kept: Mutex::default(),
             fetched: Mutex::default(),
         }
@@ -43,6 +45,10 @@ impl Faults {
         errors
             .into_iter()
             .for_each(|error| self.spoil_end(Fault::Fails(error)));
+    }
+
+    pub(super) fn fail_changes(&self, errors: impl IntoIterator<Item = StoreError>) {
+        self.changes.lock().unwrap().extend(errors);
     }
 
     pub(super) fn spoil_end(&self, fault: Fault) {
@@ -60,6 +66,7 @@ impl Faults {
     /// Whether every fault was met.
     pub(super) fn are_spent(&self) -> bool {
         self.ends.lock().unwrap().is_empty()
+            && self.changes.lock().unwrap().is_empty()
             && self.kept.lock().unwrap().is_empty()
             && self.fetched.lock().unwrap().is_empty()
     }
@@ -90,6 +97,13 @@ fn spoilt<'a, T: Send + 'a>(
 impl Through for Faults {
     fn behind(&self) -> &dyn Store {
         self.store.as_ref()
+    }
+
+    fn change(&self, id: RequestId, change: Change) -> Pending<Result<Request, ChangeError>> {
+        match self.changes.lock().unwrap().pop_front() {
+            Some(error) => Box::pin(ready(Err(error.into()))),
+            None => self.behind().change(id, change),
+        }
     }
 
     fn end(

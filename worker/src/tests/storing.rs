@@ -164,3 +164,26 @@ async fn a_body_that_cannot_be_read_now_is_no_fault_of_the_upstreams() {
     assert!(matches!(again, Again::Retry(_)), "{again:?}");
     assert!(stage.model.calls.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_claim_that_could_not_be_judged_is_left_to_the_next_who_hears_of_it() {
+    let stage = Stage::new("");
+    let row = stage.request(Operation::Converse, |_| {}).await;
+    let released = stage.record_release(row.id).await;
+    stage.faults.fail_changes([failed()]);
+    let unjudged = stage.worker.take(released.clone(), None).await.unwrap_err();
+    assert!(unjudged.to_string().contains("input/output error"), "{unjudged}");
+    let stored = stage.store.get(row.id).await.unwrap().unwrap();
+    assert_eq!(stored.state, State::Released);
+    stage.script(answer("{}"));
+    for _ in 0..2 {
+        assert_eq!(stage.worker.take(released.clone(), None).await, Ok(()));
+    }
+    let stored = stage.store.get(row.id).await.unwrap().unwrap();
+    assert_eq!(
+        (stored.state, stored.calls_made),
+        (State::Completed, 1),
+        "called once"
+    );
+    assert!(stage.faults.are_spent());
+}

@@ -46,7 +46,10 @@ impl Hands {
                     tracing::warn!(%request, %call, "too little time is left for a call");
                     return;
                 }
-                hands.worker.take(released, Some(end_by)).await;
+                if let Err(error) = hands.worker.take(released, Some(end_by)).await {
+                    // Its release lapses, and the next one is a worker's.
+                    tracing::error!(%request, %call, %error, "a release was not taken up");
+                }
             });
         }
     }
