@@ -6,6 +6,7 @@
 //! | `SMOOTHER_TABLE`, `SMOOTHER_BUCKET` | the table and the bucket |
 //! | `SMOOTHER_LANE_QUEUES` | JSON, lane → queue URL |
 //! | `SMOOTHER_DISPATCH_QUEUE`, `SMOOTHER_RESULTS_QUEUE`, `SMOOTHER_INPUT_DLQ` | queue URLs |
+//! | `SMOOTHER_UNTOLD_QUEUE` | URL of the queue of ends that could not be told yet |
 //! | `SMOOTHER_TOPIC` | ARN of the topic of ended requests |
 //! | `SMOOTHER_SOCKETS` | management endpoint of the WebSocket API |
 //! | `SMOOTHER_PRIORITIZER` | name of the function that holds lanes |
@@ -35,6 +36,8 @@ pub struct Environment {
     pub dispatch_queue: String,
     /// URL of the queue on which ends are told.
     pub results_queue: String,
+    /// URL of the queue of ends that could not be told yet.
+    pub untold_queue: String,
     /// URL of the queue for input that cannot be taken.
     pub input_dlq: String,
     /// ARN of the topic on which ends are told.
@@ -81,6 +84,10 @@ impl Environment {
             lane_queues: reading.lane_queues(),
             dispatch_queue: reading.url("SMOOTHER_DISPATCH_QUEUE", "the URL of the dispatch queue"),
             results_queue: reading.url("SMOOTHER_RESULTS_QUEUE", "the URL of the results queue"),
+            untold_queue: reading.url(
+                "SMOOTHER_UNTOLD_QUEUE",
+                "the URL of the queue of ends that could not be told yet",
+            ),
             input_dlq: reading.url(
                 "SMOOTHER_INPUT_DLQ",
                 "the URL of the input queue's dead-letter queue",
@@ -218,7 +225,7 @@ fn is_url(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    const WHOLE: [(&str, &str); 10] = [
+    const WHOLE: [(&str, &str); 11] = [
         ("SMOOTHER_CONFIG", "/var/task/smoother.toml"),
         ("SMOOTHER_TABLE", "requests"),
         ("SMOOTHER_BUCKET", "calls"),
@@ -228,6 +235,7 @@ mod tests {
         ),
         ("SMOOTHER_DISPATCH_QUEUE", "https://sqs/1/dispatch"),
         ("SMOOTHER_RESULTS_QUEUE", "https://sqs/1/results"),
+        ("SMOOTHER_UNTOLD_QUEUE", "https://sqs/1/untold"),
         ("SMOOTHER_INPUT_DLQ", "https://sqs/1/input-dlq"),
         ("SMOOTHER_TOPIC", "arn:aws:sns:us-east-1:1:ended"),
         ("SMOOTHER_SOCKETS", "https://abc.execute-api/prod"),

@@ -16,6 +16,7 @@ export interface Parts {
   readonly lanes: readonly string[];
   readonly dispatch: string;
   readonly results: string;
+  readonly untold: string;
   readonly streamDeadLetters: string;
   readonly topic: string;
   readonly prioritizer: string;
@@ -88,6 +89,8 @@ const BY_ROLE: Readonly<Record<Role, (parts: Parts) => PolicyStatement[]>> = {
     // Lambda asks for it before it reads a stream, and IAM knows no resource for it.
     allow("ListStreams", ["dynamodb:ListStreams"], ["*"]),
     send("StreamDeadLetters", [parts.streamDeadLetters]),
+    take("TakeUntold", [parts.untold]),
+    send("LeaveUntold", [parts.untold]),
     rows(parts, ["DeleteItem", "GetItem", "Query"]),
     list(parts),
     read(parts, ["results"]),

@@ -17,7 +17,9 @@ export interface Queues {
   readonly dispatchDeadLetters: sqs.Queue;
   /** What has ended, for producers to read. */
   readonly results: sqs.Queue;
-  /** Changes of the table that could not be told. */
+  /** Ends that could not be told yet. */
+  readonly untold: sqs.Queue;
+  /** Ends that could not be told for days. */
   readonly streamDeadLetters: sqs.Queue;
 }
 
@@ -38,10 +40,18 @@ export function queues(scope: Construct, lanes: readonly Lane[], removal: Remova
     });
   const deadLetters = (id: string) => queue(id, { retentionPeriod: LONGEST, removalPolicy: removal });
   const [inputDeadLetters, dispatchDeadLetters] = [deadLetters("InputDeadLetters"), deadLetters("DispatchDeadLetters")];
+  const streamDeadLetters = deadLetters("StreamDeadLetters");
   return {
     inputDeadLetters,
     dispatchDeadLetters,
-    streamDeadLetters: deadLetters("StreamDeadLetters"),
+    streamDeadLetters,
+    untold: queue("Untold", {
+      retentionPeriod: LONGEST,
+      visibilityTimeout: hiddenFor(SHAPES.results.timeoutSeconds),
+      // Told every six minutes, that is four days: as long as a key or a topic may stay unusable unnoticed.
+      deadLetterQueue: { queue: streamDeadLetters, maxReceiveCount: 1000 },
+      removalPolicy: removal,
+    }),
     input: queue("Input", {
       retentionPeriod: LONGEST,
       visibilityTimeout: hiddenFor(SHAPES.input.timeoutSeconds),

@@ -29,6 +29,14 @@ export function sources(scope: Construct, given: Parameters, made: Functions, qu
     reportBatchItemFailures: true,
   });
   endsSource(scope, made, queues, table);
+  new lambda.EventSourceMapping(scope, "UntoldSource", {
+    target: made.results,
+    eventSourceArn: queues.untold.queueArn,
+    batchSize: 10,
+    // The least there is: the stream's own ends go first.
+    maxConcurrency: 2,
+    reportBatchItemFailures: true,
+  });
   new events.Rule(scope, "EveryMinute", {
     description: "Bedrock Smoother: finds lanes that have work and no holder",
     schedule: events.Schedule.rate(Duration.minutes(1)),
@@ -36,7 +44,11 @@ export function sources(scope: Construct, given: Parameters, made: Functions, qu
   });
 }
 
-/** The outbox: rows that have come to a terminal state, and nothing else of the table. */
+/**
+ * The outbox: rows that have come to a terminal state, and nothing else of the table. An end that cannot be told leaves
+ * the stream for a queue of its own, so what is tried again here is what not even that takes, for as long as the
+ * stream remembers it (a day).
+ */
 function endsSource(scope: Construct, made: Functions, queues: Queues, table: Table): void {
   new lambda.EventSourceMapping(scope, "EndsSource", {
     target: made.results,
@@ -45,7 +57,6 @@ function endsSource(scope: Construct, made: Functions, queues: Queues, table: Ta
     batchSize: 100,
     bisectBatchOnError: true,
     reportBatchItemFailures: true,
-    retryAttempts: 20,
     parallelizationFactor: 4,
     onFailure: new SqsDlq(queues.streamDeadLetters),
     filters: [

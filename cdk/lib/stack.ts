@@ -94,6 +94,7 @@ function queueArns(made: Queues) {
     lanes: [...made.lanes.values()].map((queue) => queue.queueArn),
     dispatch: made.dispatch.queueArn,
     results: made.results.queueArn,
+    untold: made.untold.queueArn,
     streamDeadLetters: made.streamDeadLetters.queueArn,
   };
 }
@@ -104,6 +105,7 @@ function urls(stack: Stack, made: Queues): Record<string, string> {
     SMOOTHER_LANE_QUEUES: stack.toJsonString(lanes),
     SMOOTHER_DISPATCH_QUEUE: made.dispatch.queueUrl,
     SMOOTHER_RESULTS_QUEUE: made.results.queueUrl,
+    SMOOTHER_UNTOLD_QUEUE: made.untold.queueUrl,
     SMOOTHER_INPUT_DLQ: made.inputDeadLetters.queueUrl,
   };
 }

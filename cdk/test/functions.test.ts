@@ -43,6 +43,7 @@ test("each is told where everything is", () => {
       SMOOTHER_LANE_QUEUES: `{${["sonnet", "haiku", "other-account"].map(lane).join(",")}}`,
       SMOOTHER_DISPATCH_QUEUE: "Dispatch",
       SMOOTHER_RESULTS_QUEUE: "Results",
+      SMOOTHER_UNTOLD_QUEUE: "Untold",
       SMOOTHER_INPUT_DLQ: "InputDeadLetters",
       SMOOTHER_TOPIC: "Ends",
       SMOOTHER_SOCKETS: "https://Sockets.execute-api.us-east-1.${AWS::URLSuffix}/live",

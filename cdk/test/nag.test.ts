@@ -23,11 +23,6 @@ const EXPLAINED: readonly Explained[] = [
   },
   {
     rule: /^AwsSolutions-SQS3$/,
-    at: /^StreamDeadLetters$/,
-    because: "It is a queue of dead letters itself: of the stream's event source, which the rule does not see.",
-  },
-  {
-    rule: /^AwsSolutions-SQS3$/,
     at: /^Results$/,
     because: "Whoever consumes it decides after how many receives a message is given up; what it tells is stored.",
   },

@@ -7,8 +7,8 @@ const stack = template();
 const queues = resources(stack, "AWS::SQS::Queue");
 const lanes = ["Lanehaiku", "Laneotheraccount", "Lanesonnet"];
 
-test("there is a queue for each lane, and the six of the pipeline", () => {
-  const pipeline = ["Dispatch", "DispatchDeadLetters", "Input", "InputDeadLetters", "Results", "StreamDeadLetters"];
+test("there is a queue for each lane, and the seven of the pipeline", () => {
+  const pipeline = ["Dispatch", "DispatchDeadLetters", "Input", "InputDeadLetters", "Results", "StreamDeadLetters", "Untold"];
   assert.deepEqual([...queues.keys()].sort(), [...pipeline, ...lanes].sort());
 });
 
@@ -28,7 +28,11 @@ test("every queue and the topic are encrypted and refuse what does not come by T
 });
 
 test("what fails again and again ends in a queue of dead letters, which keeps it longest", () => {
-  for (const [name, letters, most] of [["Input", "InputDeadLetters", 5], ["Dispatch", "DispatchDeadLetters", 10]] as const) {
+  for (const [name, letters, most] of [
+    ["Input", "InputDeadLetters", 5],
+    ["Dispatch", "DispatchDeadLetters", 10],
+    ["Untold", "StreamDeadLetters", 1000],
+  ] as const) {
     const redrive = queues.get(name)?.Properties.RedrivePolicy;
     assert.equal(shown(redrive.deadLetterTargetArn), letters);
     assert.equal(redrive.maxReceiveCount, most);
@@ -37,7 +41,7 @@ test("what fails again and again ends in a queue of dead letters, which keeps it
 });
 
 test("a message stays hidden for six times as long as its function may run", () => {
-  for (const [name, role] of [["Input", "input"], ["Dispatch", "worker"]] as const) {
+  for (const [name, role] of [["Input", "input"], ["Dispatch", "worker"], ["Untold", "results"]] as const) {
     assert.ok(queues.get(name)?.Properties.VisibilityTimeout >= 6 * SHAPES[role].timeoutSeconds, name);
   }
 });
@@ -46,7 +50,7 @@ test("queues that hold work outlive the stack, unless a setting says otherwise",
   const policies = (of: typeof queues) =>
     Object.fromEntries([...of].map(([name, queue]) => [name, queue.DeletionPolicy ?? "Delete"]));
   const kept = policies(queues);
-  for (const name of ["Input", "InputDeadLetters", "Results"]) assert.equal(kept[name], "Retain", name);
+  for (const name of ["Input", "InputDeadLetters", "Results", "Untold", "StreamDeadLetters"]) assert.equal(kept[name], "Retain", name);
   for (const name of ["Dispatch", ...lanes]) assert.equal(kept[name], "Delete", name);
   const removed = policies(resources(template({ removal: "destroy" }), "AWS::SQS::Queue"));
   assert.deepEqual([...new Set(Object.values(removed))], ["Delete"]);

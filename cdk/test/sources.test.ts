@@ -15,11 +15,13 @@ test("input and dispatch are taken in batches, of which single messages may fail
   }
 });
 
-test("of the stream only ends are told, a bad record alone, and none is lost", () => {
+test("of the stream only ends are told, a bad record alone, for as long as the stream remembers them", () => {
   const source = sources.get("EndsSource")?.Properties;
   assert.equal(shown(source.EventSourceArn), "Requests.StreamArn");
   assert.equal(shown(source.FunctionName), "ResultsFunction");
   assert.equal(source.BisectBatchOnFunctionError, true);
+  // No bound but the stream's own day: only what the queue of untold ends does not take is tried again here.
+  assert.deepEqual([source.MaximumRetryAttempts, source.MaximumRecordAgeInSeconds], [undefined, undefined]);
   assert.equal(source.StartingPosition, "TRIM_HORIZON");
   assert.deepEqual(source.FunctionResponseTypes, ["ReportBatchItemFailures"]);
   assert.equal(shown(source.DestinationConfig.OnFailure.Destination), "StreamDeadLetters");
@@ -31,6 +33,14 @@ test("of the stream only ends are told, a bad record alone, and none is lost", (
       NewImage: { state: { S: ["COMPLETED", "FAILED", "CANCELLED", "EXPIRED"] } },
     },
   });
+});
+
+test("an end that could not be told comes again from a queue, beside the stream", () => {
+  const source = sources.get("UntoldSource")?.Properties;
+  assert.equal(shown(source.EventSourceArn), "Untold");
+  assert.equal(shown(source.FunctionName), "ResultsFunction");
+  assert.deepEqual(source.FunctionResponseTypes, ["ReportBatchItemFailures"]);
+  assert.equal(source.ScalingConfig.MaximumConcurrency, 2);
 });
 
 test("the prioritizer looks for work every minute, and a failed wake is not repeated", () => {

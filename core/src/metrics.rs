@@ -85,10 +85,11 @@ pub const DEAD_LETTERS_NOW: &str = "smoother_dead_letters_standing";
 pub const REDRIVEN: &str = "smoother_dead_letters_redriven_total";
 /// Dead letters that an operator dropped.
 pub const DROPPED: &str = "smoother_dead_letters_dropped_total";
-/// Waiting requests whose row could not be read, counted each time they are met.
-pub const UNREADABLE: &str = "smoother_unreadable_requests_total";
+
 /// Requests that were stored and whose lane could not be told: they are found when what waits is read.
 pub const LANE_NOT_TOLD: &str = "smoother_lane_not_told_total";
+/// Waiting requests whose row could not be read, counted each time they are met.
+pub const UNREADABLE: &str = "smoother_unreadable_requests_total";
 /// Ends that were not pushed to a WebSocket connection that did not take them.
 pub const PUSHES_DROPPED: &str = "smoother_pushes_dropped_total";
 
@@ -275,16 +276,16 @@ pub const ALL: &[Metric] = &[
         help: "Dead letters that an operator dropped.",
     },
     Metric {
-        name: UNREADABLE,
-        kind: Kind::Counter,
-        labels: &["lane"],
-        help: "Waiting requests whose row could not be read, counted each time they are met.",
-    },
-    Metric {
         name: LANE_NOT_TOLD,
         kind: Kind::Counter,
         labels: &["lane"],
         help: "Requests that were stored and whose lane could not be told: they are found when what waits is read.",
+    },
+    Metric {
+        name: UNREADABLE,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Waiting requests whose row could not be read, counted each time they are met.",
     },
     Metric {
         name: PUSHES_DROPPED,

@@ -1,8 +1,8 @@
 //! The table's stream as the outbox: which of its records tell that a request has ended.
 //!
 //! A record is handed over as a Lambda function or the stream's own API has it, in DynamoDB's JSON. A terminal state
-//! is in the record of the very write that stored it, so every end is told, at least once, and in the order of its
-//! row's versions.
+//! is in the record of the very write that stored it, so none is without its record, and those of a row come in the
+//! order of its versions.
 
 use super::item::Item;
 use super::keys;
@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use smoother_core::ports::StoreError;
-use smoother_core::{Request, State};
+use smoother_core::{Request, RequestId, State};
 
 /// The request whose end a record tells; `None` where it tells something else. `old` and `new` are the record's
 /// images, an absent one null.
@@ -29,6 +29,13 @@ pub fn ended(old: &Value, new: &Value) -> Result<Option<Request>, StoreError> {
     }
     let row = Row::read(&item(new)?)?;
     Ok(Some(row.request))
+}
+
+/// The request whose row a record is about, by the record's keys.
+pub fn request_of(key: &Value) -> Option<RequestId> {
+    let row = key["sk"]["S"] == keys::ROW;
+    let id = key["pk"]["S"].as_str().filter(|_| row)?.strip_prefix("R#")?;
+    id.parse().ok()
 }
 
 fn state(image: &Value) -> Option<State> {
