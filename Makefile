@@ -6,7 +6,7 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
-STAGES := -p smoother-core -p smoother-ingest -p smoother-prioritizer -p smoother-worker -p smoother-results
+STAGES := -p smoother-core -p smoother-ingest -p smoother-prioritizer -p smoother-worker -p smoother-results -p smoother-plan
 CDK_INSTALLED := cdk/node_modules/.package-lock.json
 # Client tests mostly wait on processes and timers: more of them at once than there are cores.
 PYTEST_WORKERS ?= 4

@@ -8,6 +8,7 @@ use crate::client::Target;
 use bedrock_sim::cli::SimArgs;
 use clap::{Args, Parser, Subcommand};
 use smoother_core::{Operation, Priority, RequestId};
+use smoother_plan::cli::PlanArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -25,6 +26,22 @@ Exit codes:
   8    what is stored is damaged (verify, backup)
   130  interrupted by Ctrl-C or SIGTERM; submitted jobs go on. serve drains on either and ends with 0: it answers
        reads, refuses submissions and calls itself not ready until its running calls have ended";
+
+const PLAN_HELP: &str = "\
+A bad row ends the command with 4, and every mistake with its line; nothing is left out. Priorities, tenants, max_tokens
+and deadlines that the requests do not have are assigned as the flags say, and the report tells it.
+
+--json prints one object: workload, lane, upstream, requests, waits (by priority, then of all), tenants (by tokens, the
+heaviest first), calls, deadlines, utilisation, bound, answers; times in ms, amounts in tokens. docs/plan.md has every
+field, the columns of traces and the keys of mixes.
+
+Examples:
+  smoother plan calls.csv --tokens-per-minute 300000 --max-tokens 4096
+  smoother plan calls.csv --config smoother.toml --lane sonnet --html plan.html
+  smoother plan calls.csv --load 85 --priorities interactive=20,batch=80 --target-wait 5s --for interactive
+  smoother plan --stream 'priority=\"batch\", burst=500, within=\"1min\", input=1000, output={mean=300}' \\
+    --stream 'priority=\"interactive\", per_minute=30, input={p50=600,p99=3000}, output=100, max_tokens=256' \\
+    --tokens-per-minute 300000";
 
 /// Every Amazon Bedrock call through a durable queue, at the quota's pace.
 #[derive(Debug, Parser)]
@@ -77,6 +94,10 @@ pub enum Command {
     Client(ClientCommand),
     /// Run the Bedrock simulator alone
     Sim(Box<SimCommand>),
+    /// Play a trace or a mix of requests against a quota, without a server: waits, throttles, deadlines, and the
+    /// quota that would do
+    #[command(after_long_help = PLAN_HELP)]
+    Plan(Box<PlanArgs>),
     /// Read the configuration and report every mistake in it
     CheckConfig(CheckConfigArgs),
     /// Read everything stored and hold it against itself; no server may be running on it

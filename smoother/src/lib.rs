@@ -4,5 +4,6 @@ pub mod check_config;
 pub mod cli;
 pub mod client;
 pub mod commands;
+pub mod plan;
 pub mod serve;
 pub mod sim;

@@ -3,7 +3,7 @@
 use clap::Parser;
 use smoother::cli::{Cli, Command};
 use smoother::commands::{Exit, error_json};
-use smoother::{check_config, commands, serve, sim};
+use smoother::{check_config, commands, plan, serve, sim};
 use std::process::ExitCode;
 
 /// A call makes and drops some hundreds of small pieces of memory on several threads; the system's allocator is
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::main(&args, json),
         Command::Client(command) => commands::main(command, cli.common),
         Command::Sim(command) => sim::main(*command, json),
+        Command::Plan(args) => plan::main(&args, json),
         Command::CheckConfig(args) => check_config::main(&args, json),
         Command::Verify(args) => commands::verify::main(&args, json),
         Command::Backup(args) => commands::backup::main(&args, json),

@@ -41,6 +41,7 @@ fn help_lists_every_command_and_exit_code() {
         "cancel",
         "lanes",
         "sim",
+        "plan",
         "check-config",
         "Exit codes",
         "130",

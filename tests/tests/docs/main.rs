@@ -88,6 +88,7 @@ fn links_inside_the_repository_lead_somewhere() {
         "README.md",
         "CONTRIBUTING.md",
         "docs/architecture.md",
+        "docs/plan.md",
         "bedrock-sim/README.md",
     ] {
         let path = root().join(document);

@@ -110,6 +110,7 @@ fn only_adapters_and_roots_lift_the_bans() {
             "smoother-prioritizer",
             "smoother-worker",
             "smoother-results",
+            "smoother-plan",
         ]
         .contains(&package.name.as_str());
         if pure {

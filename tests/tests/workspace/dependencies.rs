@@ -8,12 +8,14 @@ use cargo_metadata::DependencyKind;
 use crate::graph::{built_alone, closure, member, members};
 
 /// A package and the packages of the workspace that it may name, in its code or its tests.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("smoother-core", &[]),
     ("smoother-ingest", &["smoother-core"]),
     ("smoother-prioritizer", &["smoother-core"]),
     ("smoother-worker", &["smoother-core"]),
     ("smoother-results", &["smoother-core"]),
+    // The planner plays with core's scheduler, and with nothing else of the house.
+    ("smoother-plan", &["smoother-core"]),
     ("smoother-bedrock", &["smoother-core"]),
     ("smoother-embedded", &["smoother-core"]),
     ("smoother-aws", &["smoother-core"]),
@@ -30,6 +32,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "smoother-prioritizer",
             "smoother-worker",
             "smoother-results",
+            "smoother-plan",
             "smoother-bedrock",
             "smoother-embedded",
             "bedrock-sim",
@@ -106,6 +109,7 @@ fn what_decides_builds_and_tests_without_the_aws_sdk() {
         "smoother-prioritizer",
         "smoother-worker",
         "smoother-results",
+        "smoother-plan",
     ] {
         let sdk: Vec<_> = closure(name, true)
             .into_iter()
