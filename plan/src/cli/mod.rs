@@ -46,6 +46,9 @@ pub struct PlanArgs {
     /// Of everything that is drawn; the same seed draws the same
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
+    /// Also write a report with plots: one page that loads nothing
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// Priorities of requests that name none: one for all, or shares to draw by, interactive=20,batch=80
     #[arg(
         long,
@@ -91,9 +94,6 @@ pub struct PlanArgs {
         help_heading = "Questions"
     )]
     pub percentile: f64,
-    /// Also write a report with plots: one page that loads nothing
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
 }
 
 /// The lane and its quota.
