@@ -8,6 +8,7 @@
 //! read a plan from stdin and write what happened to stdout ([`plan`]). Open-loop latencies count from the
 //! moment a call was *due*, so a client that falls behind reports it as latency rather than hiding it.
 
+mod bound;
 pub mod cli;
 pub mod client;
 mod driver;
@@ -17,4 +18,5 @@ pub mod plan;
 mod process;
 mod report;
 mod stats;
+mod trace;
 mod wire;

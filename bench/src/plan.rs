@@ -4,6 +4,8 @@
 //! has built its calls, reads the line `go`, runs, and prints a [`Results`] (one line of JSON).
 //! `bench/clients/*.py` speak the same.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// What one client process does.
@@ -13,6 +15,9 @@ pub struct Plan {
     pub url: String,
     /// How calls follow each other.
     pub pace: Pace,
+    /// Open loop: what is not answered so many microseconds after `go` is given up; none: all is waited for.
+    #[serde(default)]
+    pub until_us: Option<u64>,
     /// The calls; with [`Pace::Closed`] they are repeated in turn.
     pub calls: Vec<Call>,
 }
@@ -35,22 +40,37 @@ pub enum Pace {
 }
 
 /// One call.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Call {
+    /// Its number in its run, by which its outcome is known.
+    #[serde(default)]
+    pub number: usize,
     /// When it is due, in microseconds after `go`.
     pub at_us: u64,
     /// Path of the URL.
     pub path: String,
     /// The model's id, for clients that build the path themselves.
     pub model: String,
-    /// `x-smoother-priority`, and the class under which results are counted.
+    /// Its priority, and the class under which results are counted.
     pub class: String,
+    /// Whose it is; empty where a workload has only one caller.
+    #[serde(default)]
+    pub tenant: String,
+    /// Input, as its prompt's length has it.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Output that the simulator is told to give.
+    #[serde(default)]
+    pub output_tokens: u64,
     /// The prompt.
     pub prompt: String,
     /// max_tokens.
     pub max_tokens: u64,
     /// Whether the answer is streamed.
     pub stream: bool,
+    /// Headers, beside those of every call.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     /// The whole body; empty for clients that build it themselves from `prompt`.
     pub body: String,
 }
@@ -62,11 +82,20 @@ pub struct Results {
     pub outcomes: Vec<Outcome>,
     /// From the first counted call's start to the last one's end, in microseconds.
     pub elapsed_us: u64,
+    /// Processor time of the client process, in microseconds.
+    #[serde(default)]
+    pub cpu_us: u64,
+    /// The most memory that the client process held, in bytes.
+    #[serde(default)]
+    pub peak_bytes: u64,
 }
 
 /// What became of one call.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Outcome {
+    /// The call's number.
+    #[serde(default)]
+    pub number: usize,
     /// The call's class.
     pub class: String,
     /// When it was due, in microseconds after `go`.
@@ -92,3 +121,6 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_us: Option<i64>,
 }
+
+/// The error of a call that was given up; clients of other languages say the same.
+pub const UNANSWERED: &str = "not answered when the run ended";

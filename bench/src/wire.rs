@@ -1,5 +1,7 @@
 //! HTTP/1.1 on kept-alive connections with nothing on top: the cost measured is the server's.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, header};
@@ -65,17 +67,19 @@ impl Connection {
         &mut self,
         method: Method,
         path: &str,
-        headers: &[(&'static str, &str)],
+        headers: &BTreeMap<String, String>,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, &self.host)
-            .header(header::AUTHORIZATION, AUTHORIZATION)
             .header(header::CONTENT_TYPE, "application/json");
+        if !headers.contains_key(header::AUTHORIZATION.as_str()) {
+            request = request.header(header::AUTHORIZATION, AUTHORIZATION);
+        }
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            request = request.header(name, value);
         }
         self.sender.ready().await?;
         let response = self.sender.send_request(request.body(Full::new(body))?).await?;

@@ -25,6 +25,7 @@ pub(super) async fn run(
     Ok(Results {
         outcomes,
         elapsed_us: micros(start),
+        ..Results::default()
     })
 }
 

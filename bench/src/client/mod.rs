@@ -12,6 +12,7 @@ use http::Method;
 use tokio::time::Instant;
 
 use crate::plan::{Call, Outcome, Pace, Plan};
+use crate::process::Usage;
 use crate::wire::{Answer, Connection};
 
 /// Speaks the protocol of [`crate::plan`] on stdin and stdout.
@@ -34,14 +35,17 @@ pub fn run() -> anyhow::Result<()> {
     output.flush()?;
     line.clear();
     input.read_line(&mut line)?;
-    let results = match plan.pace {
-        Pace::Open => runtime.block_on(open::run(&plan.url, prepared)),
+    let mut results = match plan.pace {
+        Pace::Open => runtime.block_on(open::run(&plan.url, prepared, plan.until_us)),
         Pace::Closed {
             connections,
             warmup,
             count,
         } => runtime.block_on(closed::run(&plan.url, prepared, connections, warmup, count))?,
     };
+    let usage = Usage::of(std::process::id())?;
+    results.cpu_us = u64::try_from(usage.cpu.as_micros()).unwrap_or(u64::MAX);
+    results.peak_bytes = usage.peak_bytes;
     serde_json::to_writer(&mut output, &results)?;
     writeln!(output)?;
     output.flush()?;
@@ -64,15 +68,20 @@ impl From<Call> for Prepared {
 
 impl Prepared {
     async fn send(&self, connection: &mut Connection) -> anyhow::Result<Answer> {
-        let headers = [("x-smoother-priority", self.call.class.as_str())];
         connection
-            .send(Method::POST, &self.call.path, &headers, self.body.clone())
+            .send(
+                Method::POST,
+                &self.call.path,
+                &self.call.headers,
+                self.body.clone(),
+            )
             .await
     }
 
     /// What became of the call that was due at `due`.
     fn outcome(&self, due: Instant, answer: anyhow::Result<Answer>) -> Outcome {
         let outcome = Outcome {
+            number: self.call.number,
             class: self.call.class.clone(),
             due_us: self.call.at_us,
             latency_us: micros(due),

@@ -9,28 +9,34 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::{Prepared, micros};
-use crate::plan::{Outcome, Results};
+use crate::plan::{Outcome, Results, UNANSWERED};
 use crate::wire::Connection;
 
 /// Connections that wait for their next call, the last used first: few are open when few are needed.
-type Idle = Rc<RefCell<Vec<Connection>>>;
+type Idle = Rc<RefCell<Vec<(Connection, Instant)>>>;
 
-/// Runs every call at its own time.
-pub(super) async fn run(url: &str, calls: Vec<Prepared>) -> Results {
+/// A connection that was idle for longer is not used again: common servers close theirs after 5 s, and a call that meets
+/// that moment would fail by no fault of the server's.
+const IDLE: Duration = Duration::from_secs(3);
+
+/// Runs every call at its own time; what is not answered so many microseconds after the start is given up.
+pub(super) async fn run(url: &str, calls: Vec<Prepared>, until_us: Option<u64>) -> Results {
     let local = LocalSet::new();
-    local.run_until(schedule(url, calls)).await
+    local.run_until(schedule(url, calls, until_us)).await
 }
 
-async fn schedule(url: &str, calls: Vec<Prepared>) -> Results {
+async fn schedule(url: &str, calls: Vec<Prepared>, until_us: Option<u64>) -> Results {
     let idle = Idle::default();
     let mut running = Vec::with_capacity(calls.len());
     let start = Instant::now();
+    let until = until_us.map(|until| start + Duration::from_micros(until));
     let mut due = pace(start, calls);
     while let Some((call, at)) = due.recv().await {
         running.push(tokio::task::spawn_local(one(
             url.to_owned(),
             call,
             at,
+            until,
             Rc::clone(&idle),
         )));
     }
@@ -61,21 +67,29 @@ fn pace(start: Instant, calls: Vec<Prepared>) -> UnboundedReceiver<(Prepared, In
     receiver
 }
 
-async fn one(url: String, call: Prepared, due: Instant, idle: Idle) -> Outcome {
-    let free = idle.borrow_mut().pop().filter(Connection::usable);
-    let connection = match free {
-        Some(connection) => Ok(connection),
-        None => Connection::open(&url).await,
+async fn one(url: String, call: Prepared, due: Instant, until: Option<Instant>, idle: Idle) -> Outcome {
+    let answer = async {
+        let mut connection = match free(&idle) {
+            Some(connection) => connection,
+            None => Connection::open(&url).await?,
+        };
+        let answer = call.send(&mut connection).await?;
+        idle.borrow_mut().push((connection, Instant::now()));
+        Ok(answer)
     };
-    match connection {
-        Ok(mut connection) => {
-            let answer = call.send(&mut connection).await;
-            let outcome = call.outcome(due, answer);
-            idle.borrow_mut().push(connection);
-            outcome
-        }
-        Err(error) => call.outcome(due, Err(error)),
-    }
+    let answer = match until {
+        Some(until) => tokio::time::timeout_at(until, answer)
+            .await
+            .unwrap_or_else(|_| Err(anyhow::anyhow!("{UNANSWERED}"))),
+        None => answer.await,
+    };
+    call.outcome(due, answer)
+}
+
+fn free(idle: &Idle) -> Option<Connection> {
+    let mut idle = idle.borrow_mut();
+    idle.retain(|(connection, since)| connection.usable() && since.elapsed() < IDLE);
+    idle.pop().map(|(connection, _)| connection)
 }
 
 #[cfg(test)]
@@ -85,16 +99,12 @@ mod tests {
     use crate::plan::Call;
 
     fn at(at_us: u64) -> Prepared {
-        let text = String::new;
         Prepared::from(Call {
             at_us,
             path: "/".to_owned(),
-            model: text(),
             class: "normal".to_owned(),
-            prompt: text(),
             max_tokens: 1,
-            stream: false,
-            body: text(),
+            ..Call::default()
         })
     }
 
@@ -106,7 +116,7 @@ mod tests {
         let calls = (0..5).map(|n| at(n * 2_000)).collect();
         let local = LocalSet::new();
         let running = local.run_until(async move {
-            let running = tokio::task::spawn_local(async move { schedule(&url, calls).await });
+            let running = tokio::task::spawn_local(async move { schedule(&url, calls, None).await });
             let mut open = Vec::new();
             for _ in 0..5 {
                 open.push(silent.accept().await.unwrap());
@@ -118,5 +128,18 @@ mod tests {
         let results = running.await;
         assert_eq!(results.outcomes.len(), 5);
         assert!(results.outcomes.iter().all(|outcome| outcome.error.is_some()));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_answered_in_time_is_given_up_and_told() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let results = run(&url, vec![at(0), at(1_000)], Some(20_000)).await;
+        let told: Vec<&str> = results
+            .outcomes
+            .iter()
+            .filter_map(|outcome| outcome.error.as_deref())
+            .collect();
+        assert_eq!(told, [UNANSWERED, UNANSWERED]);
     }
 }

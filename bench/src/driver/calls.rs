@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use serde_json::json;
 
-use crate::files::Class;
+use crate::files::{Class, Trace};
 use crate::plan::Call;
+use crate::trace::Row;
 
 /// The model of all runs: its output counts five times.
 pub const MODEL: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
@@ -40,23 +40,56 @@ pub fn calls(classes: &[Class], count: u64, schedule: Schedule, seed: u64) -> Ve
         })
         .collect();
     due.sort_unstable();
-    due.into_iter()
-        .map(|at_us| call(pick(classes, &mut rng), at_us, &mut rng))
+    let drawn = due
+        .into_iter()
+        .map(|at_us| call(pick(classes, |class| class.share, &mut rng), at_us, &mut rng));
+    numbered(drawn)
+}
+
+/// A call that costs next to nothing.
+pub(super) fn small_call() -> Call {
+    Call {
+        model: MODEL.to_owned(),
+        class: "normal".to_owned(),
+        prompt: "[[sim out=1]]".to_owned(),
+        max_tokens: 1,
+        ..Call::default()
+    }
+}
+
+/// The rows of a trace, in compressed time, with priorities drawn from the workload's seed.
+pub fn replay(trace: &Trace, rows: &[Row], max_tokens: u64) -> Vec<Call> {
+    let mut rng = SmallRng::seed_from_u64(trace.seed);
+    numbered(rows.iter().map(|row| {
+        let priority = pick(&trace.priorities, |priority| priority.share, &mut rng);
+        let output_tokens = row.output_tokens.min(max_tokens);
+        Call {
+            at_us: row.at_us / trace.speed.max(1),
+            model: MODEL.to_owned(),
+            class: priority.name.clone(),
+            tenant: row.tenant.clone(),
+            input_tokens: row.input_tokens,
+            output_tokens,
+            prompt: prompt(&priority.name, row.input_tokens, output_tokens, &mut rng),
+            max_tokens,
+            ..Call::default()
+        }
+    }))
+}
+
+fn numbered(calls: impl Iterator<Item = Call>) -> Vec<Call> {
+    calls
+        .enumerate()
+        .map(|(number, call)| Call { number, ..call })
         .collect()
 }
 
-/// The body of `POST /v1/jobs` for a call.
-pub fn job(call: &Call) -> String {
-    let body: serde_json::Value = serde_json::from_str(&call.body).unwrap_or_default();
-    json!({ "model": call.model, "operation": "converse", "body": body }).to_string()
-}
-
-fn pick<'a>(classes: &'a [Class], rng: &mut SmallRng) -> &'a Class {
+fn pick<'a, T>(from: &'a [T], share: impl Fn(&T) -> f64, rng: &mut SmallRng) -> &'a T {
     let mut left: f64 = rng.random();
-    let mut chosen = &classes[0];
-    for class in classes {
-        chosen = class;
-        left -= class.share;
+    let mut chosen = &from[0];
+    for each in from {
+        chosen = each;
+        left -= share(each);
         if left < 0.0 {
             break;
         }
@@ -65,26 +98,18 @@ fn pick<'a>(classes: &'a [Class], rng: &mut SmallRng) -> &'a Class {
 }
 
 fn call(class: &Class, at_us: u64, rng: &mut SmallRng) -> Call {
-    let output = vary(class.output_tokens, class.spread, rng).min(class.max_tokens);
-    let prompt = prompt(class, output, vary(class.input_tokens, class.spread, rng), rng);
-    let body = json!({
-        "messages": [{ "role": "user", "content": [{ "text": prompt }] }],
-        "inferenceConfig": { "maxTokens": class.max_tokens },
-    });
-    let operation = if class.stream {
-        "converse-stream"
-    } else {
-        "converse"
-    };
+    let output_tokens = vary(class.output_tokens, class.spread, rng).min(class.max_tokens);
+    let input_tokens = vary(class.input_tokens, class.spread, rng);
     Call {
         at_us,
-        path: format!("/model/{MODEL}/{operation}"),
         model: MODEL.to_owned(),
         class: class.name.clone(),
-        prompt,
+        input_tokens,
+        output_tokens,
+        prompt: prompt(&class.name, input_tokens, output_tokens, rng),
         max_tokens: class.max_tokens,
         stream: class.stream,
-        body: body.to_string(),
+        ..Call::default()
     }
 }
 
@@ -98,10 +123,11 @@ fn vary(average: u64, spread: f64, rng: &mut SmallRng) -> u64 {
     (average * factor / 1000).max(1)
 }
 
-fn prompt(class: &Class, output: u64, input_tokens: u64, rng: &mut SmallRng) -> String {
+/// A text that the simulator takes for so many tokens, with its marks.
+fn prompt(priority: &str, input_tokens: u64, output: u64, rng: &mut SmallRng) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write!(text, "[[sim out={output} prio={}]]", class.name);
+    let _ = write!(text, "[[sim out={output} prio={priority}]]");
     while (text.len() as u64) < input_tokens * 4 {
         text.push(' ');
         text.push_str(WORDS[rng.random_range(0..WORDS.len())]);
@@ -122,6 +148,7 @@ mod tests {
             output_tokens: 60,
             spread: 0.5,
             stream: false,
+            deadline_seconds: None,
         }
     }
 
@@ -135,7 +162,7 @@ mod tests {
             drawn
                 .iter()
                 .zip(&again)
-                .all(|(a, b)| a.body == b.body && a.at_us == b.at_us)
+                .all(|(a, b)| a.prompt == b.prompt && a.at_us == b.at_us)
         );
         assert!(drawn.is_sorted_by_key(|call| call.at_us));
         assert!(drawn.iter().all(|call| call.at_us < 30_000_000));

@@ -1,6 +1,7 @@
 //! Client processes: started, kept at the line until all are ready, and heard.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -17,7 +18,7 @@ struct Client {
 }
 
 /// Shares `calls` out over `processes` clients in turn, starts them all at one moment, and puts what they
-/// saw together.
+/// saw together. What is not answered `until` after that moment is given up.
 ///
 /// # Errors
 /// A client cannot be started, breaks the protocol, or fails as a whole.
@@ -26,6 +27,7 @@ pub async fn run(
     processes: usize,
     url: &str,
     pace: Pace,
+    until: Option<Duration>,
     calls: Vec<Call>,
 ) -> anyhow::Result<Results> {
     let mut clients = Vec::with_capacity(processes);
@@ -42,6 +44,7 @@ pub async fn run(
             .send(&serde_json::to_string(&Plan {
                 url: url.to_owned(),
                 pace,
+                until_us: until.map(|until| u64::try_from(until.as_micros()).unwrap_or(u64::MAX)),
                 calls,
             })?)
             .await?;
@@ -57,6 +60,8 @@ pub async fn run(
         let results = client.results().await?;
         all.elapsed_us = all.elapsed_us.max(results.elapsed_us);
         all.outcomes.extend(results.outcomes);
+        all.cpu_us += results.cpu_us;
+        all.peak_bytes += results.peak_bytes;
     }
     Ok(all)
 }

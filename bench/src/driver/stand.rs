@@ -1,68 +1,23 @@
 //! One simulator and one target in front of it, in a folder of their own.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::ensure;
+use bytes::Bytes;
+use http::Method;
 
-use super::calls::MODEL;
-use crate::files::{Target, Workload};
+use super::bench::Bench;
+use super::calls::{MODEL, small_call};
+use super::speak::spoken;
+use crate::files::Target;
 use crate::plan::{Call, Pace, Results};
-use crate::process::{Server, free_port};
+use crate::process::{Launch, Server, free_port};
+use crate::wire::Connection;
 
-/// Where things are, for all runs.
-#[derive(Debug)]
-pub struct Bench {
-    /// The repository.
-    pub root: PathBuf,
-    /// Folder of the built programs: this program's own.
-    pub programs: PathBuf,
-    /// Folder for data directories and logs. On a real disk: what a strict server waits for is its fsync.
-    pub scratch: PathBuf,
-    runs: AtomicU64,
-}
-
-impl Bench {
-    /// # Errors
-    /// This program's own place is unknown, or the scratch folder cannot be made.
-    pub fn new(root: &Path) -> anyhow::Result<Self> {
-        let root = std::path::absolute(root)?;
-        let own = std::env::current_exe()?;
-        let programs = own.parent().context("a program lies in a folder")?.to_owned();
-        let scratch = root
-            .join("bench/out/scratch")
-            .join(std::process::id().to_string());
-        std::fs::create_dir_all(&scratch)?;
-        Ok(Self {
-            root,
-            programs,
-            scratch,
-            runs: AtomicU64::new(0),
-        })
-    }
-
-    /// Reads a target by its name.
-    ///
-    /// # Errors
-    /// There is none, or its file is not valid.
-    pub fn target(&self, name: &str) -> anyhow::Result<Target> {
-        crate::files::target(&self.root.join("bench/targets").join(format!("{name}.toml")))
-    }
-
-    fn program(&self, name: &str) -> String {
-        self.programs.join(name).display().to_string()
-    }
-
-    fn run_folder(&self) -> anyhow::Result<PathBuf> {
-        let folder = self
-            .scratch
-            .join(self.runs.fetch_add(1, Ordering::Relaxed).to_string());
-        std::fs::create_dir_all(&folder)?;
-        Ok(folder)
-    }
-}
+/// How long a server may take to end at the end of a run, before it is ended hard.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A simulator, and what stands in front of it.
 #[derive(Debug)]
@@ -85,7 +40,7 @@ impl<'a> Stand<'a> {
     pub async fn set_up(
         bench: &'a Bench,
         target: &str,
-        workload: &Workload,
+        lane: &BTreeMap<String, toml::Value>,
         simulator: &serde_json::Value,
     ) -> anyhow::Result<Self> {
         let target = bench.target(target)?;
@@ -100,7 +55,16 @@ impl<'a> Stand<'a> {
             folder.join("simulator.json").display().to_string(),
         ];
         let url = format!("http://127.0.0.1:{port}");
-        let (simulator, _) = Server::start(&command, &folder, "simulator.log", &url, "/healthz").await?;
+        let (simulator, _) = Server::start(&Launch {
+            command: &command,
+            folder: &folder,
+            log: "simulator.log",
+            url: &url,
+            ready: "/healthz",
+            within: Duration::from_secs(60),
+            environment: BTreeMap::new(),
+        })
+        .await?;
         let mut stand = Self {
             bench,
             target,
@@ -116,7 +80,13 @@ impl<'a> Stand<'a> {
             server: None,
             folder,
         };
-        stand.lane(&workload.lane);
+        if let Some(install) = &stand.target.install {
+            let folder = bench.root.join("bench/installed").join(&install.folder);
+            stand
+                .places
+                .insert("installed".to_owned(), folder.display().to_string());
+        }
+        stand.lane(lane);
         stand.start().await?;
         Ok(stand)
     }
@@ -142,9 +112,57 @@ impl<'a> Stand<'a> {
         }
         let command: Vec<String> = file.command.iter().map(|word| self.fill(word)).collect();
         let url = format!("http://127.0.0.1:{}", self.places["port"]);
-        let (server, took) = Server::start(&command, &self.folder, "server.log", &url, &file.ready).await?;
+        let environment = file
+            .environment
+            .iter()
+            .map(|(name, value)| (name.clone(), self.fill(value)))
+            .collect();
+        let (server, took) = Server::start(&Launch {
+            command: &command,
+            folder: &self.folder,
+            log: "server.log",
+            url: &url,
+            ready: &file.ready,
+            within: Duration::from_secs(file.ready_seconds),
+            environment,
+        })
+        .await?;
         self.server = Some(server);
         Ok(took)
+    }
+
+    /// Makes the small calls that the target asks for before anything is counted, and forgets that they were made.
+    ///
+    /// # Errors
+    /// One is not answered.
+    pub async fn warm_up(&self) -> anyhow::Result<()> {
+        let Some(file) = self.target.server.as_ref().filter(|file| file.warm_up_calls > 0) else {
+            return Ok(());
+        };
+        for _ in 0..file.warm_up_calls {
+            let call = spoken(small_call(), &self.target.wire, |text| self.fill(text));
+            let mut connection = Connection::open(self.url()).await?;
+            let answer = connection
+                .send(Method::POST, &call.path, &call.headers, call.body.into())
+                .await?;
+            ensure!(
+                answer.status == 200,
+                "the first call was answered {}: {}",
+                answer.status,
+                String::from_utf8_lossy(&answer.body)
+            );
+        }
+        let mut connection = Connection::open(&self.simulator.url).await?;
+        let nothing = BTreeMap::new();
+        connection
+            .send(Method::POST, "/stats/reset", &nothing, Bytes::new())
+            .await?;
+        Ok(())
+    }
+
+    /// Whether the target is another client than the load generator.
+    pub fn has_a_client_of_its_own(&self) -> bool {
+        self.target.client.is_some()
     }
 
     /// Where clients call.
@@ -154,22 +172,29 @@ impl<'a> Stand<'a> {
             .map_or(&self.simulator.url, |server| &server.url)
     }
 
-    /// Runs calls against the target in client processes.
+    /// Runs calls against the target in client processes; what is not answered `until` after their start is given up.
     ///
     /// # Errors
     /// A client process fails as a whole.
-    pub async fn ask(&self, processes: usize, pace: Pace, calls: Vec<Call>) -> anyhow::Result<Results> {
-        let (command, processes) = match &self.target.client {
-            Some(file) => {
-                let command = file.command.iter().map(|word| self.fill(word)).collect();
-                (command, file.processes.unwrap_or(processes))
-            }
-            None => (
-                vec![self.bench.program("smoother-bench"), "client".to_owned()],
-                processes,
-            ),
+    pub async fn ask(
+        &self,
+        processes: usize,
+        pace: Pace,
+        until: Option<Duration>,
+        calls: Vec<Call>,
+    ) -> anyhow::Result<Results> {
+        let Some(file) = &self.target.client else {
+            let command = [self.bench.program("smoother-bench"), "client".to_owned()];
+            let wire = &self.target.wire;
+            let calls = calls
+                .into_iter()
+                .map(|call| spoken(call, wire, |text| self.fill(text)))
+                .collect();
+            return super::run_clients(&command, processes, self.url(), pace, until, calls).await;
         };
-        super::run_clients(&command, processes, self.url(), pace, calls).await
+        let command: Vec<String> = file.command.iter().map(|word| self.fill(word)).collect();
+        let processes = file.processes.unwrap_or(processes);
+        super::run_clients(&command, processes, self.url(), pace, until, calls).await
     }
 
     /// Stops both and removes the folder; a failed run's folder stays for its logs.
@@ -178,9 +203,9 @@ impl<'a> Stand<'a> {
     /// One of them does not stop.
     pub async fn take_down(mut self) -> anyhow::Result<()> {
         if let Some(server) = self.server.take() {
-            server.stop().await?;
+            server.stop_in_any_case(PATIENCE).await?;
         }
-        self.simulator.stop().await?;
+        self.simulator.stop_in_any_case(PATIENCE).await?;
         Ok(std::fs::remove_dir_all(&self.folder)?)
     }
 

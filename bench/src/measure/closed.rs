@@ -33,7 +33,7 @@ pub(super) async fn run(
     ]);
     let drawn = calls(&workload.classes, BODIES, Schedule::Rate(1), 1);
     for target in &workload.targets {
-        let stand = Stand::set_up(bench, target, workload, &workload.simulator).await?;
+        let stand = Stand::set_up(bench, target, &workload.lane, &workload.simulator).await?;
         let before = processor(&stand)?;
         let mut results = Vec::new();
         for _ in 0..rounds {
@@ -42,7 +42,7 @@ pub(super) async fn run(
                 warmup,
                 count,
             };
-            results.push(stand.ask(1, pace, drawn.clone()).await?);
+            results.push(stand.ask(1, pace, None, drawn.clone()).await?);
         }
         let after = processor(&stand)?;
         let resident = stand
@@ -102,11 +102,11 @@ fn processor(stand: &Stand<'_>) -> anyhow::Result<Processor> {
     let server = stand
         .server
         .as_ref()
-        .map(|server| server.cpu_time())
+        .map(|server| server.usage().map(|used| used.cpu))
         .transpose()?
         .unwrap_or_default();
     Ok(Processor {
         server,
-        simulator: stand.simulator.cpu_time()?,
+        simulator: stand.simulator.usage()?.cpu,
     })
 }

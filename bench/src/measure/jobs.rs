@@ -33,13 +33,13 @@ pub(super) async fn run(bench: &Bench, workload: &Workload) -> anyhow::Result<Ve
         "let out and answered/s",
     ]);
     for target in &workload.targets {
-        let mut stand = Stand::set_up(bench, target, workload, &workload.simulator).await?;
+        let mut stand = Stand::set_up(bench, target, &workload.lane, &workload.simulator).await?;
         let pace = Pace::Closed {
             connections: *connections,
             warmup: 0,
             count: *count,
         };
-        let submitted = stand.ask(1, pace, jobs(workload, *count)).await?;
+        let submitted = stand.ask(1, pace, None, jobs(workload, *count)).await?;
         let resident = server(&mut stand)?.resident_bytes()?;
 
         let (_, stop) = take(&mut stand)?.stop().await?;
@@ -78,6 +78,7 @@ fn jobs(workload: &Workload, count: usize) -> Vec<Call> {
     for call in &mut drawn {
         call.body = job(call);
         call.path = "/v1/jobs".to_owned();
+        call.prompt = String::new();
     }
     drawn
 }

@@ -1,24 +1,27 @@
-//! One module for each way to measure; each gives tables.
+//! One module for each way to measure; each gives tables, and some give pictures.
 
 mod burst;
 mod closed;
+mod contest;
 mod degrading;
 mod jobs;
 mod open;
+mod settings;
+mod trace;
 
 use crate::driver::Bench;
 use crate::files::{Measure, Workload};
 use crate::plan::Results;
 use crate::process::Server;
-use crate::report::Table;
+use crate::report::Findings;
 use crate::stats::Sample;
 
 /// Measures a workload.
 ///
 /// # Errors
 /// A process does not start or stop, or a client fails as a whole. Failed calls are figures, not errors.
-pub async fn run(bench: &Bench, workload: &Workload) -> anyhow::Result<Vec<Table>> {
-    match &workload.measure {
+pub async fn run(bench: &Bench, workload: &Workload) -> anyhow::Result<Findings> {
+    let tables = match &workload.measure {
         Measure::Open {
             rate,
             seconds,
@@ -30,14 +33,16 @@ pub async fn run(bench: &Bench, workload: &Workload) -> anyhow::Result<Vec<Table
             count,
             rounds,
         } => closed::run(bench, workload, *connections, *warmup, *count, *rounds).await,
-        Measure::Burst { .. } => burst::run(bench, workload).await,
+        Measure::Burst(burst) => return burst::run(bench, workload, burst).await,
+        Measure::Trace(trace) => return trace::run(bench, workload, trace).await,
         Measure::Degrading {
             calls_per_minute,
             speed,
             phases,
         } => degrading::run(bench, workload, *calls_per_minute, *speed, phases).await,
         Measure::Jobs { .. } => jobs::run(bench, workload).await,
-    }
+    };
+    Ok(Findings::from(tables?))
 }
 
 /// Latencies of the answered calls, in milliseconds.

@@ -20,7 +20,7 @@ pub(super) async fn run(
     let mut stands = Vec::new();
     for target in &workload.targets {
         stands.push((
-            Stand::set_up(bench, target, workload, &workload.simulator).await?,
+            Stand::set_up(bench, target, &workload.lane, &workload.simulator).await?,
             Vec::new(),
         ));
     }
@@ -29,7 +29,7 @@ pub(super) async fn run(
         for (stand, results) in &mut stands {
             let seconds = if round == 0 { 2 } else { seconds };
             let drawn = calls(&workload.classes, rate * seconds, Schedule::Rate(rate), round);
-            let found = stand.ask(1, Pace::Open, drawn).await?;
+            let found = stand.ask(1, Pace::Open, None, drawn).await?;
             if round > 0 {
                 results.push(found);
             }

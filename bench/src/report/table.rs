@@ -20,6 +20,27 @@ impl Table {
         }
     }
 
+    /// A table with as many columns as it turns out to need.
+    pub fn of(header: Vec<String>) -> Self {
+        Self {
+            header,
+            ..Self::default()
+        }
+    }
+
+    /// Notes without a table.
+    pub fn notes_only(notes: Vec<String>) -> Self {
+        Self {
+            notes,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a row to a table made by [`Self::of`].
+    pub fn push(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
     /// Adds a row.
     pub fn row<const N: usize>(&mut self, cells: impl Into<[String; N]>) {
         self.rows.push(cells.into().to_vec());
@@ -28,13 +49,16 @@ impl Table {
     /// In Markdown.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let mut text = line(&self.header);
-        // The first column names, the others count.
-        let ruler: Vec<String> = (0..self.header.len())
-            .map(|column| if column == 0 { "---" } else { "---:" }.to_owned())
-            .collect();
-        text += &line(&ruler);
-        text.extend(self.rows.iter().map(|row| line(row)));
+        let mut text = String::new();
+        if !self.header.is_empty() {
+            text += &line(&self.header);
+            // The first column names, the others count.
+            let ruler: Vec<String> = (0..self.header.len())
+                .map(|column| if column == 0 { "---" } else { "---:" }.to_owned())
+                .collect();
+            text += &line(&ruler);
+            text.extend(self.rows.iter().map(|row| line(row)));
+        }
         for note in &self.notes {
             text += &format!("\n{note}\n");
         }
@@ -42,9 +66,13 @@ impl Table {
     }
 }
 
-/// A figure with so many decimals; a dash where there is none.
+/// A figure with so many decimals; a dash where there is none, and a word where it has no end.
 pub fn figure(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.decimals$}"))
+    match value {
+        None => "–".to_owned(),
+        Some(value) if value.is_infinite() => "never".to_owned(),
+        Some(value) => format!("{value:.decimals$}"),
+    }
 }
 
 /// Milliseconds, to the hundredth.

@@ -35,12 +35,12 @@ pub(super) async fn run(
     let mut tables = Vec::new();
     let mut totals = Totals::table();
     for target in &workload.targets {
-        let stand = Stand::set_up(bench, target, workload, &workload.simulator).await?;
+        let stand = Stand::set_up(bench, target, &workload.lane, &workload.simulator).await?;
         let schedule = Schedule::Every(60_000_000 / calls_per_minute.max(1));
         let drawn = calls(&workload.classes, calls_per_minute * end_ms / 60_000, schedule, 1);
         let mut watch = Watch::default();
         let results = tokio::select! {
-            results = stand.ask(1, Pace::Open, drawn) => results?,
+            results = stand.ask(1, Pace::Open, None, drawn) => results?,
             failed = watch.keep(&stand, &script) => match failed? {},
         };
         // What is still under way upstream counts too.

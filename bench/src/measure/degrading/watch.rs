@@ -1,5 +1,6 @@
 //! Looks at the target and the simulator all through a run, and puts the script in place as the first call comes.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Watch {
         self.begun = Some(Instant::now());
         let mut simulator = Connection::open(&stand.simulator.url).await?;
         let put = simulator
-            .send(Method::PUT, "/script", &[], script.clone())
+            .send(Method::PUT, "/script", &BTreeMap::new(), script.clone())
             .await?;
         ensure!(
             put.status == 200,

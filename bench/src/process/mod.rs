@@ -1,5 +1,8 @@
 //! Child processes: started, waited for, measured through /proc, and ended by their own pid.
 
+mod usage;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,6 +16,30 @@ use tokio::time::Instant;
 
 use crate::wire::Connection;
 
+pub use usage::Usage;
+
+/// How a server is started.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// Its command line.
+    pub command: &'a [String],
+    /// Where it runs.
+    pub folder: &'a Path,
+    /// The file beside it that its output goes to.
+    pub log: &'a str,
+    /// Where it answers.
+    pub url: &'a str,
+    /// A path that answers 200 once it is ready.
+    pub ready: &'a str,
+    /// How long that may take.
+    pub within: Duration,
+    /// Its environment, beside that of a dummy AWS account.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// How long a server may take to end once it is told to.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+
 /// A server that answers at `url`.
 #[derive(Debug)]
 pub struct Server {
@@ -23,28 +50,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `command` in `folder`, its output into `folder/log`, and waits until `ready` answers 200.
-    /// Returns the server and the time that took.
+    /// Starts it and waits until it is ready. Returns the server and the time that took.
     ///
     /// # Errors
-    /// It cannot be started, ends before it is ready, or is not ready within a minute.
-    pub async fn start(
-        command: &[String],
-        folder: &Path,
-        log: &str,
-        url: &str,
-        ready: &str,
-    ) -> anyhow::Result<(Self, Duration)> {
-        let (program, arguments) = command.split_first().context("a target's command is empty")?;
-        let out = std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(folder.join(log))?;
+    /// It cannot be started, ends before it is ready, or is not ready in time.
+    pub async fn start(launch: &Launch<'_>) -> anyhow::Result<(Self, Duration)> {
+        let (program, arguments) = launch
+            .command
+            .split_first()
+            .context("a target's command is empty")?;
+        let log = launch.folder.join(launch.log);
+        let out = std::fs::File::options().create(true).append(true).open(&log)?;
         let begun = Instant::now();
         let child = Command::new(program)
             .args(arguments)
-            .current_dir(folder)
+            .current_dir(launch.folder)
             .envs(aws_environment())
+            .envs(&launch.environment)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
@@ -55,19 +77,20 @@ impl Server {
         let mut server = Self {
             child,
             pid,
-            url: url.to_owned(),
+            url: launch.url.to_owned(),
         };
-        while !server.answers(ready).await {
+        while !server.answers(launch.ready).await {
             if let Some(status) = server.child.try_wait()? {
                 bail!(
                     "{program} ended with {status} before it was ready; see {}",
-                    folder.join(log).display()
+                    log.display()
                 );
             }
-            if begun.elapsed() > Duration::from_secs(60) {
+            if begun.elapsed() > launch.within {
                 bail!(
-                    "{program} was not ready within a minute; see {}",
-                    folder.join(log).display()
+                    "{program} was not ready within {} s; see {}",
+                    launch.within.as_secs(),
+                    log.display()
                 );
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -85,7 +108,9 @@ impl Server {
     /// The server cannot be reached, or answers anything else.
     pub async fn get(&self, path: &str) -> anyhow::Result<Bytes> {
         let mut connection = Connection::open(&self.url).await?;
-        let answer = connection.send(Method::GET, path, &[], Bytes::new()).await?;
+        let answer = connection
+            .send(Method::GET, path, &BTreeMap::new(), Bytes::new())
+            .await?;
         if answer.status != 200 {
             bail!("GET {path} answered {}", answer.status);
         }
@@ -105,31 +130,15 @@ impl Server {
     /// # Errors
     /// The process is gone, or this is not Linux.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("no VmRSS in /proc")?;
-        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kilobytes * 1024)
+        usage::memory(self.pid, "VmRSS:")
     }
 
-    /// Processor time used so far.
+    /// What it has used so far.
     ///
     /// # Errors
-    /// The process is gone, or this is not Linux.
-    pub fn cpu_time(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        // The command's name, in parentheses, may hold blanks: count fields after it. utime and stime are the
-        // 14th and 15th of all, in ticks, which Linux fixes at 100 a second towards user space.
-        let (_, fields) = stat.rsplit_once(')').context("no name in /proc/PID/stat")?;
-        let ticks: u64 = fields
-            .split_ascii_whitespace()
-            .skip(11)
-            .take(2)
-            .map(|field| field.parse::<u64>().unwrap_or_default())
-            .sum();
-        Ok(Duration::from_millis(ticks * 10))
+    /// As [`Self::resident_bytes`].
+    pub fn usage(&self) -> anyhow::Result<Usage> {
+        Usage::of(self.pid)
     }
 
     /// SIGTERM, and how long it took to end.
@@ -148,11 +157,30 @@ impl Server {
         self.end(Signal::KILL).await.map(drop)
     }
 
+    /// SIGTERM, and SIGKILL where it does not end by that.
+    ///
+    /// # Errors
+    /// It cannot be ended at all.
+    pub async fn stop_in_any_case(mut self, within: Duration) -> anyhow::Result<()> {
+        if self.child.try_wait()?.is_some() {
+            return Ok(());
+        }
+        self.signal(Signal::TERM)?;
+        if tokio::time::timeout(within, self.child.wait()).await.is_err() {
+            self.child.kill().await?;
+        }
+        Ok(())
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.pid)?).context("pid 0")?;
+        kill_process(pid, signal).context("the process is gone already")
+    }
+
     async fn end(mut self, signal: Signal) -> anyhow::Result<(ExitStatus, Duration)> {
         let begun = Instant::now();
-        let pid = Pid::from_raw(i32::try_from(self.pid)?).context("pid 0")?;
-        kill_process(pid, signal).context("the process is gone already")?;
-        let status = tokio::time::timeout(Duration::from_secs(60), self.child.wait())
+        self.signal(signal)?;
+        let status = tokio::time::timeout(ENDS_WITHIN, self.child.wait())
             .await
             .context("it did not end within a minute")??;
         Ok((status, begun.elapsed()))

@@ -1,0 +1,176 @@
+//! Targets side by side: the same calls over the same quota, whoever asks. What a burst and a trace have in common.
+
+mod cost;
+mod picture;
+mod run;
+mod seen;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::bound::{Best, Upstream};
+use crate::driver::Bench;
+use crate::plan::Call;
+use crate::report::{Findings, Table};
+use run::{Run, run};
+
+/// One thing to be measured, with one seed.
+#[derive(Debug, Clone)]
+pub(super) struct Round {
+    /// The calls, in order of their times.
+    pub(super) calls: Vec<Call>,
+    /// Settings of the simulator.
+    pub(super) simulator: Value,
+    /// Values for the target's files.
+    pub(super) lane: BTreeMap<String, toml::Value>,
+}
+
+/// Rounds that are told in one row for each target.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    /// What tells it from others.
+    pub(super) name: String,
+    /// Its rounds, by seed.
+    pub(super) rounds: BTreeMap<u64, Arc<Round>>,
+}
+
+/// What is the same for all.
+#[derive(Debug)]
+pub(super) struct Contest {
+    /// What the cells differ in.
+    pub(super) differ_in: &'static str,
+    /// The cells.
+    pub(super) cells: Vec<Cell>,
+    /// The seeds of a target; all where it names none.
+    pub(super) seeds_of: BTreeMap<String, Vec<u64>>,
+    /// Client processes.
+    pub(super) processes: usize,
+    /// Runs of a target at once.
+    pub(super) parallel: usize,
+    /// Calls that are not answered so long after the last was due are given up.
+    pub(super) patience: Duration,
+    /// Seconds that are told for one second that passed.
+    pub(super) scale: f64,
+    /// By when an answer is wanted, by priority, in seconds that are told.
+    pub(super) deadlines: BTreeMap<String, f64>,
+}
+
+/// All runs of one target in one cell.
+struct Entry {
+    target: String,
+    cell: String,
+    runs: Vec<Run>,
+}
+
+/// Runs every target in every cell. Where one fails, that is told, and the others go on.
+pub(super) async fn hold(bench: &Bench, targets: &[String], contest: &Contest) -> anyhow::Result<Findings> {
+    let mut entries = Vec::new();
+    let mut notes = Vec::new();
+    for name in targets {
+        let target = bench.target(name)?;
+        notes.extend(
+            target
+                .remarks
+                .iter()
+                .map(|remark| format!("{}: {remark}", target.title)),
+        );
+        if let Err(error) = bench.install(name).await {
+            notes.push(format!("{}: left out: {error:#}", target.title));
+            continue;
+        }
+        for (cell, runs) in contest.cells.iter().zip(rounds(bench, name, contest).await) {
+            let (runs, failed): (Vec<_>, Vec<_>) = runs.into_iter().partition(Result::is_ok);
+            notes.extend(
+                failed
+                    .into_iter()
+                    .filter_map(Result::err)
+                    .map(|error| format!("{}, {}: a run failed: {error:#}", target.title, cell.name)),
+            );
+            entries.push(Entry {
+                target: target.title.clone(),
+                cell: cell.name.clone(),
+                runs: runs.into_iter().filter_map(Result::ok).collect(),
+            });
+        }
+    }
+    told(contest, entries, notes)
+}
+
+/// The runs of one target, cell by cell.
+async fn rounds(bench: &Bench, target: &str, contest: &Contest) -> Vec<Vec<anyhow::Result<Run>>> {
+    let gate = Semaphore::new(contest.parallel.max(1));
+    let seeds = contest.seeds_of.get(target);
+    let wanted = |seed: &u64| seeds.is_none_or(|seeds| seeds.contains(seed));
+    join_all(contest.cells.iter().map(|cell| {
+        let rounds = cell.rounds.iter().filter(|(seed, _)| wanted(seed));
+        join_all(rounds.map(|(_, round)| async {
+            let _turn = gate.acquire().await?;
+            run(bench, target, contest, round).await
+        }))
+    }))
+    .await
+}
+
+fn told(contest: &Contest, entries: Vec<Entry>, notes: Vec<String>) -> anyhow::Result<Findings> {
+    let bounds = contest
+        .cells
+        .iter()
+        .map(|cell| Ok((cell, bests(cell)?)))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let mut seen = seen::table(contest, &entries, &bounds);
+    let cost = cost::table(contest, &entries)?;
+    seen.notes.extend(complaints(&entries));
+    let mut remarks = Table::notes_only(notes);
+    remarks.notes.extend(estimates(&entries));
+    Ok(Findings {
+        tables: vec![seen, cost, remarks],
+        plots: vec![picture::plot(contest, &entries)],
+    })
+}
+
+/// The bound of each round of a cell.
+fn bests(cell: &Cell) -> anyhow::Result<Vec<(Arc<Round>, Best)>> {
+    cell.rounds
+        .values()
+        .map(|round| {
+            let upstream = Upstream::new(&round.simulator)?;
+            Ok((Arc::clone(round), upstream.best(&round.calls)))
+        })
+        .collect()
+}
+
+fn complaints(entries: &[Entry]) -> Vec<String> {
+    entries
+        .iter()
+        .filter_map(|entry| {
+            let results = entry.runs.iter().map(|run| &run.results);
+            super::complaint(
+                &format!("{}, {}", entry.target, entry.cell),
+                super::first_error(results),
+            )
+        })
+        .collect()
+}
+
+/// How good a target's estimates of its calls' inputs were, where it tells.
+fn estimates(entries: &[Entry]) -> Vec<String> {
+    let mut of: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for entry in entries {
+        let errors = entry.runs.iter().filter_map(|run| run.estimate_error);
+        of.entry(&entry.target).or_default().extend(errors);
+    }
+    of.into_iter()
+        .filter_map(|(target, errors)| {
+            let mean = crate::stats::Sample::of(errors).mean()?;
+            let off = crate::report::percent(Some(mean));
+            Some(format!(
+                "{target}: its estimate of a call's input was off by {off} on average."
+            ))
+        })
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! One run: a simulator, a target, its clients, and what they and the simulator saw.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{Contest, Round};
+use crate::bound::{Best, Upstream};
+use crate::driver::{Bench, Stand};
+use crate::plan::{Call, Outcome, Pace, Results};
+use crate::process::Usage;
+
+/// Beyond its calls, what a run may take to be set up and taken down. A run that takes longer has failed, and its
+/// processes are ended.
+const AROUND: Duration = Duration::from_secs(420);
+
+/// What one run gave.
+pub(super) struct Run {
+    pub(super) results: Results,
+    /// What became of each call, told in the contest's seconds.
+    pub(super) fates: Vec<Fate>,
+    /// The simulator's statistics.
+    pub(super) stats: Value,
+    /// Of the target: of its server, or of the clients where they are the target; none of nothing between.
+    pub(super) usage: Option<Usage>,
+    /// Mean error of the target's estimates of inputs.
+    pub(super) estimate_error: Option<f64>,
+    /// The best that could have been had.
+    pub(super) best: Best,
+    /// What of the quota other clients leave.
+    pub(super) left: f64,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone)]
+pub(super) struct Fate {
+    pub(super) class: String,
+    pub(super) tenant: String,
+    /// What it costs of the quota.
+    pub(super) cost: f64,
+    /// How long the model takes for it.
+    pub(super) service_s: f64,
+    /// What its answer took longer than that; none where it was not answered.
+    pub(super) wait_s: Option<f64>,
+}
+
+impl Fate {
+    /// Of a call that waited so long.
+    pub(super) fn new(call: &Call, upstream: &Upstream, scale: f64, wait_s: Option<f64>) -> Self {
+        Self {
+            class: call.class.clone(),
+            tenant: call.tenant.clone(),
+            cost: upstream.cost(call),
+            service_s: upstream.service_s(call) * scale,
+            wait_s: wait_s.map(|wait| wait.max(0.0) * scale),
+        }
+    }
+}
+
+/// Runs one round against one target.
+pub(super) async fn run(
+    bench: &Bench,
+    target: &str,
+    contest: &Contest,
+    round: &Round,
+) -> anyhow::Result<Run> {
+    let until = last_due(&round.calls) + contest.patience;
+    tokio::time::timeout(until + AROUND, measured(bench, target, contest, round, until))
+        .await
+        .with_context(|| format!("it was not over {} s after its end", AROUND.as_secs()))?
+}
+
+async fn measured(
+    bench: &Bench,
+    target: &str,
+    contest: &Contest,
+    round: &Round,
+    until: Duration,
+) -> anyhow::Result<Run> {
+    let stand = Stand::set_up(bench, target, &round.lane, &round.simulator).await?;
+    stand.warm_up().await?;
+    let results = stand
+        .ask(contest.processes, Pace::Open, Some(until), round.calls.clone())
+        .await?;
+    let stats = stand.simulator.json("/stats").await?;
+    let estimate_error = super::super::estimate_error(stand.server.as_ref()).await;
+    let usage = usage(&stand, &results)?;
+    stand.take_down().await?;
+    let upstream = Upstream::new(&at_the_start(round, &stats))?;
+    Ok(Run {
+        fates: fates(round, &results, &upstream, contest.scale),
+        results,
+        usage,
+        estimate_error,
+        best: upstream.best(&round.calls),
+        left: upstream.left(),
+        stats,
+    })
+}
+
+fn usage(stand: &Stand<'_>, results: &Results) -> anyhow::Result<Option<Usage>> {
+    if let Some(server) = &stand.server {
+        return Ok(Some(server.usage()?));
+    }
+    Ok(stand.has_a_client_of_its_own().then(|| Usage {
+        cpu: Duration::from_micros(results.cpu_us),
+        peak_bytes: results.peak_bytes,
+    }))
+}
+
+/// The simulator's settings, with its fixed window where it was when the first call went in: starting a target takes its
+/// time.
+fn at_the_start(round: &Round, stats: &Value) -> Value {
+    let mut settings = round.simulator.clone();
+    let first = stats
+        .pointer("/busy/first_admission_ms")
+        .and_then(Value::as_f64)
+        .unwrap_or_default();
+    let due = round.calls.first().map_or(0.0, |call| call.at_us as f64 / 1e3);
+    if let Some(phase) = settings.pointer_mut("/quota/window_phase_ms") {
+        let moved = phase.as_f64().unwrap_or_default() + (first - due).max(0.0);
+        *phase = (moved % 60_000.0).into();
+    }
+    settings
+}
+
+fn fates(round: &Round, results: &Results, upstream: &Upstream, scale: f64) -> Vec<Fate> {
+    let mut waits: Vec<Option<f64>> = vec![None; round.calls.len()];
+    let answered = |outcome: &&Outcome| outcome.error.is_none();
+    for outcome in results.outcomes.iter().filter(answered) {
+        if let (Some(wait), Some(call)) = (waits.get_mut(outcome.number), round.calls.get(outcome.number)) {
+            *wait = Some(outcome.latency_us as f64 / 1e6 - upstream.service_s(call));
+        }
+    }
+    let calls = round.calls.iter().zip(waits);
+    calls
+        .map(|(call, wait)| Fate::new(call, upstream, scale, wait))
+        .collect()
+}
+
+fn last_due(calls: &[Call]) -> Duration {
+    Duration::from_micros(calls.last().map_or(0, |call| call.at_us))
+}

@@ -1,0 +1,120 @@
+//! Recorded traces in compressed time, over a quota that their mean demand nearly uses up.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::json;
+
+use super::contest::{Cell, Contest, Round, hold};
+use super::settings::under;
+use crate::driver::{Bench, replay};
+use crate::files::{Trace, Workload};
+use crate::report::Findings;
+use crate::trace::{Row, read};
+
+/// Tokens of quota that one output token costs; the lanes of all targets say the same.
+const BURNDOWN: u64 = 5;
+
+pub(super) async fn run(bench: &Bench, workload: &Workload, trace: &Trace) -> anyhow::Result<Findings> {
+    let folder: &Path = bench.traces.as_deref().context("no folder of traces is named")?;
+    let rows = read(&folder.join(&trace.file), trace.minutes)?;
+    let contest = contest(workload, trace, &rows)?;
+    let mut findings = hold(bench, &workload.targets, &contest).await?;
+    if let Some(table) = findings.tables.first_mut() {
+        table.notes.insert(0, setting(trace, &rows));
+    }
+    Ok(findings)
+}
+
+fn contest(workload: &Workload, trace: &Trace, rows: &[Row]) -> anyhow::Result<Contest> {
+    let mut cells = Vec::new();
+    for max_tokens in &trace.max_tokens {
+        for other in &trace.other_clients {
+            cells.push(cell(workload, trace, rows, *max_tokens, *other)?);
+        }
+    }
+    let deadlines = trace
+        .priorities
+        .iter()
+        .map(|priority| (priority.name.clone(), priority.deadline_seconds as f64));
+    Ok(Contest {
+        differ_in: "max_tokens, other clients",
+        cells,
+        seeds_of: BTreeMap::new(),
+        processes: trace.processes,
+        parallel: trace.parallel,
+        patience: Duration::from_secs(trace.patience_seconds),
+        scale: trace.speed as f64,
+        deadlines: deadlines.collect(),
+    })
+}
+
+fn cell(
+    workload: &Workload,
+    trace: &Trace,
+    rows: &[Row],
+    max_tokens: u64,
+    other: f64,
+) -> anyhow::Result<Cell> {
+    let quota = quota(trace, rows, other);
+    let mut simulator = under(&workload.simulator, &trace.limiter, trace.seed);
+    simulator["quota"]["tokens_per_minute"] = quota.into();
+    simulator["external_load"] = other.into();
+    simulator["output_burndown"] = BURNDOWN.into();
+    for time in ["base_ms", "per_token_ms"] {
+        let value = &mut simulator["latency"][time];
+        let slow = value
+            .as_f64()
+            .with_context(|| format!("the simulator needs latency.{time}"))?;
+        *value = json!(slow / trace.speed as f64);
+    }
+    let mut lane = workload.lane.clone();
+    lane.insert(
+        "tokens_per_minute".to_owned(),
+        toml::Value::Integer(i64::try_from(quota)?),
+    );
+    let name = if other > 0.0 {
+        format!("{max_tokens}, {:.0} % taken", other * 100.0)
+    } else {
+        format!("{max_tokens}, none")
+    };
+    let round = Round {
+        calls: replay(trace, rows, max_tokens),
+        simulator,
+        lane,
+    };
+    Ok(Cell {
+        name,
+        rounds: BTreeMap::from([(trace.seed, Arc::new(round))]),
+    })
+}
+
+/// Tokens per minute, in compressed time: what is left beside the other clients is the mean demand ÷ `load`.
+fn quota(trace: &Trace, rows: &[Row], other: f64) -> u64 {
+    (demand(trace, rows) * trace.speed as f64 / trace.load / (1.0 - other)).round() as u64
+}
+
+/// Mean demand in tokens a minute of the trace's time.
+fn demand(trace: &Trace, rows: &[Row]) -> f64 {
+    let tokens: u64 = rows
+        .iter()
+        .map(|row| row.input_tokens + BURNDOWN * row.output_tokens)
+        .sum();
+    tokens as f64 / trace.minutes.max(1) as f64
+}
+
+fn setting(trace: &Trace, rows: &[Row]) -> String {
+    format!(
+        "{} calls of {} minutes, mean demand {:.0} tokens a minute, {} times as fast: {:.0} s. All waits are told in the \
+         trace's time, {} times what passed.",
+        rows.len(),
+        trace.minutes,
+        demand(trace, rows),
+        trace.speed,
+        trace.minutes as f64 * 60.0 / trace.speed as f64,
+        trace.speed,
+    )
+}
