@@ -96,12 +96,14 @@ $(CDK_INSTALLED): cdk/package-lock.json
 	cd cdk && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# Installs the gateways that it compares with into bench/installed; says what is missing and goes on without.
 .PHONY: bench
-bench: ## Measure and write docs/benchmarks.md (QUICK=1: fewer seeds, shorter runs)
+bench: ## Measure and write docs/benchmarks.md (QUICK=1: shorter; TRACES=DIR: the traces too; ONLY=burst-a, TARGETS=litellm)
 	@.ci/prerequisites bench
 	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-bench
 	tests/clients/make-venv
-	$(TARGET_DIR)/release/smoother-bench run --out docs/benchmarks.md $(if $(QUICK),--quick)
+	$(TARGET_DIR)/release/smoother-bench run --install --out docs/benchmarks.md $(if $(QUICK),--quick) \
+		$(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only '$(ONLY)') $(if $(TARGETS),--targets '$(TARGETS)')
 
 .PHONY: simulate
 simulate: ## Simulate the whole pipeline under faults, in virtual time, by SEEDS seeds (SEED=n begins there)
