@@ -122,8 +122,9 @@ pub enum Again {
 pub enum Event {
     /// A request waits (newly, or found by a refill).
     Arrived(Waiting),
-    /// A request no longer waits. If it was released and not started, its reservation is freed; a running
-    /// call keeps its charge until [`Event::Ended`].
+    /// A request no longer waits. If it was released and not started, its row is checked: it may have been claimed
+    /// before it was called off. A running call keeps its charge until [`Event::Ended`]. [`Gone::Elsewhere`] is read
+    /// from a row and may be old: of a release, which is refused where that is still so, it says nothing.
     Left {
         /// Which.
         request: RequestId,

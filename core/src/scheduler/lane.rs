@@ -115,7 +115,7 @@ impl Scheduler {
         self.now = self.now.max(now);
         match event {
             Event::Arrived(waiting) => self.arrived(&waiting, out),
-            Event::Left { request, .. } => self.left(request, out),
+            Event::Left { request, why } => self.left(request, why, out),
             Event::Started { request, call, at } => self.started((request, call), at),
             Event::Ended {
                 request,

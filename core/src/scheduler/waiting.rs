@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Standing};
 use super::lane::{CHECK_AFTER, Scheduler};
-use super::{Command, Waiting};
+use super::{Command, Gone, Waiting};
 use crate::fallback::HopCause;
 use crate::ids::{LaneId, RequestId, TenantId};
 use crate::ledger::NeverFits;
@@ -150,7 +150,7 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn left(&mut self, request: RequestId, out: &mut Vec<Command>) {
+    pub(super) fn left(&mut self, request: RequestId, why: Gone, out: &mut Vec<Command>) {
         let Some(slot) = self.table.find(request) else {
             return;
         };
@@ -158,10 +158,10 @@ impl Scheduler {
         let (flow, key) = (entry.flow, entry.key());
         match entry.standing {
             Standing::Waiting | Standing::Snoozed => self.forget(slot),
-            Standing::Released => {
-                self.take_back(slot);
-                self.forget(slot);
-            }
+            // The row may have been read before it was let go. Is it elsewhere now, the release will be refused.
+            Standing::Released if why == Gone::Elsewhere => {}
+            // It has ended for good; but a worker may have claimed it before, whose word of that is on its way.
+            Standing::Released => self.set_alarm(slot, self.now),
             // Its call goes on, and so does its charge, until its end is told.
             Standing::Running if self.ledger.is_open(key) => self.table.make_stray(slot),
             Standing::Running => self.forget(slot),

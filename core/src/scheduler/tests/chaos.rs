@@ -48,6 +48,7 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Arrived(one)
         }),
         1 => request().prop_map(|request| Event::Left { request, why: Gone::Cancelled }),
+        1 => request().prop_map(|request| Event::Left { request, why: Gone::Elsewhere }),
         5 => (request(), call(), 0u64..90_000)
             .prop_map(|(request, call, ms)| Event::Started { request, call, at: at(ms) }),
         5 => (request(), call(), 0u64..30_000, cause(), again()).prop_map(
@@ -107,8 +108,11 @@ proptest! {
         let mut open: BTreeSet<(RequestId, u32)> = BTreeSet::new();
         for (passed, event) in events {
             now = now + Millis::new(passed);
+            let frees = matches!(event, Event::Ended { .. } | Event::Lapsed { .. });
             let commands = scheduler.step(now, event);
+            let known = open.len();
             open.retain(|(request, call)| scheduler.ledger.is_open((*request, CallNo::new(*call))));
+            prop_assert!(frees || open.len() == known, "what may be called keeps its reservation");
             for (request, call) in released(&commands) {
                 prop_assert!(open.insert((request, call)), "a call under way is not made again");
             }

@@ -22,6 +22,11 @@ pub(super) fn busy() -> Scheduler {
     scheduler
 }
 
+fn left(number: u64, why: Gone) -> Event {
+    let request = id(number);
+    Event::Left { request, why }
+}
+
 #[test]
 fn an_idle_lane_lets_an_arrival_go_at_once() {
     let commands = idle().step(at(5), Event::Arrived(waiting(1, 5, Normal, 100)));
@@ -66,10 +71,7 @@ fn events_of_unknown_requests_change_nothing() {
     for event in [
         started(id(7), 1, 0),
         ended(id(7), 1, 500, 0),
-        Event::Left {
-            request: id(7),
-            why: Gone::Cancelled,
-        },
+        left(7, Gone::Cancelled),
         Event::Lapsed {
             request: id(7),
             call: CallNo::new(1),
@@ -197,29 +199,63 @@ fn a_release_is_void_once_its_request_may_not_start() {
 }
 
 #[test]
-fn a_cancelled_request_frees_what_it_held() {
+fn a_cancelled_request_frees_what_it_held_once_its_row_says_that_no_call_was_made() {
     let mut scheduler = idle();
     scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
     scheduler.step(at(0), Event::Arrived(waiting(2, 0, Normal, 9_000)));
-    let left = Event::Left {
-        request: id(1),
-        why: Gone::Cancelled,
-    };
-    let commands = scheduler.step(at(1), left);
+    let commands = scheduler.step(at(1), left(1, Gone::Cancelled));
+    let (request, call) = (id(1), CallNo::new(1));
+    assert_eq!(commands[0], Command::Check { request, call });
+    assert_eq!(released(&commands), []);
+    let commands = scheduler.step(at(2), Event::Void { request, call });
     assert_eq!(released(&commands), [(id(2), 1)]);
     assert!(!scheduler.knows(id(1)));
 }
 
 #[test]
+fn a_call_that_was_cancelled_before_its_start_is_told_keeps_its_charge_until_its_end() {
+    let mut scheduler = idle();
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 9_800)));
+    scheduler.step(at(0), Event::Arrived(waiting(2, 0, Normal, 9_000)));
+    // Where events come in no order, its cancel may overtake its worker's word.
+    scheduler.step(at(1), left(1, Gone::Cancelled));
+    let commands = scheduler.step(at(2), started(id(1), 1, 0));
+    assert_eq!(released(&commands), []);
+    let view = scheduler.view(at(2));
+    assert_eq!((view.running, view.tokens.used), (1, 9_800));
+    let commands = scheduler.step(at(3), ended(id(1), 1, 100, 3));
+    assert_eq!(released(&commands), [(id(2), 1)]);
+    assert!(!scheduler.knows(id(1)));
+}
+
+#[test]
+fn a_row_read_before_its_release_was_recorded_takes_nothing_of_it_back() {
+    let mut config = config(lane(60_000, None, Pacing::Auto));
+    config.lane.max_concurrency = 1;
+    let mut scheduler = scheduler(config);
+    // A holder took up the lane with a call under way whose end nobody told, and its request is back in line.
+    scheduler.step(at(0), Event::Arrived(waiting(1, 0, Normal, 100)));
+    scheduler.step(at(0), started(id(1), 1, 0));
+    let mut back = waiting(1, 0, Normal, 100);
+    back.last_call = CallNo::new(1);
+    scheduler.step(at(1), Event::Arrived(back.clone()));
+    scheduler.step(at(1), Event::Arrived(waiting(2, 1, Normal, 100)));
+    // The call is settled as lost, which lets its request go again; its row was read before that.
+    let commands = scheduler.step(at(2), ended(id(1), 1, 100, 2));
+    assert_eq!(released(&commands), [(id(1), 2)]);
+    for old in [left(1, Gone::Elsewhere), Event::Arrived(back)] {
+        assert_eq!(released(&scheduler.step(at(2), old)), []);
+        assert_eq!(scheduler.view(at(2)).concurrency.used, 1);
+    }
+    scheduler.step(at(3), started(id(1), 2, 3));
+    let commands = scheduler.step(at(4), ended(id(1), 2, 100, 4));
+    assert_eq!(released(&commands), [(id(2), 1)]);
+}
+
+#[test]
 fn a_cancelled_call_keeps_its_charge_until_its_end() {
     let mut scheduler = busy();
-    scheduler.step(
-        at(1),
-        Event::Left {
-            request: id(1),
-            why: Gone::Cancelled,
-        },
-    );
+    scheduler.step(at(1), left(1, Gone::Cancelled));
     let view = scheduler.view(at(1));
     assert_eq!((view.running, view.tokens.used), (1, 9_800));
     // The same id may come again meanwhile: its calls are told apart by their numbers.
