@@ -79,7 +79,8 @@ pub const DEGRADED: &str = "smoother_degraded_answers_total";
 pub const RETRIES_PUT_OFF: &str = "smoother_retries_put_off_total";
 /// Jobs that became dead letters.
 pub const DEAD_LETTERS: &str = "smoother_dead_letters_total";
-/// Dead letters standing now, in wait for an operator.
+/// Dead letters standing now, in wait for an operator. Where they have to be read to be counted, as on AWS, the newest
+/// [`crate::ports::LetterCount::AT_MOST`] are, of all lanes together: at least so many stand.
 pub const DEAD_LETTERS_NOW: &str = "smoother_dead_letters_standing";
 /// Dead letters that an operator sent on their way again.
 pub const REDRIVEN: &str = "smoother_dead_letters_redriven_total";
@@ -261,7 +262,8 @@ pub const ALL: &[Metric] = &[
         name: DEAD_LETTERS_NOW,
         kind: Kind::Gauge,
         labels: &["lane"],
-        help: "Dead letters standing now, in wait for an operator.",
+        help: "Dead letters standing now, in wait for an operator. On AWS the newest 2,000 are counted, of all lanes \
+               together: each lane has at least so many.",
     },
     Metric {
         name: REDRIVEN,

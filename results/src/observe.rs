@@ -35,8 +35,8 @@ impl Results {
     }
 
     async fn count_letters(&self, lanes: Vec<LaneId>) {
-        let counts = match self.ports.store.dead_letters().await {
-            Ok(counts) => counts,
+        let count = match self.ports.store.dead_letters().await {
+            Ok(count) => count,
             Err(error) => {
                 tracing::warn!(%error, "the dead letters could not be counted; their gauges stay as they were");
                 return;
@@ -45,10 +45,16 @@ impl Results {
         let mut shown = self.with_letters.lock().unwrap_or_else(PoisonError::into_inner);
         // A lane that has none any more must fall to zero, also one that no configuration names.
         shown.extend(lanes);
-        shown.extend(counts.keys().cloned());
+        shown.extend(count.lanes.keys().cloned());
         for lane in shown.iter() {
-            let count = counts.get(lane).copied().unwrap_or(0);
-            metrics::gauge!(DEAD_LETTERS_NOW, "lane" => lane.to_string()).set(count as f64);
+            match count.lanes.get(lane) {
+                // Older ones were not counted, and may be this lane's: it stays as it was.
+                None if count.more => {}
+                letters => {
+                    let letters = letters.copied().unwrap_or(0);
+                    metrics::gauge!(DEAD_LETTERS_NOW, "lane" => lane.to_string()).set(letters as f64);
+                }
+            }
         }
     }
 }

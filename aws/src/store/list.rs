@@ -14,7 +14,7 @@ use crate::table::item::{Item, Reading};
 use crate::table::keys::{self, Place};
 use crate::table::row::Row;
 use crate::table::schema::{DEAD, Index, LISTING};
-use smoother_core::ports::{ListFilter, ListPage, StoreError};
+use smoother_core::ports::{LetterCount, ListFilter, ListPage, StoreError};
 use smoother_core::{LaneId, Request, RequestId, TenantId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -66,18 +66,22 @@ impl Shared {
         }
     }
 
-    /// How many dead letters each lane has.
-    pub(super) async fn dead_letters(&self) -> Result<BTreeMap<LaneId, u64>, Fault> {
-        let mut counts = BTreeMap::new();
+    /// How many dead letters each lane has: a query of a bounded part of their index, as it shows them, however many
+    /// there are.
+    pub(super) async fn dead_letters(&self) -> Result<LetterCount, Fault> {
+        let mut count = LetterCount::default();
         for shard in 0..keys::DEAD_SHARDS {
             let query = partition(&DEAD, keys::dead(shard), None);
-            for item in self.table.query(&query, usize::MAX).await?.items {
+            let most = LetterCount::AT_MOST / usize::from(keys::DEAD_SHARDS);
+            let found = self.table.query(&query, most).await?;
+            count.more |= found.rest.is_some();
+            for item in found.items {
                 if let Some(lane) = named(&item, "lane").and_then(|name| LaneId::new(name).ok()) {
-                    *counts.entry(lane).or_insert(0) += 1;
+                    *count.lanes.entry(lane).or_insert(0) += 1;
                 }
             }
         }
-        Ok(counts)
+        Ok(count)
     }
 
     /// Where the filter's requests stand, newest first.

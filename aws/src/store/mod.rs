@@ -36,11 +36,10 @@ use notes::Notes;
 use smoother_core::call::Settlement;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, Clock, DayCount, EndReport, Entropy, Inserted, LaneMemory, ListFilter, ListPage,
-    NewRequest, PayloadRef, Pending, Recovered, StateEvent, Store, StoreError,
+    BoxFuture, ChangeError, Clock, DayCount, EndReport, Entropy, Inserted, LaneMemory, LetterCount,
+    ListFilter, ListPage, NewRequest, PayloadRef, Pending, Recovered, StateEvent, Store, StoreError,
 };
 use smoother_core::{Call, LaneId, Request, RequestId, Timestamp};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
@@ -207,7 +206,7 @@ impl Store for DynamoStore {
         Box::pin(async move { self.shared.list(&filter, cursor.as_deref(), limit).await })
     }
 
-    fn dead_letters(&self) -> BoxFuture<'_, Result<BTreeMap<LaneId, u64>, StoreError>> {
+    fn dead_letters(&self) -> BoxFuture<'_, Result<LetterCount, StoreError>> {
         Box::pin(async move { Ok(self.shared.dead_letters().await?) })
     }
 

@@ -26,8 +26,8 @@ pub use post::{Mailbox, Message};
 pub use queues::{Dispatch, LaneQueue, QueueError, Released};
 pub use sockets::{ConnectionId, Connections, Pushed, Sockets};
 pub use store::{
-    ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest, Outbox,
-    OutboxEntry, Recovered, StateEvent, Store, StoreError,
+    ChangeError, DayCount, EndReport, Inserted, LaneMemory, LetterCount, ListFilter, ListPage, NewRequest,
+    Outbox, OutboxEntry, Recovered, StateEvent, Store, StoreError,
 };
 pub use through::Through;
 pub use views::LaneViews;

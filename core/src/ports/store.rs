@@ -108,6 +108,20 @@ pub struct ListPage {
     pub next: Option<String>,
 }
 
+/// How many dead letters stand, of all tenants together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetterCount {
+    /// In each lane; one without any is left out.
+    pub lanes: BTreeMap<LaneId, u64>,
+    /// There are older ones, which were not counted: each lane has at least as many.
+    pub more: bool,
+}
+
+impl LetterCount {
+    /// A store that has to read them in order to count them reads so many, of all lanes together, the newest first.
+    pub const AT_MOST: usize = 2_000;
+}
+
 /// What a lane's day has cost so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DayCount {
@@ -192,25 +206,28 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<ListPage, StoreError>>;
 
-    /// How many dead letters stand in each lane, of all tenants together; a lane without any is left out.
+    /// How many dead letters stand in each lane.
     ///
-    /// Done here by reading them all, which a store with an index of them need not.
-    fn dead_letters(&self) -> BoxFuture<'_, Result<BTreeMap<LaneId, u64>, StoreError>> {
+    /// Done here by reading no more than [`LetterCount::AT_MOST`] of them, which a store that counts by an index need
+    /// not.
+    fn dead_letters(&self) -> BoxFuture<'_, Result<LetterCount, StoreError>> {
         Box::pin(async move {
             let dead = ListFilter {
                 dead: true,
                 ..ListFilter::default()
             };
-            let (mut counts, mut cursor) = (BTreeMap::new(), None);
+            let (mut count, mut cursor, mut left) = (LetterCount::default(), None, LetterCount::AT_MOST);
             loop {
-                let page = self.list(dead.clone(), cursor, 1_000).await?;
+                let page = self.list(dead.clone(), cursor, left.min(1_000)).await?;
+                left = left.saturating_sub(page.requests.len());
                 for row in page.requests {
-                    *counts.entry(row.lane).or_insert(0) += 1;
-                }
-                if page.next.is_none() {
-                    return Ok(counts);
+                    *count.lanes.entry(row.lane).or_insert(0) += 1;
                 }
                 cursor = page.next;
+                if cursor.is_none() || left == 0 {
+                    count.more = cursor.is_some();
+                    return Ok(count);
+                }
             }
         })
     }

@@ -6,11 +6,10 @@ use super::writer::{End, Op};
 use smoother_core::call::Settlement;
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
-    BoxFuture, ChangeError, DayCount, EndReport, Inserted, LaneMemory, ListFilter, ListPage, NewRequest,
-    PayloadRef, Pending, Recovered, StateEvent, Store, StoreError,
+    BoxFuture, ChangeError, DayCount, EndReport, Inserted, LaneMemory, LetterCount, ListFilter, ListPage,
+    NewRequest, PayloadRef, Pending, Recovered, StateEvent, Store, StoreError,
 };
 use smoother_core::{Call, LaneId, Request, RequestId, Timestamp};
-use std::collections::BTreeMap;
 
 /// Rows a page may have.
 const MOST_LISTED: usize = 1_000;
@@ -100,10 +99,11 @@ impl Store for SqliteStore {
         })
     }
 
-    fn dead_letters(&self) -> BoxFuture<'_, Result<BTreeMap<LaneId, u64>, StoreError>> {
+    fn dead_letters(&self) -> BoxFuture<'_, Result<LetterCount, StoreError>> {
         Box::pin(async move {
             let counts = self.shared.readers.read(queries::dead_letters).await?;
-            Ok(counts.into_iter().collect())
+            let lanes = counts.into_iter().collect();
+            Ok(LetterCount { lanes, more: false })
         })
     }
 

@@ -3,12 +3,13 @@
 use super::world::{MODEL, World, job, view};
 use http::StatusCode;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-use smoother_core::State;
 use smoother_core::breaker::Phase;
 use smoother_core::metrics::{
     BREAKER_OPENED, BREAKER_STATE, DEAD_LETTERS_NOW, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED,
     RETRIES_PUT_OFF, RUNNING, SENT_ON, WAITING,
 };
+use smoother_core::ports::LetterCount;
+use smoother_core::{RequestId, State};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -146,6 +147,47 @@ fn a_scrape_counts_the_dead_letters_of_each_lane_down_to_none() {
         [Some(1.0), Some(0.0)],
         "a store that is away fails no scrape"
     );
+}
+
+#[test]
+fn a_scrape_reads_a_bounded_part_of_the_dead_letters_and_says_at_least_so_many() {
+    let recorder = Gauges::default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let world = World::new();
+    let scraped = || {
+        let answer = metrics::with_local_recorder(&recorder, || runtime.block_on(world.get("/metrics")));
+        assert_eq!(answer.status, StatusCode::OK);
+        ["sonnet", "former"].map(|lane| recorder.of_lane(DEAD_LETTERS_NOW, lane))
+    };
+    let put = |n: usize, lane: &str, dead: bool| {
+        let mut row = job(0);
+        row.id = RequestId::from_bytes((n as u128).to_be_bytes());
+        (row.state, row.dead) = (State::Failed, dead);
+        row.lane = smoother_core::LaneId::new(lane).unwrap();
+        world.rows.put(row);
+    };
+    // The oldest is of another lane.
+    put(0, "former", true);
+    for n in 1..LetterCount::AT_MOST {
+        put(n, "sonnet", true);
+    }
+    let most = LetterCount::AT_MOST as f64;
+    assert_eq!(scraped(), [Some(most - 1.0), Some(1.0)], "all of them");
+    for n in [LetterCount::AT_MOST, LetterCount::AT_MOST + 1] {
+        put(n, "sonnet", true);
+    }
+    assert_eq!(
+        scraped(),
+        [Some(most), Some(1.0)],
+        "one that is not counted any more has not gone"
+    );
+    for n in 0..LetterCount::AT_MOST {
+        put(n, "sonnet", false);
+    }
+    assert_eq!(scraped(), [Some(2.0), Some(0.0)], "all of them again");
 }
 
 /// Gauges and counters by name, and by priority or lane.

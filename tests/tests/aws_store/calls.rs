@@ -1,12 +1,15 @@
 //! How often a request's life asks the services, whatever else waits.
 
-use super::stand::Place;
+use super::stand::{Place, dynamodb};
 use super::weather::Weather;
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use smoother_core::call::{CallEnding, Settlement};
-use smoother_core::ports::{Hold, Inserted, NewRequest, PayloadKind, PayloadRef, Payloads, Store};
-use smoother_core::{CallNo, Change, Outcome, Priority, Tokens};
+use smoother_core::ports::{
+    Hold, Inserted, LetterCount, NewRequest, PayloadKind, PayloadRef, Payloads, Store,
+};
+use smoother_core::{CallNo, Change, Door, Failure, LaneId, Outcome, Priority, Tokens};
 use smoother_tests::conformance::{at, id, lane, request};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 fn new(n: u64, body: PayloadRef) -> NewRequest {
     NewRequest {
@@ -156,4 +159,65 @@ async fn a_large_body_is_one_object_and_one_put() {
         counted(weather.counts()),
         expected(&[("GET object", 1), ("GetItem", 1)])
     );
+}
+
+/// A job that failed by its upstream's fault.
+async fn dead_letter(place: &Place, n: u64) {
+    let store = place.store(&Weather::default());
+    let mut job = new(n, PayloadRef::Inline("{}".into()));
+    job.request.door = Door::Job;
+    store.insert(job).await.unwrap();
+    let failure = Failure {
+        kind: None,
+        status: 500,
+        exception: "InternalServerException".to_owned(),
+        message: "no".to_owned(),
+        headers: Vec::new(),
+    };
+    let fail = Change::Fail {
+        call: None,
+        failure,
+        at: at(300),
+    };
+    store.change(id(n), fail).await.unwrap();
+}
+
+/// So many more items that look like the one dead letter there is.
+async fn copies_of_the_dead_letter(place: &Place, many: usize) {
+    let client = dynamodb(&Weather::default());
+    let items = client.scan().table_name(&place.table).send().await.unwrap().items;
+    let is_dead = |item: &HashMap<String, AttributeValue>| item.contains_key("xpk");
+    let letter = items.unwrap().into_iter().find(is_dead).unwrap();
+    let copies: Vec<WriteRequest> = (0..many)
+        .map(|copy| {
+            let mut item = letter.clone();
+            item.insert("pk".to_owned(), AttributeValue::S(format!("copy {copy}")));
+            let put = PutRequest::builder().set_item(Some(item)).build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        })
+        .collect();
+    for chunk in copies.chunks(25) {
+        let batch = client
+            .batch_write_item()
+            .request_items(&place.table, chunk.to_vec());
+        let answer = batch.send().await.unwrap();
+        assert_eq!(answer.unprocessed_items.unwrap_or_default(), HashMap::new());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn counting_dead_letters_costs_no_more_from_some_number_on() {
+    let (place, weather) = (Place::fresh().await, Weather::default());
+    let store = place.store(&weather);
+    dead_letter(&place, 1).await;
+    let is_counted = async |letters: u64, more: bool| {
+        weather.counts();
+        let count = store.dead_letters().await.unwrap();
+        let lanes: BTreeMap<LaneId, u64> = [(lane("sonnet"), letters)].into();
+        assert_eq!(count, LetterCount { lanes, more });
+        assert_eq!(counted(weather.counts()), expected(&[("Query", 1)]));
+    };
+    is_counted(1, false).await;
+    copies_of_the_dead_letter(&place, LetterCount::AT_MOST + 20).await;
+    is_counted(LetterCount::AT_MOST as u64, true).await;
 }
