@@ -41,6 +41,7 @@ async fn held(weather: Weather) -> hold::Stand {
     hold::Stand {
         hold: Arc::new(place.hold(&weather)),
         store: Arc::new(place.priced(&weather, 1)),
+        other: Arc::new(place.priced(&weather, 1)),
         lag: Duration::from_secs(1),
     }
 }

@@ -120,23 +120,26 @@ async fn what_holders_keep() {
     for (seed, lag) in [(0, 0), (1, 50), (2, 3_000)] {
         let lag = Duration::from_millis(lag);
         for (_, cases) in hold::ALL {
-            pass(cases, || async {
-                let options = Options {
-                    seed,
-                    ordered: false,
-                    ..Options::default()
-                };
-                let world = World::new(options);
-                world.lag(lag);
-                let process = world.boot();
-                hold::Stand {
-                    hold: process.hold(),
-                    store: process.store(),
-                    lag: lag + Duration::from_secs(1),
-                }
-            })
-            .await;
+            pass(cases, || async { hold_stand(seed, lag) }).await;
         }
+    }
+}
+
+/// A lane's store and what holders keep beside it, where indexes lag by up to `lag`.
+pub fn hold_stand(seed: u64, lag: Duration) -> hold::Stand {
+    let options = Options {
+        seed,
+        ordered: false,
+        ..Options::default()
+    };
+    let world = World::new(options);
+    world.lag(lag);
+    let process = world.boot();
+    hold::Stand {
+        hold: process.hold(),
+        store: process.store(),
+        other: world.boot().store(),
+        lag: lag + Duration::from_secs(1),
     }
 }
 

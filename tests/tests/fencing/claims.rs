@@ -90,6 +90,7 @@ async fn a_release_whose_request_was_cancelled_is_not_called_and_costs_nothing()
             why,
         })
         .await;
+    stage.nothing_released().await;
     stage.deliver(1, &released);
     let view = stage.rest().await;
     assert_eq!(stage.row(request.id).await.state, State::Cancelled);

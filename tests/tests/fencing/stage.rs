@@ -196,6 +196,18 @@ impl Stage {
         self.queue.redirect(queue);
     }
 
+    /// The lane has read the row of every release that it made, and freed what nobody had claimed.
+    pub async fn nothing_released(&self) {
+        let lane = &self.lane().id;
+        let freed = async {
+            while self.holder.desk.view(lane).await.unwrap().released > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let freed = tokio::time::timeout(PATIENCE, freed).await;
+        freed.expect("what was released is never freed");
+    }
+
     /// Whatever the workers were handed is over, and the lane has heard of it.
     pub async fn rest(&mut self) -> LaneView {
         self.stop_workers.cancel();

@@ -8,8 +8,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use smoother_core::ports::{LaneQueue, NewRequest, PayloadRef, Store};
 use smoother_core::request::Fresh;
-use smoother_core::scheduler::{Event, Waiting};
-use smoother_core::{Door, Estimate, ModelId, Operation, Request, RequestId, TenantId, Tokens};
+use smoother_core::scheduler::{Event, Gone, Waiting};
+use smoother_core::{Call, Change, Door, Estimate, ModelId, Operation, Request, RequestId, TenantId, Tokens};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -56,12 +56,38 @@ pub async fn produce(town: Town, ask: Ask, number: u64) {
     }
     town.judge
         .note("stored", &format!("{} of {}", short(id), request.tenant));
-    if ask.untold {
-        town.judge.note("untold", &short(id));
-        return;
-    }
     let arrived = Event::Arrived(Waiting::priced(&request, 1));
-    if place.teller.send(&lane(), arrived).await.is_err() {
+    if ask.untold || place.teller.send(&lane(), arrived).await.is_err() {
         town.judge.note("untold", &short(id));
+    }
+    if let Some(after) = ask.called_off {
+        tokio::time::sleep(after).await;
+        call_off(&town, &place, id).await;
+    }
+}
+
+/// As the way in does it: of a call under way the lane hears first, and of the cancel then, unless one overtakes the
+/// other.
+async fn call_off(town: &Town, place: &Place, id: RequestId) {
+    let at = place.clock.now();
+    // One that is said to have failed is not told, whether it was made or not.
+    let Ok(row) = place.store.change(id, Change::Cancel { at }).await else {
+        return;
+    };
+    town.judge.note("cancel", &short(id));
+    let calls = place.store.calls(id).await.unwrap_or_default();
+    let is_open = |call: &&Call| call.number == row.call && call.settlement.is_none();
+    let started = calls.iter().find(is_open).map(|call| Event::Started {
+        request: id,
+        call: call.number,
+        at: call.charged_at,
+    });
+    let left = Event::Left {
+        request: id,
+        why: Gone::Cancelled,
+    };
+    for event in started.into_iter().chain([left]) {
+        // What the queue does not take is lost.
+        let _ = place.teller.send(&lane(), event).await;
     }
 }

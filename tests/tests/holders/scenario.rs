@@ -32,6 +32,8 @@ pub struct Ask {
     pub fails_once: bool,
     /// Its first worker is lost in mid-call.
     pub lost: bool,
+    /// Its producer calls it off, so long after it was stored.
+    pub called_off: Option<Duration>,
 }
 
 /// What befalls whoever holds the lane.
@@ -106,6 +108,7 @@ impl Scenario {
         scenario.draw_blows(chance);
         scenario.handing.most_unclaimed = one_of(chance, &[1, 4, u64::MAX]);
         scenario.handing.start_within = one_of(chance, &[20, 60].map(Millis::from_secs));
+        scenario.draw_cancels(chance);
         scenario
     }
 
@@ -131,12 +134,25 @@ impl Scenario {
                 untold: one_in(chance, 12),
                 fails_once: one_in(chance, 10),
                 lost: storm && one_in(chance, 25),
+                called_off: None,
             });
         }
         if !storm {
             self.draw_untold(chance, last);
         }
         self.asks.sort_by_key(|ask| ask.at);
+    }
+
+    fn draw_cancels(&mut self, chance: &mut StdRng) {
+        if self.kind == Kind::Bursts {
+            return;
+        }
+        for ask in &mut self.asks {
+            if chance.random_range(0..12) == 0 {
+                let longest = one_of(chance, &[300, 5_000, 60_000]);
+                ask.called_off = Some(ms(chance, 0, longest));
+            }
+        }
     }
 
     /// Lone requests of which nobody tells, at any time; and one at the last that calls somebody for all of them.

@@ -66,7 +66,7 @@ fn hundreds_of_schedules_keep_every_promise() {
     assert!(failed.is_empty(), "{}", report(&failed));
     // A run in which nothing happened has shown nothing.
     for what in [
-        "call", "untold", "late", "lost", "paused", "killed", "awake", "idle", "time up", "stopped",
+        "call", "untold", "cancel", "late", "lost", "paused", "killed", "awake", "idle", "time up", "stopped",
     ] {
         let count = counts.get(what).copied().unwrap_or_default();
         assert!(count > 20, "{what} was seen {count} times in {counts:?}");

@@ -11,14 +11,25 @@ use smoother_core::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a store that fails is offered a call's end.
 const OFFER_EVERY: Duration = Duration::from_millis(700);
 
-/// One worker's process, as long as the run lasts.
+/// How long a worker's process lives.
+const LIFE: Duration = Duration::from_secs(300);
+
+/// One worker's process after the other, each by a clock of its own: where all clocks of workers were minutes ahead of
+/// the holders' for ever, they would come too late to every release.
 pub async fn work(town: Town) {
-    let place = Arc::new(town.open());
     loop {
+        live(&town, Arc::new(town.open())).await;
+    }
+}
+
+async fn live(town: &Town, place: Arc<Place>) {
+    let until = Instant::now() + LIFE;
+    while Instant::now() < until {
         for taken in town.post.dispatch.receive(Duration::from_secs(20)).await {
             let (town, place) = (town.clone(), Arc::clone(&place));
             tokio::spawn(async move {

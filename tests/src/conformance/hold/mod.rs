@@ -1,7 +1,8 @@
-//! `Hold`: the lease, the fence, and what waits.
+//! `Hold`: the lease, the fence, what waits, and what the next holder finds.
 
 pub mod leases;
 pub mod ledgers;
+pub mod recovery;
 pub mod waiting;
 
 use super::Case;
@@ -13,10 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Every list of cases, by name.
-pub const ALL: [(&str, &[Case<Stand>]); 3] = [
+pub const ALL: [(&str, &[Case<Stand>]); 4] = [
     ("leases", leases::CASES),
     ("ledgers", ledgers::CASES),
     ("waiting", waiting::CASES),
+    ("recovery", recovery::CASES),
 ];
 
 /// A store, and what holders keep beside it, on fresh ground. Requests of lane `sonnet` cost 1 a token of output.
@@ -26,6 +28,8 @@ pub struct Stand {
     pub hold: Arc<dyn Hold>,
     /// Where what waits is stored.
     pub store: Arc<dyn Store>,
+    /// The same store, as another process has it.
+    pub other: Arc<dyn Store>,
     /// The longest that an index may take to show what was stored, in the runtime's time.
     pub lag: Duration,
 }

@@ -22,7 +22,7 @@ cases! { Stand;
     an_entry_that_was_put_again_stays,
 }
 
-async fn heads_of(stand: &Stand, lane: &LaneId, priority: Priority, name: &str) -> Vec<Waiting> {
+pub(super) async fn heads_of(stand: &Stand, lane: &LaneId, priority: Priority, name: &str) -> Vec<Waiting> {
     let heads = stand
         .hold
         .heads(lane, priority, &tenant(name), None, 100)
@@ -36,19 +36,19 @@ async fn acme(stand: &Stand) -> Vec<RequestId> {
     ids(&heads_of(stand, &sonnet(), Priority::Normal, "acme").await)
 }
 
-fn ids(waiting: &[Waiting]) -> Vec<RequestId> {
+pub(super) fn ids(waiting: &[Waiting]) -> Vec<RequestId> {
     waiting.iter().map(|one| one.id).collect()
 }
 
 /// Looks until these wait in band normal of tenant acme.
-async fn until(stand: &Stand, wanted: &[u64]) {
+pub(super) async fn until(stand: &Stand, wanted: &[u64]) {
     let wanted: Vec<RequestId> = wanted.iter().map(|n| id(*n)).collect();
     stand
         .until(|| async { (acme(stand).await == wanted).then_some(()) })
         .await;
 }
 
-async fn registered(stand: &Stand, of: &LaneId) -> Vec<Backlogged> {
+pub(super) async fn registered(stand: &Stand, of: &LaneId) -> Vec<Backlogged> {
     stand.hold.backlog(of).await.unwrap()
 }
 
@@ -159,7 +159,7 @@ async fn what_comes_back_waits_again(stand: Stand) {
 }
 
 /// RUNNING, and back by a requeue that does not let it go before 500 ms after the beginning.
-async fn snoozed(stand: &Stand, n: u64) {
+pub(super) async fn snoozed(stand: &Stand, n: u64) {
     stand.insert(&request(n)).await;
     stand.store.change(id(n), release(1)).await.unwrap();
     stand.store.change(id(n), claim(1)).await.unwrap();

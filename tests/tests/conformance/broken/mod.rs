@@ -1,5 +1,6 @@
 //! The suite bites: adapters with one fault each fail the cases made for it, and only lists that can see it.
 
+mod hold;
 mod hub;
 mod model;
 mod queues;
