@@ -143,6 +143,7 @@ fn tenant(reader: &Reader, name: &str) -> TenantConfig {
         weight: reader.small("tenants.*.weight", Some(name)).unwrap_or(1),
         default_priority: default,
         highest_priority: highest,
+        max_concurrency: reader.small("tenants.*.max_concurrency", Some(name)),
     }
 }
 

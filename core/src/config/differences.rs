@@ -247,11 +247,17 @@ fn of_lane(lane: &LaneConfig) -> Values {
 }
 
 fn of_tenant(tenant: &TenantConfig) -> Values {
-    Values::from([
+    let mut values = Values::from([
         ("weight", tenant.weight.to_string()),
         ("default_priority", tenant.default_priority.as_str().to_owned()),
         ("highest_priority", tenant.highest_priority.as_str().to_owned()),
-    ])
+    ]);
+    values.extend(
+        tenant
+            .max_concurrency
+            .map(|most| ("max_concurrency", most.to_string())),
+    );
+    values
 }
 
 /// A model at its Region, endpoint and role.

@@ -221,4 +221,6 @@ pub static KEYS: &[Key] = &[
         "The priority of requests that name none."),
     key("tenants.*.highest_priority", WORDS, Value("interactive"),
         "The best priority the tenant may ask for."),
+    key("tenants.*.max_concurrency", within(1, 4_294_967_295, "calls"), Depends("not limited"),
+        "Calls of the tenant under way at once in each lane; what is beyond waits, nothing is refused."),
 ];

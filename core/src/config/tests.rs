@@ -77,6 +77,7 @@ fn every_key_of_a_file_counts() {
     assert_eq!(config.priorities, PriorityWeights::new(60, 30, 10).unwrap());
     let acme = config.tenant(&TenantId::new("acme").unwrap());
     assert_eq!((acme.weight, acme.default_priority), (2, Priority::Batch));
+    assert_eq!(acme.max_concurrency, Some(8));
     let model = ModelId::new(SONNET).unwrap();
     let serving: Vec<&LaneId> = config.lanes_of(&model).map(|lane| &lane.id).collect();
     assert_eq!(serving, [&sonnet.id], "a standby lane shares no load");

@@ -149,6 +149,8 @@ pub struct TenantConfig {
     pub default_priority: Priority,
     /// The best it may ask for.
     pub highest_priority: Priority,
+    /// Calls it may have under way at once in each lane, if there is a limit.
+    pub max_concurrency: Option<u32>,
 }
 
 impl Default for TenantConfig {
@@ -157,6 +159,7 @@ impl Default for TenantConfig {
             weight: 1,
             default_priority: Priority::Normal,
             highest_priority: Priority::Interactive,
+            max_concurrency: None,
         }
     }
 }

@@ -27,6 +27,27 @@ fn in_tokens(span: Tag) -> u64 {
 pub(super) struct Account {
     tag: Tag,
     credit: Tag,
+    /// While virtual time is before this, a service before its turn is not made up for.
+    owes: Tag,
+}
+
+/// How far ahead of virtual time a member may get by services before its turn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    /// By many of them together.
+    pub(super) often: Tag,
+    /// By one, while none before is left to be made up for.
+    pub(super) once: Tag,
+}
+
+impl Allowance {
+    /// Out of what a member of weight 1 is served in a minute while everybody else waits too.
+    pub(super) fn of(minute: Tag) -> Self {
+        Self {
+            often: minute / 4,
+            once: minute * 10,
+        }
+    }
 }
 
 impl Account {
@@ -46,14 +67,30 @@ impl Account {
         Self {
             tag: time + span(Tokens::new(ahead), 1),
             credit: span(Tokens::new(credit), 1),
+            owes: time + span(Tokens::new(ahead), 1),
         }
     }
 
     /// It comes back from idleness: no earlier than `time`, and what it was owed before is forgotten.
     pub(super) fn come_back(&mut self, time: Tag) {
         if self.tag < time {
-            *self = Self { tag: time, credit: 0 };
+            *self = Self {
+                tag: time,
+                credit: 0,
+                owes: 0,
+            };
         }
+    }
+
+    /// Whether it may be served `cost` before its turn.
+    pub(super) fn may_pass(&self, time: Tag, cost: Tokens, weight: u32, allowance: Allowance) -> bool {
+        let ahead = self.tag.saturating_sub(time) + span(cost, weight);
+        ahead <= allowance.often || (self.owes <= time && ahead <= allowance.once)
+    }
+
+    /// It was served before its turn: its next turn comes when the others have been served as much.
+    pub(super) fn has_passed(&mut self) {
+        self.owes = self.tag;
     }
 
     /// It is served `cost`.
@@ -102,6 +139,31 @@ mod tests {
         account.charge(tokens(100), 2);
         account.correct(tokens(100), tokens(300), 2);
         assert_eq!(account.tag(), span(tokens(300), 2));
+    }
+
+    #[test]
+    fn what_was_served_before_its_turn_is_made_up_for_before_much_more_is() {
+        let minute = span(tokens(1_000), 1);
+        let allowance = Allowance::of(minute);
+        let mut account = Account::default();
+        assert!(
+            !account.may_pass(0, tokens(20_001), 2, allowance),
+            "more than in ten minutes"
+        );
+        assert!(
+            account.may_pass(0, tokens(20_000), 2, allowance),
+            "one as large as that"
+        );
+        account.charge(tokens(20_000), 2);
+        account.has_passed();
+        for made_up in [0, 5_000, 9_999] {
+            assert!(!account.may_pass(span(tokens(made_up), 1), tokens(2_000), 2, allowance));
+        }
+        assert!(account.may_pass(10 * minute, tokens(2_000), 2, allowance));
+        assert!(
+            account.may_pass(span(tokens(9_900), 1), tokens(200), 2, allowance),
+            "small ones"
+        );
     }
 
     #[test]

@@ -215,6 +215,8 @@ impl Scheduler {
         if let Some(entry) = self.table.get_mut(slot) {
             entry.returned = true;
             entry.retries = retries;
+            let flow = entry.flow;
+            self.shares.ends(flow);
         }
         self.wait(slot, not_before);
     }

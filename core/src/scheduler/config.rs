@@ -14,10 +14,21 @@ pub struct SchedulerConfig {
     pub priorities: PriorityWeights,
     /// Shares of the tenants that have one of their own; any other tenant's is 1.
     pub tenants: BTreeMap<TenantId, u32>,
+    /// Calls at once of the tenants that have a limit of their own.
+    pub caps: BTreeMap<TenantId, u32>,
     /// Partial view: heads kept of each tenant in each band. `None` keeps every waiting request.
     pub window: Option<usize>,
     /// How releases reach whoever makes the calls.
     pub handing: Handing,
+}
+
+/// On what terms a tenant is served in the lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// Its share among its band's tenants.
+    pub(super) weight: u32,
+    /// Its calls at once, in all bands together; `u32::MAX` where there is no limit.
+    pub(super) most: u32,
 }
 
 /// How releases reach whoever makes the calls, and how long those last.
@@ -53,13 +64,21 @@ impl SchedulerConfig {
                 .iter()
                 .map(|(id, tenant)| (id.clone(), tenant.weight))
                 .collect(),
+            caps: config
+                .tenants
+                .iter()
+                .filter_map(|(id, tenant)| Some((id.clone(), tenant.max_concurrency?)))
+                .collect(),
             window: None,
             handing: Handing::default(),
         }
     }
 
-    /// A tenant's share among its band's tenants; at least 1.
-    pub fn weight(&self, tenant: &TenantId) -> u32 {
-        self.tenants.get(tenant).copied().unwrap_or(1).max(1)
+    /// On what terms a tenant is served.
+    pub(super) fn terms(&self, tenant: &TenantId) -> Terms {
+        Terms {
+            weight: self.tenants.get(tenant).copied().unwrap_or(1).max(1),
+            most: self.caps.get(tenant).map_or(u32::MAX, |most| (*most).max(1)),
+        }
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Entry {
     pub(super) refused_alone: u8,
     /// The call under way is slow, and the breaker has heard of it.
     pub(super) drags: bool,
+    /// Its time is nearly up: it stands among the urgent.
+    pub(super) urgent: bool,
     pub(super) arrived: Timestamp,
     /// Its place in line: its deadline, or what is taken for one.
     pub(super) due: Timestamp,
@@ -80,6 +82,7 @@ impl Entry {
             went_alone: false,
             refused_alone: 0,
             drags: false,
+            urgent: false,
             arrived: waiting.arrived_at,
             due: waiting.deadline.unwrap_or(soft),
             has_deadline: waiting.deadline.is_some(),
@@ -107,6 +110,7 @@ impl Entry {
             went_alone: false,
             refused_alone: 0,
             drags: false,
+            urgent: false,
             arrived: Timestamp::EPOCH,
             due: Timestamp::NEVER,
             has_deadline: false,
@@ -124,6 +128,11 @@ impl Entry {
 
     pub(super) fn key(&self) -> CallKey {
         (self.id, self.call)
+    }
+
+    /// Whether a call of it is released or running.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.waits()
     }
 
     /// Whether it waits, in line or snoozed.

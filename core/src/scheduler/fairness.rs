@@ -9,13 +9,15 @@
 //! difference (after the virtual token counter of Y. Sheng et al., "Fairness in serving large language models",
 //! OSDI 2024; how an overcharge is given back is this module's own, see [`Account`]).
 
-use super::account::{Account, Tag};
+use super::account::{Account, Allowance, Tag};
+use super::caps::Elsewhere;
+use super::config::Terms;
 use super::line::{Line, Place};
 use super::tenants::Standing;
 use crate::config::PriorityWeights;
 use crate::ids::TenantId;
 use crate::request::Priority;
-use crate::units::Tokens;
+use crate::units::{Tokens, TokensPerMinute};
 use std::collections::{BTreeSet, HashMap};
 
 /// One tenant in one band.
@@ -23,9 +25,11 @@ use std::collections::{BTreeSet, HashMap};
 pub(super) struct Flow {
     pub(super) tenant: TenantId,
     pub(super) priority: Priority,
-    pub(super) weight: u32,
+    pub(super) terms: Terms,
     pub(super) line: Line,
     account: Account,
+    /// Its calls that are released or running.
+    pub(super) under_way: u32,
     /// Requests that the scheduler knows of, waiting or not.
     members: u32,
     /// Partial view: more wait than are known here, and more have been asked for.
@@ -34,19 +38,32 @@ pub(super) struct Flow {
 }
 
 #[derive(Debug, Default)]
-struct Band {
+pub(super) struct Band {
     weight: u32,
     account: Account,
     time: Tag,
     /// The highest tag given out: virtual time jumps there when nothing waits, which forgets old service.
     highest: Tag,
+    /// Flows of which something may go: one waits, and the tenant has fewer calls under way than it may have.
     ready: BTreeSet<(Tag, u32)>,
     /// Flows without members whose tag is ahead of virtual time.
     idle: BTreeSet<(Tag, u32)>,
-    by_tenant: HashMap<TenantId, u32>,
-    ready_weight: u64,
-    ready_tokens: Tokens,
-    ready_requests: u64,
+    pub(super) by_tenant: HashMap<TenantId, u32>,
+    /// What stands in line, that of tenants at their cap too.
+    line_weight: u64,
+    line_tokens: Tokens,
+    line_requests: u64,
+}
+
+/// By what right a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It was its turn.
+    Own,
+    /// Its time was nearly up.
+    Urgent,
+    /// It is small, and delays nobody before it.
+    Behind,
 }
 
 /// What stands in line in a band.
@@ -60,10 +77,12 @@ pub(super) struct Backlog {
 /// All bands and their flows.
 #[derive(Debug)]
 pub(super) struct Shares {
-    bands: [Band; 3],
+    pub(super) bands: [Band; 3],
     time: Tag,
     flows: Vec<Option<Flow>>,
     vacant: Vec<u32>,
+    /// Calls of tenants with a cap that another holder let go.
+    pub(super) elsewhere: Elsewhere,
 }
 
 impl Shares {
@@ -73,6 +92,7 @@ impl Shares {
             time: 0,
             flows: Vec::new(),
             vacant: Vec::new(),
+            elsewhere: Elsewhere::default(),
         };
         shares.set_weights(weights);
         shares
@@ -84,15 +104,18 @@ impl Shares {
         }
     }
 
-    /// Gives every tenant its share anew.
-    pub(super) fn set_tenant_weights(&mut self, weight: impl Fn(&TenantId) -> u32) {
+    /// Gives every tenant its share and its cap anew.
+    pub(super) fn set_terms(&mut self, terms: impl Fn(&TenantId) -> Terms) {
         for flow in self.flows.iter_mut().flatten() {
             let band = &mut self.bands[flow.priority.index()];
-            let new = weight(&flow.tenant);
+            let new = terms(&flow.tenant);
             if !flow.line.is_empty() {
-                band.ready_weight = band.ready_weight + u64::from(new) - u64::from(flow.weight);
+                band.line_weight = band.line_weight + u64::from(new.weight) - u64::from(flow.terms.weight);
             }
-            flow.weight = new;
+            flow.terms = new;
+        }
+        for flow in 0..u32::try_from(self.flows.len()).unwrap_or(u32::MAX) {
+            self.hold_or_let(flow);
         }
     }
 
@@ -111,16 +134,17 @@ impl Shares {
     }
 
     /// The flow of a tenant in a band, known or new.
-    pub(super) fn intern(&mut self, priority: Priority, tenant: &TenantId, weight: u32) -> u32 {
+    pub(super) fn intern(&mut self, priority: Priority, tenant: &TenantId, terms: Terms) -> u32 {
         if let Some(flow) = self.bands[priority.index()].by_tenant.get(tenant) {
             return *flow;
         }
         let new = Some(Flow {
             tenant: tenant.clone(),
             priority,
-            weight,
+            terms,
             line: Line::default(),
             account: Account::default(),
+            under_way: 0,
             members: 0,
             more: false,
             asked: false,
@@ -162,17 +186,12 @@ impl Shares {
 
     /// Puts a request in its flow's line.
     pub(super) fn enqueue(&mut self, flow: u32, place: Place, slot: u32, cost: Tokens) {
-        let time = self.time;
         let Some((band, it)) = self.both(flow) else { return };
-        band.ready_tokens += it.line.insert(place, slot, cost);
-        band.ready_requests += 1;
+        band.line_tokens += it.line.insert(place, slot, cost);
+        band.line_requests += 1;
         if it.line.len() == 1 {
-            if band.ready.is_empty() {
-                band.account.come_back(time);
-            }
-            it.account.come_back(band.time);
-            band.ready.insert((it.account.tag(), flow));
-            band.ready_weight += u64::from(it.weight);
+            band.line_weight += u64::from(it.terms.weight);
+            self.hold_or_let(flow);
         }
     }
 
@@ -180,37 +199,74 @@ impl Shares {
     pub(super) fn dequeue(&mut self, flow: u32, place: Place) {
         let Some((band, it)) = self.both(flow) else { return };
         let Some(cost) = it.line.remove(place) else { return };
-        band.ready_tokens -= cost;
-        band.ready_requests = band.ready_requests.saturating_sub(1);
+        band.line_tokens -= cost;
+        band.line_requests = band.line_requests.saturating_sub(1);
         if it.line.is_empty() {
-            band.ready.remove(&(it.account.tag(), flow));
-            band.ready_weight = band.ready_weight.saturating_sub(u64::from(it.weight));
+            band.line_weight = band.line_weight.saturating_sub(u64::from(it.terms.weight));
+            self.hold_or_let(flow);
+        }
+    }
+
+    /// Gives a flow turns if something of it may go, or takes them away. Whoever had none comes back from idleness: a
+    /// share that a cap kept from being used is not saved up either.
+    pub(super) fn hold_or_let(&mut self, flow: u32) {
+        let time = self.time;
+        let may_go = self.flow(flow).is_some_and(|it| !it.line.is_empty()) && !self.is_capped(flow);
+        let Some((band, it)) = self.both(flow) else { return };
+        let key = (it.account.tag(), flow);
+        if may_go && !band.ready.contains(&key) {
+            if band.ready.is_empty() {
+                band.account.come_back(time);
+            }
+            it.account.come_back(band.time);
+            band.ready.insert((it.account.tag(), flow));
+        } else if !may_go && band.ready.remove(&key) {
             let index = it.priority.index();
             self.forget(index);
         }
     }
 
-    /// Charges a flow and its band for a call that goes. `in_turn` is false for one that goes before its turn:
-    /// virtual time then stays with those it passed.
-    pub(super) fn serve(&mut self, flow: u32, cost: Tokens, in_turn: bool) {
+    /// Charges a flow and its band for a call that goes. Virtual time stays with those that one before its turn
+    /// has passed.
+    pub(super) fn serve(&mut self, flow: u32, cost: Tokens, turn: Turn) {
         let time = self.time;
         let Some((band, it)) = self.both(flow) else { return };
         let served_at = band.account.tag();
         let index = it.priority.index();
         let ready = band.ready.remove(&(it.account.tag(), flow));
-        if in_turn {
+        if turn == Turn::Own {
             band.time = band.time.max(it.account.tag());
         }
-        it.account.charge(cost, it.weight);
+        it.account.charge(cost, it.terms.weight);
         band.highest = band.highest.max(it.account.tag());
         if ready {
             band.ready.insert((it.account.tag(), flow));
         }
         band.account.charge(cost, band.weight);
-        if in_turn {
+        if turn == Turn::Urgent {
+            it.account.has_passed();
+            band.account.has_passed();
+        }
+        if turn == Turn::Own {
             self.time = time.max(served_at);
             self.forget(index);
         }
+    }
+
+    /// Whether a request of the flow may go before its turn in a lane of this quota: not if its band or its tenant would
+    /// get further ahead than the others can make up for ([`Allowance`]).
+    pub(super) fn may_pass(&self, flow: u32, cost: Tokens, quota: TokensPerMinute) -> bool {
+        let Some(it) = self.flow(flow) else { return false };
+        let band = &self.bands[it.priority.index()];
+        let bands: u64 = self.bands.iter().map(|band| u64::from(band.weight)).sum();
+        let minute = (Tag::from(quota.get()) << 20) / Tag::from(bands.max(1));
+        let tenants = band.line_weight.max(u64::from(it.terms.weight));
+        let of_tenant = minute * Tag::from(band.weight) / Tag::from(tenants.max(1));
+        band.account
+            .may_pass(self.time, cost, band.weight, Allowance::of(minute))
+            && it
+                .account
+                .may_pass(band.time, cost, it.terms.weight, Allowance::of(of_tenant))
     }
 
     /// Corrects what a flow and its band were charged, once the cost is known.
@@ -218,7 +274,7 @@ impl Shares {
         let Some((band, it)) = self.both(flow) else { return };
         let ready = band.ready.remove(&(it.account.tag(), flow));
         let idle = band.idle.remove(&(it.account.tag(), flow));
-        it.account.correct(expected, actual, it.weight);
+        it.account.correct(expected, actual, it.terms.weight);
         band.highest = band.highest.max(it.account.tag());
         if ready {
             band.ready.insert((it.account.tag(), flow));
@@ -227,9 +283,11 @@ impl Shares {
             band.idle.insert((it.account.tag(), flow));
         }
         band.account.correct(expected, actual, band.weight);
+        let index = it.priority.index();
+        self.forget(index);
     }
 
-    /// The bands in which something waits, in the order of their turns.
+    /// The bands in which something may go, in the order of their turns.
     pub(super) fn turns(&self) -> impl Iterator<Item = Priority> + use<> {
         let mut order = Priority::ALL.map(|priority| (self.bands[priority.index()].account.tag(), priority));
         order.sort_unstable();
@@ -240,7 +298,7 @@ impl Shares {
             .filter(move |priority| waiting[priority.index()])
     }
 
-    /// The flows of a band in which something waits, in the order of their turns.
+    /// The flows of a band in which something may go, in the order of their turns.
     pub(super) fn flows_in_turn(&self, priority: Priority) -> impl Iterator<Item = u32> + '_ {
         self.bands[priority.index()].ready.iter().map(|(_, flow)| *flow)
     }
@@ -255,9 +313,9 @@ impl Shares {
     pub(super) fn backlog(&self, priority: Priority) -> Backlog {
         let band = &self.bands[priority.index()];
         Backlog {
-            weight: band.ready_weight,
-            tokens: band.ready_tokens,
-            requests: band.ready_requests,
+            weight: band.line_weight,
+            tokens: band.line_tokens,
+            requests: band.line_requests,
         }
     }
 

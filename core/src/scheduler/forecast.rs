@@ -72,7 +72,7 @@ impl Scheduler {
             requests: all.requests.saturating_sub(line.requests),
             tokens: all.tokens.saturating_sub(line.tokens),
         };
-        let weight = u64::from(flow.weight);
+        let weight = u64::from(flow.terms.weight);
         let others_weight = self.shares.backlog(flow.priority).weight.saturating_sub(weight);
         let band = mine.plus(Work::part(
             others,

@@ -46,6 +46,8 @@ pub struct Scheduler {
     pub(super) span: CallSpan,
     pub(super) breaker: Breaker,
     pub(super) budget: RetryBudget,
+    /// Requests in line whose time is nearly up, the least time first.
+    pub(super) urgent: BTreeSet<(Timestamp, RequestId, u32)>,
     /// Waiting requests whose chain goes on.
     pub(super) leavers: BTreeSet<u32>,
     /// Requests that went on in their chain without a call.
@@ -74,6 +76,7 @@ impl Scheduler {
             span: CallSpan::new(config.handing.first_span),
             breaker: Breaker::new(config.lane.breaker),
             budget: RetryBudget::new(now),
+            urgent: BTreeSet::new(),
             leavers: BTreeSet::new(),
             left: 0,
             put_off: 0,
@@ -156,7 +159,7 @@ impl Scheduler {
         self.ledger.reconfigure(&config.lane, self.now);
         self.breaker.reconfigure(config.lane.breaker);
         self.shares.set_weights(&config.priorities);
-        self.shares.set_tenant_weights(|tenant| config.weight(tenant));
+        self.shares.set_terms(|tenant| config.terms(tenant));
         self.config = SchedulerConfig {
             handing: self.config.handing,
             ..config

@@ -3,7 +3,8 @@
 //! Three levels decide. Bands (interactive, normal, batch) share the quota by their weights, and the tenants of
 //! a band share the band by theirs, both by start-time fair queueing: nobody starves, and what one does not
 //! use the others may. Inside a tenant the earliest deadline goes first; requests that come back from a call go
-//! before the others.
+//! before the others. A tenant that has as many calls under way as it may have lets the others pass. Whose time is
+//! nearly up may go before its turn, on its tenant's and its band's account ([`urgent`]).
 //!
 //! ```text
 //! Arrived ──▶ waiting ◀──▶ snoozed          Expire, Fail, Left: out
@@ -23,6 +24,7 @@ mod account;
 mod ages;
 mod budget;
 mod calls;
+mod caps;
 mod config;
 mod entry;
 mod event;
@@ -37,6 +39,7 @@ mod span;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
+mod urgent;
 mod view;
 mod waiting;
 

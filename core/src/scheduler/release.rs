@@ -2,6 +2,7 @@
 
 use super::Command;
 use super::entry::Standing;
+use super::fairness::Turn;
 use super::lane::{CHECK_AFTER, Scheduler};
 use super::waiting::{lane_gone, never_fits};
 use crate::breaker::Gate;
@@ -28,7 +29,7 @@ impl Scheduler {
             self.turn_away(out);
             return;
         }
-        while let Some(head) = self.shares.head() {
+        while let Some((head, turn)) = self.next() {
             // A claim or a lapse makes room.
             if self.has_handed_enough() {
                 break;
@@ -46,7 +47,7 @@ impl Scheduler {
                 continue;
             }
             match self.reserve(head) {
-                Ok(()) => self.release(head, true, out),
+                Ok(()) => self.release(head, turn, out),
                 Err(Wait::Never(never)) => self.give_up(head, HopCause::TooLarge, never_fits(never), out),
                 Err(Wait::Until(at)) => {
                     self.blocked_until = Some(at);
@@ -105,7 +106,7 @@ impl Scheduler {
         self.refill(flow, out);
     }
 
-    fn must_wait_to_retry(&self, slot: u32) -> bool {
+    pub(super) fn must_wait_to_retry(&self, slot: u32) -> bool {
         let retries = self.table.get(slot).is_some_and(|entry| entry.retries);
         retries && !self.budget.allows(self.now)
     }
@@ -153,12 +154,13 @@ impl Scheduler {
             if small
                 && !self.has_handed_enough()
                 && !self.must_wait_to_retry(slot)
+                && !self.shares.is_capped(entry.flow)
                 && !matches!(self.breaker.gate(self.now), Gate::Shut(_))
                 && self.ledger.admits(self.now, reserve)
                 && self.ledger.keeps(self.now, at, promised, reserve)
                 && self.reserve(slot).is_ok()
             {
-                self.release(slot, false, out);
+                self.release(slot, Turn::Behind, out);
             }
         }
         self.candidates = candidates;
@@ -194,7 +196,7 @@ impl Scheduler {
         }
     }
 
-    fn release(&mut self, slot: u32, in_turn: bool, out: &mut Vec<Command>) {
+    fn release(&mut self, slot: u32, turn: Turn, out: &mut Vec<Command>) {
         let Some(entry) = self.table.get_mut(slot) else {
             return;
         };
@@ -221,8 +223,9 @@ impl Scheduler {
             self.budget.earn();
         }
         // The tags move on before the line moves up, so that the last one of a flow leaves its tag behind.
-        self.shares.serve(flow, expected, in_turn);
+        self.shares.serve(flow, expected, turn);
         self.stop_waiting(slot, Standing::Released);
+        self.shares.begins(flow);
         self.released += 1;
         self.set_alarm(slot, start_by + CHECK_AFTER);
         self.refill(flow, out);

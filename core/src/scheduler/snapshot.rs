@@ -13,6 +13,7 @@ use crate::ports::LaneMemory;
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version that is written. A reader takes this one and the one before.
 const VERSION: u32 = 1;
@@ -31,6 +32,9 @@ pub struct LaneSnapshot {
     /// How long calls last, if any has ended.
     #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
     span: Option<Millis>,
+    /// Whose calls count against a cap: the tenant, and the places of its calls among the ledger's.
+    #[serde(rename = "c", skip_serializing_if = "Vec::is_empty")]
+    capped: Vec<(TenantId, Vec<usize>)>,
 }
 
 /// As it is read, before its version is looked at.
@@ -44,6 +48,8 @@ struct Stored {
     memory: LaneMemory,
     #[serde(rename = "s", default)]
     span: Option<Millis>,
+    #[serde(rename = "c", default)]
+    capped: Vec<(TenantId, Vec<usize>)>,
 }
 
 impl TryFrom<Stored> for LaneSnapshot {
@@ -55,6 +61,7 @@ impl TryFrom<Stored> for LaneSnapshot {
             ledger,
             memory,
             span,
+            capped,
         } = stored;
         if v > VERSION || v + 1 < VERSION {
             return Err(format!(
@@ -68,6 +75,7 @@ impl TryFrom<Stored> for LaneSnapshot {
             ledger,
             memory,
             span,
+            capped,
         })
     }
 }
@@ -88,13 +96,39 @@ impl Scheduler {
     /// What the next holder of the lane has to know at this moment.
     pub fn snapshot(&self, now: Timestamp) -> LaneSnapshot {
         let at = now.max(self.now);
+        let ledger = self.ledger.snapshot(at);
         LaneSnapshot {
             v: VERSION,
             at,
-            ledger: self.ledger.snapshot(at),
+            capped: self.capped(&ledger),
+            ledger,
             memory: self.memory(),
             span: self.span.measured(),
         }
+    }
+
+    fn capped(&self, ledger: &LedgerSnapshot) -> Vec<(TenantId, Vec<usize>)> {
+        let mut capped: BTreeMap<TenantId, Vec<usize>> = BTreeMap::new();
+        for (place, call) in ledger.open().iter().enumerate() {
+            let slot = self
+                .table
+                .find_stray(call.key)
+                .or_else(|| self.table.find(call.key.0));
+            let whose = slot.and_then(|slot| {
+                let flow = self
+                    .table
+                    .get(slot)
+                    .and_then(|entry| self.shares.flow(entry.flow));
+                let here = flow
+                    .filter(|flow| flow.terms.most != u32::MAX)
+                    .map(|flow| &flow.tenant);
+                here.or_else(|| self.shares.elsewhere.whose(slot))
+            });
+            if let Some(tenant) = whose {
+                capped.entry(tenant.clone()).or_default().push(place);
+            }
+        }
+        capped.into_iter().collect()
     }
 
     /// Another number whenever a snapshot says something new, the passing of time aside.
@@ -113,7 +147,7 @@ impl Scheduler {
         self.span = left.span.map_or(self.span, CallSpan::known);
         self.ledger
             .resume(self.now, &left.ledger, self.now.since(left.at));
-        for call in left.ledger.open() {
+        for (place, call) in left.ledger.open().iter().enumerate() {
             let since = self.now.before(call.age);
             let mut entry = Entry::stray(call.key, call.tokens);
             let look = if call.started {
@@ -124,6 +158,10 @@ impl Scheduler {
                 self.now
             };
             let slot = self.table.insert_stray(entry);
+            let whose = left.capped.iter().find(|(_, places)| places.contains(&place));
+            if let Some((tenant, _)) = whose {
+                self.shares.began_elsewhere(slot, tenant);
+            }
             self.set_alarm(slot, look);
         }
     }
@@ -136,8 +174,8 @@ impl Scheduler {
             self.take_in(waiting);
         }
         for (priority, tenant) in more {
-            let weight = self.config.weight(tenant);
-            let flow = self.shares.intern(*priority, tenant, weight);
+            let terms = self.config.terms(tenant);
+            let flow = self.shares.intern(*priority, tenant, terms);
             self.shares.join(flow);
             if let Some(it) = self.shares.flow_mut(flow) {
                 it.more = true;

@@ -53,8 +53,8 @@ impl Scheduler {
         for (priority, band) in Priority::ALL.into_iter().zip(&left.bands) {
             self.shares.place_band(priority, band.of);
             for (tenant, standing) in &band.tenants {
-                let weight = self.config.weight(tenant);
-                let flow = self.shares.intern(priority, tenant, weight);
+                let terms = self.config.terms(tenant);
+                let flow = self.shares.intern(priority, tenant, terms);
                 self.shares.place(flow, *standing);
             }
         }

@@ -72,8 +72,8 @@ impl Scheduler {
             }
             call = call.next();
         }
-        let weight = self.config.weight(&waiting.tenant);
-        let flow = self.shares.intern(waiting.priority, &waiting.tenant, weight);
+        let terms = self.config.terms(&waiting.tenant);
+        let flow = self.shares.intern(waiting.priority, &waiting.tenant, terms);
         let mut entry = Entry::new(waiting, flow);
         entry.call = call;
         let slot = self.table.insert(entry);
@@ -116,7 +116,11 @@ impl Scheduler {
         entry.standing = Standing::Waiting;
         let (flow, place, cost, expires) = (entry.flow, entry.place(), entry.expected, entry.expires);
         self.shares.enqueue(flow, place, slot, cost);
-        self.set_alarm(slot, expires);
+        if expires == Timestamp::NEVER {
+            self.set_alarm(slot, expires);
+        } else {
+            self.watch_slack(slot);
+        }
     }
 
     /// Takes a request out of what waits; it stays known.
@@ -132,6 +136,7 @@ impl Scheduler {
         let (flow, place, reserve) = (entry.flow, entry.place(), entry.reserve);
         if in_line {
             self.shares.dequeue(flow, place);
+            self.not_urgent(slot);
         }
         if let Some(band) = self.shares.flow(flow).map(|flow| flow.priority.index()) {
             let count = &mut self.counts[band];
@@ -143,9 +148,14 @@ impl Scheduler {
 
     /// Forgets a request altogether.
     pub(super) fn forget(&mut self, slot: u32) {
+        let under_way = self.table.get(slot).is_some_and(Entry::is_under_way);
         self.stop_waiting(slot, Standing::Running);
         self.set_alarm(slot, Timestamp::NEVER);
         if let Some(entry) = self.table.remove(slot) {
+            if under_way {
+                self.shares.ended_elsewhere(slot);
+                self.shares.ends(entry.flow);
+            }
             self.shares.part(entry.flow);
         }
     }
@@ -210,7 +220,8 @@ impl Scheduler {
                     self.forget(slot);
                     self.refill(flow, out);
                 }
-                Standing::Waiting | Standing::Snoozed => self.line_up(slot),
+                Standing::Waiting => self.watch_slack(slot),
+                Standing::Snoozed => self.line_up(slot),
                 Standing::Released => {
                     out.push(Command::Check { request, call });
                     self.set_alarm(slot, self.now + CHECK_AFTER);
@@ -244,8 +255,8 @@ impl Scheduler {
         more: bool,
         out: &mut Vec<Command>,
     ) {
-        let weight = self.config.weight(tenant);
-        let flow = self.shares.intern(priority, tenant, weight);
+        let terms = self.config.terms(tenant);
+        let flow = self.shares.intern(priority, tenant, terms);
         // Joining and parting leaves a flow that turned out to be empty to be forgotten.
         self.shares.join(flow);
         if let Some(it) = self.shares.flow_mut(flow) {

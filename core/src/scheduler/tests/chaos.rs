@@ -80,7 +80,7 @@ fn lane_of_two() -> Scheduler {
 
 /// Whatever waits, waits because the one whose turn it is cannot go.
 fn conserves_work(scheduler: &Scheduler, now: Timestamp, wake: Option<Timestamp>) -> Result<(), String> {
-    let Some(slot) = scheduler.shares.head() else {
+    let Some((slot, _)) = scheduler.next() else {
         return Ok(());
     };
     let head = scheduler.table.get(slot).ok_or("a head that is not known")?;

@@ -10,6 +10,7 @@
 
 mod bursts;
 mod calls;
+mod caps;
 mod chaos;
 mod failing;
 mod forecasts;
@@ -18,9 +19,12 @@ mod lifecycle;
 mod lines;
 mod memory;
 mod order;
+mod promises;
+mod reference;
 mod shares;
 mod speed;
 mod upstream;
+mod urgent;
 mod window;
 pub(crate) mod world;
 

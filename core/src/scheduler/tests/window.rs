@@ -6,16 +6,19 @@ use crate::config::Pacing;
 use crate::ids::{RequestId, TenantId};
 use crate::request::Priority;
 use crate::scheduler::{Command, Event, Scheduler, Waiting};
+use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
 const WINDOW: usize = 8;
+const TENANTS: usize = 5;
 
 /// Everybody's waiting requests, in the order in which a tenant's go.
-fn rest() -> BTreeMap<TenantId, VecDeque<Waiting>> {
+fn rest(sizes: &[(u64, usize)]) -> BTreeMap<TenantId, VecDeque<Waiting>> {
     let mut rest: BTreeMap<TenantId, VecDeque<Waiting>> = BTreeMap::new();
-    for number in 0..300 {
-        let mut one = waiting(number, number, Priority::Batch, 500 + 37 * (number % 11));
-        one.tenant = tenant(&format!("t{}", number % 5));
+    for (number, (size, who)) in sizes.iter().enumerate() {
+        let number = number as u64;
+        let mut one = waiting(number, number, Priority::Batch, *size);
+        one.tenant = tenant(&format!("t{who}"));
         rest.entry(one.tenant.clone()).or_default().push_back(one);
     }
     rest
@@ -85,23 +88,40 @@ fn drain(
     }
 }
 
-#[test]
-fn a_partial_view_decides_as_the_full_one() {
-    let mut full = config(lane(60_000, None, Pacing::Auto));
-    full.window = None;
+/// Both let everybody go, and nobody more than a few windows earlier or later than the other does.
+fn decides_as_the_full_one(sizes: &[(u64, usize)], window: usize) -> Result<(), TestCaseError> {
+    let full = config(lane(60_000, None, Pacing::Auto));
     let mut partial = full.clone();
-    partial.window = Some(WINDOW);
-    let by_window = drain(scheduler(partial), rest(), WINDOW);
-    let all = drain(scheduler(full), rest(), 10_000);
-    assert_eq!(by_window.len(), 300);
+    partial.window = Some(window);
+    let by_window = drain(scheduler(partial), rest(sizes), window);
+    let all = drain(scheduler(full), rest(sizes), 10_000);
+    prop_assert_eq!(by_window.len(), sizes.len());
     let place: BTreeMap<RequestId, usize> = all.iter().enumerate().map(|(place, id)| (*id, place)).collect();
     // The first burst goes while the window is still being filled; after that they stay together.
     for (index, request) in by_window.iter().enumerate() {
-        assert!(
-            index.abs_diff(place[request]) <= WINDOW * 5,
-            "{index} {}",
-            place[request]
-        );
+        let other = place[request];
+        prop_assert!(index.abs_diff(other) <= window * TENANTS, "{} {}", index, other);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_partial_view_decides_as_the_full_one() {
+    let sizes: Vec<_> = (0..300u64)
+        .map(|number| (500 + 37 * (number % 11), number as usize % TENANTS))
+        .collect();
+    decides_as_the_full_one(&sizes, WINDOW).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_partial_view_of_anybody_decides_as_the_full_one(
+        sizes in prop::collection::vec((100u64..1_500, 0..TENANTS), 50..250),
+        window in 2usize..16,
+    ) {
+        decides_as_the_full_one(&sizes, window)?;
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn config(lane: LaneConfig) -> SchedulerConfig {
         lane,
         priorities: PriorityWeights::default(),
         tenants: BTreeMap::new(),
+        caps: BTreeMap::new(),
         window: None,
         handing: Handing::default(),
     }
@@ -139,10 +140,21 @@ enum Happening {
     Wake,
 }
 
+/// Whoever decides in a lane: the scheduler, or a plain or broken one in its place.
+pub(crate) trait Decides {
+    fn decide(&mut self, now: Timestamp, event: Event) -> Vec<Command>;
+}
+
+impl Decides for Scheduler {
+    fn decide(&mut self, now: Timestamp, event: Event) -> Vec<Command> {
+        self.step(now, event)
+    }
+}
+
 /// The whole of it.
 #[derive(Debug)]
-pub(crate) struct World {
-    pub(crate) scheduler: Scheduler,
+pub(crate) struct World<S = Scheduler> {
+    pub(crate) scheduler: S,
     pub(crate) limiter: Limiter,
     pub(crate) jobs: Vec<Job>,
     pub(crate) fates: Vec<Fate>,
@@ -164,13 +176,21 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(config: SchedulerConfig, kind: Kind, jobs: Vec<Job>) -> Self {
+        let scheduler = Scheduler::new(config.clone(), at(0));
+        Self::of(scheduler, &config, kind, jobs)
+    }
+}
+
+impl<S: Decides> World<S> {
+    /// A world in which this one decides.
+    pub(crate) fn of(scheduler: S, config: &SchedulerConfig, kind: Kind, jobs: Vec<Job>) -> Self {
         let limiter = Limiter::new(
             kind,
             config.lane.tokens_per_minute.get(),
             config.lane.requests_per_minute.map(|limit| limit.get()),
         );
         let mut world = Self {
-            scheduler: Scheduler::new(config, at(0)),
+            scheduler,
             limiter,
             fates: vec![Fate::default(); jobs.len()],
             by_id: jobs
@@ -287,7 +307,7 @@ impl World {
     }
 
     pub(crate) fn tell(&mut self, event: Event) {
-        let commands = self.scheduler.step(at(self.now), event);
+        let commands = self.scheduler.decide(at(self.now), event);
         for command in commands {
             if self.keep_log {
                 self.log.push((self.now, command.clone()));

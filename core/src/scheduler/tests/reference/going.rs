@@ -1,0 +1,175 @@
+//! Who goes now.
+
+use super::super::super::Command;
+use super::super::super::fairness::Turn;
+use super::super::super::lane::CHECK_AFTER;
+use super::super::super::waiting::never_fits;
+use super::{Fault, Reference, State};
+use crate::breaker::Gate;
+use crate::fallback::HopCause;
+use crate::ledger::Wait;
+use crate::request::Priority;
+use crate::units::{Millis, Timestamp};
+
+impl Reference {
+    pub(super) fn let_go(&mut self, out: &mut Vec<Command>) {
+        self.blocked_until = None;
+        self.blocked = None;
+        while let Some((head, turn)) = self.next() {
+            if self.unclaimed() >= self.config.handing.most_unclaimed {
+                break;
+            }
+            if let Gate::Shut(until) = self.breaker.gate(self.now) {
+                self.blocked_until = until;
+                break;
+            }
+            if let Some(wait) = self.ledger.shut(self.now) {
+                self.blocked_until = wait.until();
+                break;
+            }
+            if self.lacks_budget(head) {
+                self.spare(head, out);
+                continue;
+            }
+            match self.reserve(head) {
+                Ok(()) => self.release(head, turn, out),
+                Err(Wait::Never(never)) => self.give_up(head, never_fits(never), out),
+                Err(Wait::Until(at)) => {
+                    self.blocked_until = Some(at);
+                    self.blocked = Some((self.request(head).of.id, at));
+                    self.backfill(head, at, out);
+                    break;
+                }
+                Err(Wait::CallEnds) => break,
+            }
+            if self.has(Fault::OneAStep) {
+                break;
+            }
+        }
+        self.send_on(out);
+    }
+
+    fn lacks_budget(&self, number: u32) -> bool {
+        self.request(number).retries && !self.budget.allows(self.now)
+    }
+
+    /// A retry without budget goes on in the next lane of its chain, or lets the others pass for a second.
+    fn spare(&mut self, number: u32, out: &mut Vec<Command>) {
+        if self.request(number).of.has_next_lane {
+            self.leave(number, HopCause::RetriesSpent, out);
+            return;
+        }
+        self.leaves_the_line(number, State::Snoozed);
+        self.wait(number, self.now + Millis::from_secs(1));
+    }
+
+    fn reserve(&mut self, number: u32) -> Result<(), Wait> {
+        let request = self.request(number);
+        let (key, tokens) = ((request.of.id, request.call.next()), request.of.reserve);
+        let (alone, nobody) = (request.wants_alone, self.ledger.under_way() == 0);
+        let admitted = if alone {
+            self.ledger.reserve_alone(self.now, key, tokens)
+        } else {
+            self.ledger.reserve(self.now, key, tokens)
+        };
+        self.request_mut(number).went_alone = admitted.is_ok() && nobody;
+        admitted
+    }
+
+    fn release(&mut self, number: u32, turn: Turn, out: &mut Vec<Command>) {
+        let within = self.config.handing.start_within;
+        let now = self.now;
+        let request = self.request_mut(number);
+        request.call = request.call.next();
+        request.drags = false;
+        let within = if request.of.by_caller {
+            within.min(Millis::from_secs(20))
+        } else {
+            within
+        };
+        let start_by = (now + within).min(request.expires);
+        out.push(Command::Release {
+            request: request.of.id,
+            call: request.call,
+            reserve: request.of.reserve,
+            start_by,
+        });
+        let (key, tenant, retries) = (request.key(), request.tenant, request.retries);
+        let (expected, name) = (request.of.expected, request.of.tenant.clone());
+        self.breaker.released(key);
+        if retries {
+            self.budget.spend(now);
+        } else {
+            self.budget.earn();
+        }
+        self.serve(tenant, expected, turn);
+        self.leaves_the_line(number, State::Released);
+        self.give_turns_to(&name);
+        self.look_at(number, start_by + CHECK_AFTER);
+        self.refill(tenant, out);
+    }
+
+    /// The head goes at `at`. Of the next eight, those that are smaller go now if that still holds.
+    fn backfill(&mut self, head: u32, at: Timestamp, out: &mut Vec<Command>) {
+        let promised = self.request(head).of.reserve;
+        for number in self.behind(head) {
+            let (reserve, tenant) = (self.request(number).of.reserve, self.request(number).tenant);
+            let holds = self.has(Fault::PromiseMoved) || self.ledger.keeps(self.now, at, promised, reserve);
+            if reserve < promised
+                && !self.request(number).wants_alone
+                && self.unclaimed() < self.config.handing.most_unclaimed
+                && !self.lacks_budget(number)
+                && !self.capped(tenant)
+                && !matches!(self.breaker.gate(self.now), Gate::Shut(_))
+                && self.ledger.admits(self.now, reserve)
+                && holds
+                && self.reserve(number).is_ok()
+            {
+                self.release(number, Turn::Behind, out);
+            }
+        }
+    }
+
+    /// The next eight: of the first eight tenants, bands taking turns, each one's first, then each one's second, and
+    /// so on.
+    fn behind(&self, head: u32) -> Vec<u32> {
+        let bands = self.bands_in_turn().into_iter();
+        let in_turn: Vec<Vec<u32>> = bands.map(|band: Priority| self.tenants_in_turn(band)).collect();
+        let rounds = 0..8;
+        let tenants = rounds.flat_map(|round| in_turn.iter().filter_map(move |tenants| tenants.get(round)));
+        let lines: Vec<Vec<u32>> = tenants.take(8).map(|tenant| self.line(*tenant)).collect();
+        let depths = 0..=8;
+        let all = depths.flat_map(|depth| lines.iter().filter_map(move |line| line.get(depth)));
+        all.copied().filter(|number| *number != head).take(8).collect()
+    }
+
+    /// Where the lane calls nobody, those whose chain goes on leave, 256 a step.
+    fn send_on(&mut self, out: &mut Vec<Command>) {
+        let cause = if matches!(self.breaker.gate(self.now), Gate::Shut(_)) {
+            HopCause::BreakerOpen
+        } else if self.ledger.day_parked_until(self.now).is_some() {
+            HopCause::Parked
+        } else {
+            return;
+        };
+        let may_leave = self
+            .requests
+            .iter()
+            .filter(|request| request.waits() && request.of.may_leave);
+        let mut leavers: Vec<u32> = may_leave.map(|request| request.number).collect();
+        leavers.sort_unstable();
+        for number in leavers.iter().take(256) {
+            self.leave(*number, cause, out);
+        }
+        if leavers.len() >= 256 {
+            self.blocked_until = Some(self.now);
+        }
+    }
+
+    fn leave(&mut self, number: u32, cause: HopCause, out: &mut Vec<Command>) {
+        let (request, tenant) = (self.request(number).of.id, self.request(number).tenant);
+        out.push(Command::Leave { request, cause });
+        self.forget(number);
+        self.refill(tenant, out);
+    }
+}

@@ -1,0 +1,328 @@
+//! Random histories, told to both: the same commands after each event.
+
+use super::super::world::{at, config, id, lane, tenant, waiting};
+use super::super::{Scheduler, released};
+use super::Reference;
+use crate::breaker::{CallHealth, Hand};
+use crate::config::{Pacing, PriorityWeights};
+use crate::ids::{CallNo, RequestId};
+use crate::request::Priority;
+use crate::scheduler::{Again, Command, Event, Gone, SchedulerConfig, Waiting};
+use crate::throttle::ThrottleCause;
+use crate::units::{Millis, Timestamp, Tokens, TokensPerDay};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
+/// What happens next. Calls are named by their place among those under way, so that a history that is cut shorter
+/// still makes sense.
+#[derive(Debug, Clone)]
+enum Happening {
+    Arrives(Box<Waiting>),
+    /// A row that waits again is told of, as a refill or another holder would.
+    ArrivesAgain(usize),
+    Starts(usize, u64),
+    Ends {
+        which: usize,
+        charged: u64,
+        throttle: Option<ThrottleCause>,
+        again: u8,
+        later: u64,
+        health: CallHealth,
+    },
+    NotClaimed(usize),
+    Lapses(usize),
+    IsVoid(usize),
+    Leaves(u64),
+    Answers {
+        more: bool,
+    },
+    Held(Option<Hand>),
+    Settings(Box<SchedulerConfig>),
+    /// Nothing, until the scheduler wants to be woken.
+    Sleeps,
+    Ticks,
+}
+
+const TENANTS: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+fn settings() -> impl Strategy<Value = SchedulerConfig> {
+    let pacing = prop_oneof![
+        Just(Pacing::Auto),
+        Just(Pacing::Window),
+        Just(Pacing::Bucket { seconds: 10 })
+    ];
+    let limits = (
+        prop::option::of(30u64..200),
+        prop::option::of(200_000u64..2_000_000),
+        1u32..12,
+    );
+    let shares = (
+        prop::collection::vec(1u32..5, 5),
+        prop::collection::vec(prop::option::weighted(0.4, 1u32..4), 5),
+        1u32..80,
+    );
+    let view = (
+        prop::option::of(1usize..6),
+        prop_oneof![3 => Just(u64::MAX), 1 => 1u64..4],
+    );
+    (pacing, limits, shares, view).prop_map(|(pacing, (requests, day, most), shares, view)| {
+        let mut lane = lane(60_000, requests, pacing);
+        lane.tokens_per_day = day.map(TokensPerDay::new);
+        lane.max_concurrency = most;
+        let mut config = config(lane);
+        for (name, weight) in TENANTS.iter().zip(shares.0) {
+            config.tenants.insert(tenant(name), weight);
+        }
+        for (name, cap) in TENANTS.iter().zip(shares.1) {
+            config.caps.extend(cap.map(|cap| (tenant(name), cap)));
+        }
+        config.priorities = PriorityWeights::new(shares.2, 25, 5).unwrap();
+        config.window = view.0;
+        config.handing.most_unclaimed = view.1;
+        config
+    })
+}
+
+fn arrival() -> impl Strategy<Value = Waiting> {
+    let size = prop_oneof![4 => 1u64..2_000, 2 => 2_000u64..9_000, 1 => 9_000u64..70_000];
+    let moments = (
+        prop::option::weighted(0.4, 100u64..60_000),
+        prop::option::weighted(0.2, 100u64..30_000),
+        prop::option::weighted(0.1, 1u64..9_000),
+    );
+    let flags = prop::array::uniform4(prop::bool::weighted(0.15));
+    (0u64..60, 0usize..3, size, 0usize..5, moments, flags, 1u64..5).prop_map(
+        |(number, band, size, who, (deadline, start, snooze), flags, part)| {
+            let mut one = waiting(number, 0, Priority::ALL[band], size);
+            one.tenant = tenant(TENANTS[who]);
+            one.expected = Tokens::new(size.div_ceil(part));
+            // Moments count from the arrival; it is put to its time when it happens.
+            one.deadline = deadline.map(Timestamp::from_millis);
+            one.latest_start = start.map(Timestamp::from_millis);
+            one.not_before = snooze.map(Timestamp::from_millis);
+            [one.retries, one.may_leave, one.has_next_lane, one.by_caller] = flags;
+            one.has_next_lane &= one.may_leave;
+            one
+        },
+    )
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let which = || any::<usize>();
+    let cause = prop_oneof![
+        8 => Just(None),
+        2 => prop::sample::select(ThrottleCause::ALL.to_vec()).prop_map(Some),
+    ];
+    let health = prop_oneof![
+        8 => Just(CallHealth::Fine),
+        1 => Just(CallHealth::Failed),
+        1 => Just(CallHealth::Slow),
+    ];
+    let hand = prop_oneof![3 => Just(None), 1 => Just(Some(Hand::Open)), 1 => Just(Some(Hand::Closed))];
+    prop_oneof![
+        12 => arrival().prop_map(|one| Happening::Arrives(Box::new(one))),
+        1 => which().prop_map(Happening::ArrivesAgain),
+        8 => (which(), 0u64..2_000).prop_map(|(which, ago)| Happening::Starts(which, ago)),
+        8 => (which(), 0u64..12_000, cause, 0u8..6, 0u64..4_000, health).prop_map(
+            |(which, charged, throttle, again, later, health)| Happening::Ends {
+                which, charged, throttle, again, later, health,
+            }
+        ),
+        1 => which().prop_map(Happening::NotClaimed),
+        1 => which().prop_map(Happening::Lapses),
+        1 => which().prop_map(Happening::IsVoid),
+        1 => (0u64..60).prop_map(Happening::Leaves),
+        2 => any::<bool>().prop_map(|more| Happening::Answers { more }),
+        1 => hand.prop_map(Happening::Held),
+        1 => settings().prop_map(|config| Happening::Settings(Box::new(config))),
+        8 => Just(Happening::Sleeps),
+        2 => Just(Happening::Ticks),
+    ]
+}
+
+/// Both schedulers, and what a driver knows of what they do.
+struct Both {
+    fast: Scheduler,
+    plain: Reference,
+    now: Timestamp,
+    wake: Option<Timestamp>,
+    calls: Vec<(RequestId, CallNo)>,
+    arrived: Vec<Waiting>,
+    asked: Vec<Command>,
+}
+
+impl Both {
+    fn new(config: &SchedulerConfig) -> Self {
+        Self {
+            fast: Scheduler::new(config.clone(), at(0)),
+            plain: Reference::new(config.clone(), at(0)),
+            now: at(0),
+            wake: None,
+            calls: Vec::new(),
+            arrived: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, event: Event) -> Result<(), TestCaseError> {
+        let fast = self.fast.step(self.now, event.clone());
+        let plain = self.plain.step(self.now, event.clone());
+        prop_assert_eq!(&fast, &plain, "after {:?}", event);
+        for (request, call) in released(&fast) {
+            self.calls.push((request, CallNo::new(call)));
+        }
+        self.wake = super::super::wake(&fast);
+        self.asked.extend(
+            fast.into_iter()
+                .filter(|command| matches!(command, Command::Refill { .. })),
+        );
+        Ok(())
+    }
+
+    fn call(&self, which: usize) -> Option<(RequestId, CallNo)> {
+        let count = self.calls.len();
+        (count > 0).then(|| self.calls[which % count])
+    }
+
+    fn happens(&mut self, what: Happening) -> Result<(), TestCaseError> {
+        let now = self.now;
+        let event = match what {
+            Happening::Arrives(mut one) => {
+                one.arrived_at = now;
+                for moment in [&mut one.deadline, &mut one.latest_start, &mut one.not_before] {
+                    *moment = moment.map(|after| now + Millis::new(after.as_millis()));
+                }
+                self.arrived.push((*one).clone());
+                Event::Arrived(*one)
+            }
+            Happening::ArrivesAgain(which) => {
+                let Some((request, call)) = self.call(which) else {
+                    return Ok(());
+                };
+                let known = self.arrived.iter().rev().find(|one| one.id == request);
+                let mut one = known.unwrap().clone();
+                one.last_call = call;
+                Event::Arrived(one)
+            }
+            Happening::Starts(which, ago) => {
+                let Some((request, call)) = self.call(which) else {
+                    return Ok(());
+                };
+                let at = now.before(Millis::new(ago));
+                Event::Started { request, call, at }
+            }
+            Happening::Ends {
+                which,
+                charged,
+                throttle,
+                again,
+                later,
+                health,
+            } => {
+                let Some((request, call)) = self.call(which) else {
+                    return Ok(());
+                };
+                let later = now + Millis::new(later);
+                self.calls.retain(|known| *known != (request, call));
+                Event::Ended {
+                    request,
+                    call,
+                    charged: Tokens::new(if throttle.is_some() && charged % 4 != 0 {
+                        0
+                    } else {
+                        charged
+                    }),
+                    throttle,
+                    again: match again {
+                        0 => Again::NotBefore(later),
+                        1 => Again::Retry(later),
+                        _ => Again::No,
+                    },
+                    health,
+                    at: now,
+                }
+            }
+            Happening::NotClaimed(which) => {
+                let Some((request, call)) = self.call(which) else {
+                    return Ok(());
+                };
+                Event::Unclaimed { request, call }
+            }
+            Happening::Lapses(which) => {
+                let Some((request, call)) = self.call(which) else {
+                    return Ok(());
+                };
+                Event::Lapsed { request, call }
+            }
+            Happening::IsVoid(which) => {
+                let Some((request, call)) = self.call(which) else {
+                    return Ok(());
+                };
+                Event::Void { request, call }
+            }
+            Happening::Leaves(number) => Event::Left {
+                request: id(number),
+                why: Gone::Cancelled,
+            },
+            Happening::Answers { more } => {
+                let Some(Command::Refill { priority, tenant }) = self.asked.pop() else {
+                    return Ok(());
+                };
+                Event::Refilled {
+                    priority,
+                    tenant,
+                    more,
+                }
+            }
+            Happening::Held(hand) => Event::Breaker(hand),
+            Happening::Settings(config) => {
+                // Whether it sees all is decided at the start.
+                let window = self.plain.config.window;
+                let config = SchedulerConfig { window, ..*config };
+                self.fast.reconfigure(now, config.clone());
+                self.plain.reconfigure(now, config);
+                Event::Tick
+            }
+            Happening::Sleeps => {
+                self.now = self.wake.unwrap_or(now);
+                Event::Tick
+            }
+            Happening::Ticks => Event::Tick,
+        };
+        self.tell(event)
+    }
+}
+
+/// Whether some history of these shows this fault in the plain one.
+pub(crate) fn differ(fault: super::Fault) -> bool {
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+    (0..400).any(|_| {
+        let (config, history) = (settings(), history()).new_tree(&mut runner).unwrap().current();
+        let mut both = Both::new(&config);
+        both.plain = Reference::broken(config, at(0), fault);
+        history.into_iter().any(|(pause, what)| {
+            both.now = both.now + Millis::new(pause);
+            both.happens(what).is_err()
+        })
+    })
+}
+
+fn history() -> impl Strategy<Value = Vec<(u64, Happening)>> {
+    let pause = prop_oneof![6 => Just(0u64), 4 => 0u64..200, 1 => 0u64..20_000];
+    prop::collection::vec((pause, happening()), 1..250)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_fast_one_does_what_the_plain_one_does(config in settings(), history in history()) {
+        let mut both = Both::new(&config);
+        for (pause, what) in history {
+            both.now = both.now + Millis::new(pause);
+            both.happens(what)?;
+        }
+    }
+}
