@@ -8,7 +8,6 @@
     clippy::cast_sign_loss
 )]
 
-mod bursts;
 mod calls;
 mod caps;
 mod chaos;
@@ -19,6 +18,7 @@ mod lifecycle;
 mod lines;
 mod memory;
 mod order;
+mod pacing;
 mod promises;
 mod reference;
 mod shares;

@@ -137,6 +137,11 @@ enum Happening {
     Upstream(CallKey),
     Refused(CallKey),
     End(CallKey),
+    /// The lane hears of a call's end.
+    Heard(CallKey),
+    /// A call of another client of the same quota comes before the limiter.
+    Other(usize),
+    OtherEnds(usize),
     Wake,
 }
 
@@ -151,6 +156,17 @@ impl Decides for Scheduler {
     }
 }
 
+/// Another client of the quota: its calls are not the lane's, and each is asked for again and again while it is there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Others {
+    pub(crate) jobs: Vec<Job>,
+    /// From then on it has gone, and asks no more.
+    pub(crate) until: u64,
+}
+
+/// How often the other client asks again for a call that was refused.
+const OTHER_ASKS_AGAIN: u64 = 500;
+
 /// The whole of it.
 #[derive(Debug)]
 pub(crate) struct World<S = Scheduler> {
@@ -162,15 +178,23 @@ pub(crate) struct World<S = Scheduler> {
     /// Milliseconds from a release to the claim, and from the claim to the limiter.
     pub(crate) claim_takes: u64,
     pub(crate) way_takes: u64,
+    /// How far the limiter's clock is ahead of the lane's.
+    pub(crate) ahead: u64,
+    others: Others,
     pub(crate) log: Vec<(u64, Command)>,
     pub(crate) keep_log: bool,
     happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     sequence: u64,
     by_id: BTreeMap<RequestId, usize>,
     pub(crate) throttles: u64,
+    /// When the lane heard of each refusal.
+    pub(crate) refused_at: Vec<u64>,
+    /// When each call was over, and what it cost.
+    pub(crate) ends: Vec<(u64, u64)>,
     pub(crate) charged: u64,
     pub(crate) last_completion: u64,
     pub(crate) first_release: Option<u64>,
+    pub(crate) last_release: u64,
     wake: Option<u64>,
 }
 
@@ -202,14 +226,19 @@ impl<S: Decides> World<S> {
             now: 0,
             claim_takes: 2,
             way_takes: 3,
+            ahead: 0,
+            others: Others::default(),
             log: Vec::new(),
             keep_log: false,
             happenings: BinaryHeap::new(),
             sequence: 0,
             throttles: 0,
+            refused_at: Vec::new(),
+            ends: Vec::new(),
             charged: 0,
             last_completion: 0,
             first_release: None,
+            last_release: 0,
             wake: None,
         };
         for index in 0..world.jobs.len() {
@@ -217,6 +246,20 @@ impl<S: Decides> World<S> {
             world.plan(when, Happening::Arrival(index));
         }
         world
+    }
+
+    /// Shares the quota with another client.
+    pub(crate) fn share_with(&mut self, others: Others) {
+        for (index, job) in others.jobs.iter().enumerate() {
+            let when = job.waiting.arrived_at.as_millis() - START;
+            self.plan(when, Happening::Other(index));
+        }
+        self.others = others;
+    }
+
+    /// The limiter's clock.
+    fn upstream(&self) -> u64 {
+        START + self.now + self.ahead
     }
 
     fn plan(&mut self, when: u64, what: Happening) {
@@ -260,7 +303,7 @@ impl<S: Decides> World<S> {
             Happening::Upstream(key) => {
                 let job = &self.jobs[self.by_id[&key.0]];
                 let (charged, lasts) = (job.charged, job.lasts);
-                if self.limiter.admit(START + now, key, charged) {
+                if self.limiter.admit(self.upstream(), key, charged) {
                     self.plan(now + lasts, Happening::End(key));
                 } else {
                     self.plan(now + self.way_takes, Happening::Refused(key));
@@ -268,6 +311,7 @@ impl<S: Decides> World<S> {
             }
             Happening::Refused(key) => {
                 self.throttles += 1;
+                self.refused_at.push(now);
                 self.fates[self.by_id[&key.0]].throttled += 1;
                 self.end(
                     key,
@@ -279,11 +323,30 @@ impl<S: Decides> World<S> {
             Happening::End(key) => {
                 let index = self.by_id[&key.0];
                 let (charged, actual) = (self.jobs[index].charged, self.jobs[index].actual);
-                self.limiter.settle(START + now, key, charged, actual);
+                self.limiter.settle(self.upstream(), key, charged, actual);
                 self.charged += actual;
+                self.ends.push((now, actual));
                 self.last_completion = now;
                 self.fates[index].completed = Some(now);
+                self.plan(now + self.way_takes, Happening::Heard(key));
+            }
+            Happening::Heard(key) => {
+                let actual = self.jobs[self.by_id[&key.0]].actual;
                 self.end(key, actual, None, Again::No);
+            }
+            Happening::Other(index) => {
+                let job = &self.others.jobs[index];
+                let (key, charged, lasts) = ((job.waiting.id, CallNo::new(1)), job.charged, job.lasts);
+                if self.limiter.admit(self.upstream(), key, charged) {
+                    self.plan(now + lasts, Happening::OtherEnds(index));
+                } else if now < self.others.until {
+                    self.plan(now + OTHER_ASKS_AGAIN, Happening::Other(index));
+                }
+            }
+            Happening::OtherEnds(index) => {
+                let job = &self.others.jobs[index];
+                let (key, charged, actual) = ((job.waiting.id, CallNo::new(1)), job.charged, job.actual);
+                self.limiter.settle(self.upstream(), key, charged, actual);
             }
             Happening::Wake => {
                 if self.wake == Some(now) {
@@ -321,6 +384,7 @@ impl<S: Decides> World<S> {
         match command {
             Command::Release { request, call, .. } => {
                 self.first_release.get_or_insert(now);
+                self.last_release = now;
                 self.fates[self.by_id[&request]].released = Some(now);
                 self.plan(now + self.claim_takes, Happening::Claim((request, call)));
             }
@@ -338,11 +402,5 @@ impl<S: Decides> World<S> {
             Command::Check { .. } | Command::Lose { .. } | Command::Refill { .. } | Command::Leave { .. } => {
             }
         }
-    }
-
-    /// Tokens charged in the end, in percent of what the quota allows from the first release to the last end.
-    pub(crate) fn utilisation(&self, quota: u64) -> f64 {
-        let busy = (self.last_completion - self.first_release.unwrap()) as f64;
-        100.0 * self.charged as f64 / (quota as f64 * busy / 60_000.0)
     }
 }

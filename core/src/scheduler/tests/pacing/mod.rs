@@ -1,0 +1,69 @@
+//! Pacing against every kind of limiter: bursts of three times the quota, backlogs, other clients, a wrong quota.
+
+mod bed;
+mod greedy;
+mod table;
+mod workload;
+
+use crate::config::Pacing;
+use crate::ledger::tests::limiters::{KINDS, Kind};
+use bed::{Bed, Figures};
+use workload::Workload;
+
+fn against_all(seeds: u64, bed: impl Fn(Kind) -> Bed) -> Vec<Figures> {
+    let one = |kind| {
+        let figures = bed(kind).figures(seeds);
+        println!("{kind:?} {figures}");
+        figures
+    };
+    KINDS.into_iter().map(one).collect()
+}
+
+fn auto(workload: Workload) -> impl Fn(Kind) -> Bed {
+    move |kind| Bed::new(Pacing::Auto, kind, workload)
+}
+
+#[test]
+fn burst_a_is_never_throttled_and_uses_the_quota() {
+    for seen in against_all(4, auto(Workload::A)) {
+        assert!(seen.throttled == 0.0, "{seen:?}");
+        assert!(seen.to_last_release >= 97.0, "{seen:?}");
+        assert!(seen.waits_p95 <= 250 && seen.waits_worst <= 2_000, "{seen:?}");
+    }
+}
+
+#[test]
+fn burst_b_is_never_throttled_and_uses_the_quota() {
+    for seen in against_all(2, auto(Workload::B)) {
+        assert!(seen.throttled == 0.0, "{seen:?}");
+        assert!(seen.to_last_release >= 97.0, "{seen:?}");
+        assert!(seen.waits_p95 <= 500 && seen.waits_worst <= 2_000, "{seen:?}");
+    }
+}
+
+/// A call that costs far more than it reserved can take what one on its way was counted on: with a way to go,
+/// refusals are rare instead of none.
+#[test]
+fn a_burst_over_a_slow_network_is_hardly_ever_throttled() {
+    for seen in against_all(4, |kind| auto(Workload::A)(kind).far_away()) {
+        assert!(seen.throttled <= 0.5, "{seen:?}");
+        assert!(seen.to_last_release >= 97.0, "{seen:?}");
+    }
+}
+
+#[test]
+fn an_unbroken_backlog_is_hardly_ever_throttled_and_uses_the_quota() {
+    for seen in against_all(2, |kind| auto(Workload::D(10))(kind).far_away()) {
+        assert!(seen.throttled <= 0.2, "{seen:?}");
+        assert!(seen.utilisation >= 96.0, "{seen:?}");
+    }
+}
+
+#[test]
+fn arrivals_below_the_quota_hardly_wait() {
+    for seen in against_all(1, |kind| auto(Workload::C)(kind).far_away()) {
+        assert!(seen.throttled <= 0.2, "{seen:?}");
+        assert!(seen.waits_p95 <= 250, "{seen:?}");
+        assert!(seen.over_bound <= 1.05, "{seen:?}");
+    }
+}
