@@ -5,7 +5,9 @@ use super::line::Place;
 use crate::ids::{CallNo, RequestId};
 use crate::ledger::CallKey;
 use crate::units::{Timestamp, Tokens};
+use hashbrown::HashTable;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 /// Where a request stands with the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +143,38 @@ impl Entry {
     }
 }
 
+/// Slots by the id of what is in them. They hold no id of their own, which would be half as much again as the rest of
+/// what finding a million requests takes; each is compared where it stands.
+#[derive(Debug, Default)]
+struct Slots {
+    table: HashTable<u32>,
+    hashing: RandomState,
+}
+
+impl Slots {
+    fn find(&self, slots: &[Option<Entry>], id: RequestId) -> Option<u32> {
+        let holds = |slot: &u32| id_in(slots, *slot) == Some(id);
+        self.table.find(self.hashing.hash_one(id), holds).copied()
+    }
+
+    fn insert(&mut self, slots: &[Option<Entry>], id: RequestId, slot: u32) {
+        let hash = |slot: &u32| id_in(slots, *slot).map_or(0, |id| self.hashing.hash_one(id));
+        self.table.insert_unique(self.hashing.hash_one(id), slot, hash);
+    }
+
+    /// Nothing where another slot holds the id.
+    fn remove(&mut self, id: RequestId, slot: u32) {
+        let hash = self.hashing.hash_one(id);
+        if let Ok(found) = self.table.find_entry(hash, |other| *other == slot) {
+            found.remove();
+        }
+    }
+}
+
+fn id_in(slots: &[Option<Entry>], slot: u32) -> Option<RequestId> {
+    slots.get(slot as usize)?.as_ref().map(|entry| entry.id)
+}
+
 /// Every request the scheduler knows, in slots that are used again.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -148,8 +182,7 @@ pub(super) struct Table {
     /// How often each slot was filled, to tell its tenants apart.
     fillings: Vec<u32>,
     vacant: Vec<u32>,
-    /// Looked up by key only.
-    by_id: HashMap<RequestId, u32>,
+    by_id: Slots,
     /// Calls under way whose request has left, or was never known.
     strays: HashMap<CallKey, u32>,
 }
@@ -169,7 +202,7 @@ impl Table {
     }
 
     pub(super) fn find(&self, id: RequestId) -> Option<u32> {
-        self.by_id.get(&id).copied()
+        self.by_id.find(&self.slots, id)
     }
 
     pub(super) fn find_stray(&self, key: CallKey) -> Option<u32> {
@@ -184,7 +217,7 @@ impl Table {
     pub(super) fn insert(&mut self, entry: Entry) -> u32 {
         let id = entry.id;
         let slot = self.fill(entry);
-        self.by_id.insert(id, slot);
+        self.by_id.insert(&self.slots, id, slot);
         slot
     }
 
@@ -199,7 +232,7 @@ impl Table {
     pub(super) fn make_stray(&mut self, slot: u32) {
         if let Some(entry) = self.get(slot) {
             let key = entry.key();
-            self.by_id.remove(&key.0);
+            self.by_id.remove(key.0, slot);
             self.strays.insert(key, slot);
         }
     }
@@ -207,9 +240,7 @@ impl Table {
     pub(super) fn remove(&mut self, slot: u32) -> Option<Entry> {
         let entry = self.slots.get_mut(slot as usize)?.take()?;
         self.vacant.push(slot);
-        if self.by_id.get(&entry.id) == Some(&slot) {
-            self.by_id.remove(&entry.id);
-        }
+        self.by_id.remove(entry.id, slot);
         if self.strays.get(&entry.key()) == Some(&slot) {
             self.strays.remove(&entry.key());
         }

@@ -99,6 +99,10 @@ impl Line {
         let index = chunk.index_of(spot.place);
         if chunk.spots.len() < CHUNK {
             chunk.tokens += Tokens::new(u64::from(spot.cost));
+            if chunk.spots.len() == chunk.spots.capacity() {
+                // Growing by a quarter instead of doubling: most lines are short, and there are many.
+                chunk.spots.reserve_exact(chunk.spots.len() / 4 + 2);
+            }
             chunk.spots.insert(index, spot);
         } else if index == CHUNK {
             // Past the end of the last chunk. Arrivals mostly come in order: a new one keeps this one full.

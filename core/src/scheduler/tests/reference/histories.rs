@@ -1,4 +1,4 @@
-//! Random histories, told to both: the same commands after each event.
+//! Random histories, told to both: the same commands after each event, and everybody stands as far ahead of the others.
 
 use super::super::world::{at, config, id, lane, tenant, waiting};
 use super::super::{Scheduler, released};
@@ -169,6 +169,24 @@ impl Both {
         let fast = self.fast.step(self.now, event.clone());
         let plain = self.plain.step(self.now, event.clone());
         prop_assert_eq!(&fast, &plain, "after {:?}", event);
+        for band in Priority::ALL {
+            let (time, of) = (
+                self.plain.bands[band.index()].time,
+                &self.plain.bands[band.index()],
+            );
+            prop_assert_eq!(
+                self.fast.shares.band_standing(band),
+                of.account.standing(self.plain.time)
+            );
+            let mut fast: Vec<_> = self.fast.shares.standings(band).collect();
+            let known = self.plain.tenants.iter().filter(|tenant| tenant.band == band);
+            let mut plain: Vec<_> = known
+                .map(|tenant| (&tenant.name, tenant.account.standing(time)))
+                .collect();
+            fast.sort_unstable();
+            plain.sort_unstable();
+            prop_assert_eq!(fast, plain, "shares in {:?} after {:?}", band, event);
+        }
         for (request, call) in released(&fast) {
             self.calls.push((request, CallNo::new(call)));
         }
