@@ -80,10 +80,6 @@ fn however_a_call_is_over_it_counts_no_more() {
     for over in [
         ended(request, 1, 10, 2),
         Event::Void { request, call },
-        Event::Left {
-            request,
-            why: Gone::Cancelled,
-        },
         comes_back,
     ] {
         let mut scheduler = scheduler(capped(1));

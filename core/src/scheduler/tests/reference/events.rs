@@ -2,7 +2,7 @@
 
 use super::super::super::lane::{CHECK_AFTER, WRITE_OFF_AFTER};
 use super::super::super::waiting::never_fits;
-use super::super::super::{Again, Command, Event, Waiting};
+use super::super::super::{Again, Command, Event, Gone, Waiting};
 use super::{Reference, Request, State};
 use crate::breaker::CallHealth;
 use crate::fallback::HopCause;
@@ -26,9 +26,9 @@ impl Reference {
     fn take_in(&mut self, event: Event, out: &mut Vec<Command>) {
         match event {
             Event::Arrived(waiting) => self.arrived(&waiting, out),
-            Event::Left { request, .. } => {
+            Event::Left { request, why } => {
                 if let Some(number) = self.find(request) {
-                    self.left(number, out);
+                    self.left(number, why, out);
                 }
             }
             Event::Started { request, call, at } => self.started((request, call), at),
@@ -155,14 +155,14 @@ impl Reference {
         }
     }
 
-    fn left(&mut self, number: u32, out: &mut Vec<Command>) {
+    fn left(&mut self, number: u32, why: Gone, out: &mut Vec<Command>) {
         let tenant = self.request(number).tenant;
         match self.request(number).state {
             State::InLine | State::Snoozed => self.forget(number),
-            State::Released => {
-                self.take_back(number);
-                self.forget(number);
-            }
+            // That its row is elsewhere may have been read before it was let go.
+            State::Released if why == Gone::Elsewhere => {}
+            // It may have been claimed before it was called off: the row is looked at.
+            State::Released => self.look_at(number, self.now),
             State::Running => self.go_elsewhere(number),
         }
         self.refill(tenant, out);
