@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{PlanArgs, PlanError, Planned};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use smoother_core::config::Config;
 
 #[derive(Debug, Parser)]
@@ -19,6 +19,11 @@ fn play(words: &[&str], content: &str) -> Result<Planned, PlanError> {
 }
 
 const TRACE: &str = "t_s,input_tokens,output_tokens\n0,100,10\n1,100,10\n30,100,10\n60,100,10\n";
+
+#[test]
+fn the_definitions_are_sound() {
+    Line::command().debug_assert();
+}
 
 #[test]
 fn one_source_is_needed_and_one_quota() {
