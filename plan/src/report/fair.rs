@@ -42,7 +42,8 @@ pub(super) fn jain(workload: &Workload, setup: &Setup, replay: &Replay) -> Optio
     for ((at, band), tenants) in competing.into_iter().filter(|(_, tenants)| tenants.len() > 1) {
         let parts = tenants.into_iter().map(|tenant| {
             let tokens = served.get(&(at, (band, tenant))).copied().unwrap_or(0.0);
-            tokens / f64::from(setup.scheduler.weight(tenant))
+            let weight = setup.scheduler.tenants.get(tenant).copied().unwrap_or(1);
+            tokens / f64::from(weight.max(1))
         });
         if let Some(index) = index(parts) {
             sum += index;
