@@ -70,6 +70,7 @@ fn of_times(cells: &[&str]) -> Option<(i64, Row)> {
     Some((at.and_utc().timestamp_micros(), counted("", input, output)?))
 }
 
+#[allow(clippy::cast_possible_truncation)] // Microseconds of a trace.
 fn of_seconds(cells: &[&str]) -> Option<(i64, Row)> {
     let [at, tenant, input, output] = cells else {
         return None;

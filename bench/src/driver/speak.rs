@@ -25,9 +25,9 @@ pub fn spoken(mut call: Call, wire: &Wire, fill: impl Fn(&str) -> String) -> Cal
         Speaks::Converse => converse(&call),
         Speaks::OpenAi => chat_completion(&call),
     };
-    lay_over(&mut body, &wire.body, &fill);
+    lay_over(&mut body, &wire.body, fill);
     if let Some(over) = wire.body_of.get(&call.class) {
-        lay_over(&mut body, over, &fill);
+        lay_over(&mut body, over, fill);
     }
     call.path = wire.path.as_deref().map_or_else(|| own_path(&call), &fill);
     call.body = Value::Object(body).to_string();

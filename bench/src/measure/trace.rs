@@ -93,6 +93,7 @@ fn cell(
 }
 
 /// Tokens per minute, in compressed time: what is left beside the other clients is the mean demand ÷ `load`.
+#[allow(clippy::cast_possible_truncation)] // A number of tokens a minute.
 fn quota(trace: &Trace, rows: &[Row], other: f64) -> u64 {
     (demand(trace, rows) * trace.speed as f64 / trace.load / (1.0 - other)).round() as u64
 }

@@ -98,7 +98,7 @@ pub(super) async fn hold(bench: &Bench, targets: &[String], contest: &Contest) -
             });
         }
     }
-    told(contest, entries, notes)
+    told(contest, &entries, notes)
 }
 
 /// The runs of one target, cell by cell.
@@ -116,25 +116,28 @@ async fn rounds(bench: &Bench, target: &str, contest: &Contest) -> Vec<Vec<anyho
     .await
 }
 
-fn told(contest: &Contest, entries: Vec<Entry>, notes: Vec<String>) -> anyhow::Result<Findings> {
+fn told(contest: &Contest, entries: &[Entry], notes: Vec<String>) -> anyhow::Result<Findings> {
     let bounds = contest
         .cells
         .iter()
         .map(|cell| Ok((cell, bests(cell)?)))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut seen = seen::table(contest, &entries, &bounds);
-    let cost = cost::table(contest, &entries)?;
-    seen.notes.extend(complaints(&entries));
+    let mut seen = seen::table(contest, entries, &bounds);
+    let cost = cost::table(contest, entries)?;
+    seen.notes.extend(complaints(entries));
     let mut remarks = Table::notes_only(notes);
-    remarks.notes.extend(estimates(&entries));
+    remarks.notes.extend(estimates(entries));
     Ok(Findings {
         tables: vec![seen, cost, remarks],
-        plots: vec![picture::plot(contest, &entries)],
+        plots: vec![picture::plot(contest, entries)],
     })
 }
 
+/// A cell's rounds, each with its bound.
+type Bounds = Vec<(Arc<Round>, Best)>;
+
 /// The bound of each round of a cell.
-fn bests(cell: &Cell) -> anyhow::Result<Vec<(Arc<Round>, Best)>> {
+fn bests(cell: &Cell) -> anyhow::Result<Bounds> {
     cell.rounds
         .values()
         .map(|round| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::run::Fate;
-use super::{Cell, Contest, Entry, Round};
+use super::{Bounds, Cell, Contest, Entry, Round};
 use crate::bound::{Best, Upstream};
 use crate::report::{Table, figure, percent};
 use crate::stats::Sample;
@@ -15,11 +15,7 @@ const PRIORITIES: [&str; 3] = ["interactive", "normal", "batch"];
 /// The name of the bound's rows.
 const BOUND: &str = "bound (simulated)";
 
-pub(super) fn table(
-    contest: &Contest,
-    entries: &[Entry],
-    bounds: &[(&Cell, Vec<(Arc<Round>, Best)>)],
-) -> Table {
+pub(super) fn table(contest: &Contest, entries: &[Entry], bounds: &[(&Cell, Bounds)]) -> Table {
     let all: Vec<(&str, &str, Vec<&Fate>)> = entries
         .iter()
         .map(|entry| {

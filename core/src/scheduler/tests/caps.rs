@@ -202,11 +202,9 @@ fn a_share_that_the_cap_kept_from_being_used_is_not_saved_up() {
         "its call does not end: {order:?}"
     );
     order.clear();
-    for (request, call) in [(id(0), 1)] {
-        order.extend(numbers(
-            &scheduler.step(at(20_000), ended(request, call, 1_000, 20_000)),
-        ));
-    }
+    order.extend(numbers(
+        &scheduler.step(at(20_000), ended(id(0), 1, 1_000, 20_000)),
+    ));
     for second in 21..40u64 {
         let commands = scheduler.step(at(second * 1_000), Event::Tick);
         order.extend(numbers(&commands));

@@ -72,8 +72,8 @@ impl Reference {
 
     fn may_pass(&self, number: u32) -> bool {
         let request = self.request(number);
-        !request.wants_alone
-            && !(request.retries && !self.budget.allows(self.now))
+        (!request.retries || self.budget.allows(self.now))
+            && !request.wants_alone
             && !self.capped(request.tenant)
             && self.may_owe(request.tenant, request.of.expected)
             && self.ledger.earliest(self.now, request.of.reserve) < request.expires
