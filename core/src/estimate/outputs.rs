@@ -1,26 +1,29 @@
-//! How long answers usually are.
+//! How long answers usually are, and how small a max_tokens would let nearly all of them through.
 //!
 //! Callers ask for far more output than they get (a p99 of 590 tokens under a max_tokens of 40,000 is reported),
 //! and at a burndown of 5 the difference decides how much of the quota is reserved for nothing.
 
-use super::average::Average;
+use super::answers::{Answers, ENOUGH};
 use crate::ids::{ModelId, TenantId};
-use crate::units::Tokens;
-use std::collections::HashMap;
+use crate::units::{Timestamp, Tokens};
+use serde::{Deserialize, Serialize};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
-/// Averages are kept in thousandths of a token.
-const SCALE: u64 = 1_000;
-/// Answers after which a tenant's own average is trusted.
-const ENOUGH: u64 = 8;
-/// Tenants' averages kept; beyond it the model's own serves new tenants.
-const MOST_TENANTS: usize = 16_384;
+/// Keys kept, some 3 KB each at most; beyond it those that were longest without an answer go.
+const MOST_KEYS: usize = 20_000;
+/// Answers of a key that may be lost when a process ends without a word.
+const KEPT_EVERY: u32 = 16;
 
-/// Average output tokens of past answers by model and tenant, apart for each magnitude of `max_tokens`: a caller
-/// that allows 256 tokens and one that allows 4,096 want different things even where they are one tenant.
-#[derive(Debug, Clone, Default)]
-pub struct Outputs {
-    models: HashMap<(ModelId, u32), Average>,
-    tenants: HashMap<(TenantId, ModelId, u32), Average>,
+/// Whose answers are alike: a tenant's, or a model's as a whole, to requests that allow about as much. A caller that
+/// allows 256 tokens and one that allows 4,096 want different things even where they are one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OutputKey(ModelId, Option<TenantId>, u32);
+
+impl OutputKey {
+    fn new(model: &ModelId, tenant: Option<&TenantId>, max_output: Tokens) -> Self {
+        Self(model.clone(), tenant.cloned(), magnitude(max_output))
+    }
 }
 
 /// Requests whose max_tokens have the same number of binary digits are alike.
@@ -28,93 +31,127 @@ const fn magnitude(max_output: Tokens) -> u32 {
     u64::BITS - max_output.get().leading_zeros()
 }
 
+/// A whole answer, as far as the next request's estimate may learn from it.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered<'a> {
+    /// The model that was called.
+    pub model: &'a ModelId,
+    /// Whose request it was.
+    pub tenant: &'a TenantId,
+    /// What its caller allowed, whatever was sent.
+    pub max_output: Tokens,
+    /// How long it was.
+    pub output: Tokens,
+    /// Where a call was sent right-sized: whether that cut it short, so that it was made again.
+    pub cut_short: Option<bool>,
+}
+
+/// Lengths of past answers by model, tenant and magnitude of max_tokens.
+#[derive(Debug, Clone, Default)]
+pub struct Outputs {
+    keys: HashMap<OutputKey, Answers>,
+    /// Learned from and not given out to be kept yet.
+    fresh: HashMap<OutputKey, u32>,
+    forgotten: BTreeSet<OutputKey>,
+}
+
 impl Outputs {
     /// Output tokens to expect of a request; never above `max_output`.
     ///
-    /// The tenant's own average, or the model's while the tenant has had fewer than eight answers. Where nothing
-    /// was learned, a fifth of `max_output`: at a burndown of 5 the reserve is then what Bedrock deducts itself.
+    /// Three of four answers are at most so long: a little above the mean, so that most calls settle within what was
+    /// reserved. Counted are the tenant's own, or the model's while the tenant has had fewer than 200; while both have,
+    /// the running mean of the tenant's own from 8 on, or of the model's. Where nothing was learned, a fifth of
+    /// `max_output`: at a burndown of 5 the reserve is then what Bedrock deducts itself.
     pub fn expected(&self, model: &ModelId, tenant: &TenantId, max_output: Tokens) -> Tokens {
-        let class = magnitude(max_output);
-        let own = self.tenants.get(&(tenant.clone(), model.clone(), class));
-        let learned = own
-            .filter(|average| average.samples() >= ENOUGH)
-            .or_else(|| self.models.get(&(model.clone(), class)))
-            .and_then(Average::mean);
-        let expected = learned.map_or_else(|| max_output.get().div_ceil(5), |mean| mean.div_ceil(SCALE));
-        Tokens::new(expected).min(max_output)
+        let own = self.keys.get(&OutputKey::new(model, Some(tenant), max_output));
+        let all = self.keys.get(&OutputKey::new(model, None, max_output));
+        let usual = |answers: Option<&Answers>| answers.and_then(Answers::usual);
+        let mean = || {
+            own.filter(|own| own.samples() >= ENOUGH)
+                .or(all)
+                .and_then(Answers::mean)
+        };
+        let fifth = || Tokens::new(max_output.get().div_ceil(5));
+        let learned = usual(own).or_else(|| usual(all)).or_else(mean);
+        learned.unwrap_or_else(fifth).min(max_output)
     }
 
-    /// Learns from a whole answer of `output` tokens to a request that allowed `max_output`.
-    pub fn observe(&mut self, model: &ModelId, tenant: &TenantId, max_output: Tokens, output: Tokens) {
-        let sample = output.get().saturating_mul(SCALE);
-        let class = magnitude(max_output);
-        let average = self.models.entry((model.clone(), class)).or_default();
-        *average = average.updated(sample);
-        let key = (tenant.clone(), model.clone(), class);
-        if self.tenants.len() < MOST_TENANTS || self.tenants.contains_key(&key) {
-            let average = self.tenants.entry(key).or_default();
-            *average = average.updated(sample);
+    /// The max_tokens that lets nearly every answer of this tenant through, if it is below `max_output`; `None` while
+    /// too few are known of its own.
+    pub fn right_size(&self, model: &ModelId, tenant: &TenantId, max_output: Tokens) -> Option<Tokens> {
+        let own = self.keys.get(&OutputKey::new(model, Some(tenant), max_output))?;
+        own.right_size().filter(|size| *size < max_output)
+    }
+
+    /// Learns from a whole answer.
+    pub fn observe(&mut self, answered: &Answered<'_>, now: Timestamp) {
+        let Answered {
+            model,
+            tenant,
+            max_output,
+            output,
+            cut_short,
+        } = *answered;
+        for (tenant, cut_short) in [(None, None), (Some(tenant), cut_short)] {
+            let key = OutputKey::new(model, tenant, max_output);
+            if self.keys.len() >= MOST_KEYS && !self.keys.contains_key(&key) {
+                self.forget_some();
+            }
+            *self.fresh.entry(key.clone()).or_default() += 1;
+            self.forgotten.remove(&key);
+            self.keys.entry(key).or_default().take(output, cut_short, now);
+        }
+    }
+
+    /// What has to be kept now, one value a key; `None` where it is to be kept no longer. Every key that has learned
+    /// much since it was last kept, or with `all` every one that has learned anything.
+    pub fn to_keep(&mut self, all: bool) -> Vec<(OutputKey, Option<Answers>)> {
+        let due = |seen: &u32| all || *seen >= KEPT_EVERY;
+        let mut keep: Vec<_> = std::mem::take(&mut self.forgotten)
+            .into_iter()
+            .map(|key| (key, None))
+            .collect();
+        let keys = &self.keys;
+        self.fresh.retain(|key, seen| {
+            if !due(seen) {
+                return true;
+            }
+            keep.extend(keys.get(key).map(|answers| (key.clone(), Some(answers.clone()))));
+            false
+        });
+        keep
+    }
+
+    /// Takes up what was kept, here or by another process; what is known of a key already is merged with it.
+    pub fn restore(&mut self, kept: impl IntoIterator<Item = (OutputKey, Answers)>) {
+        for (key, answers) in kept {
+            match self.keys.entry(key) {
+                Entry::Occupied(mut own) => own.get_mut().merge(&answers),
+                Entry::Vacant(none) => none.insert(answers).look(),
+            }
+        }
+        if self.keys.len() > MOST_KEYS {
+            self.forget_some();
+        }
+    }
+
+    /// Forgets those without an answer for longest, an eighth more than must go, so that it is seldom done.
+    fn forget_some(&mut self) {
+        let stay = MOST_KEYS - MOST_KEYS / 8;
+        let mut by_age: Vec<(Timestamp, OutputKey)> = self
+            .keys
+            .iter()
+            .map(|(key, answers)| (answers.last_at(), key.clone()))
+            .collect();
+        by_age.sort_unstable();
+        let gone = by_age.len().saturating_sub(stay);
+        for (_, key) in by_age.drain(..gone) {
+            self.keys.remove(&key);
+            self.fresh.remove(&key);
+            self.forgotten.insert(key);
         }
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn names() -> (ModelId, TenantId, TenantId) {
-        (
-            ModelId::new("m").unwrap(),
-            TenantId::new("a").unwrap(),
-            TenantId::new("b").unwrap(),
-        )
-    }
-
-    #[test]
-    fn a_tenant_is_judged_by_its_own_answers_once_there_are_enough() {
-        let (model, a, b) = names();
-        let mut outputs = Outputs::default();
-        let max = Tokens::new(4_096);
-        assert_eq!(outputs.expected(&model, &a, max), Tokens::new(820));
-        for _ in 0..7 {
-            outputs.observe(&model, &a, max, Tokens::new(300));
-        }
-        assert_eq!(
-            outputs.expected(&model, &b, max),
-            Tokens::new(300),
-            "the model's average"
-        );
-        for _ in 0..8 {
-            outputs.observe(&model, &b, max, Tokens::new(1_000));
-        }
-        assert_eq!(outputs.expected(&model, &b, max), Tokens::new(1_000), "its own");
-    }
-
-    #[test]
-    fn small_and_large_requests_are_learned_apart() {
-        let (model, a, _) = names();
-        let mut outputs = Outputs::default();
-        for _ in 0..20 {
-            outputs.observe(&model, &a, Tokens::new(256), Tokens::new(60));
-            outputs.observe(&model, &a, Tokens::new(4_096), Tokens::new(300));
-        }
-        assert_eq!(outputs.expected(&model, &a, Tokens::new(256)), Tokens::new(60));
-        assert_eq!(outputs.expected(&model, &a, Tokens::new(4_096)), Tokens::new(300));
-    }
-
-    proptest! {
-        #[test]
-        fn no_more_is_expected_than_is_allowed(
-            answers in proptest::collection::vec((any::<u64>(), any::<u64>()), 0..40), max: u64,
-        ) {
-            let (model, a, _) = names();
-            let mut outputs = Outputs::default();
-            for (allowed, output) in answers {
-                outputs.observe(&model, &a, Tokens::new(allowed), Tokens::new(output));
-            }
-            prop_assert!(outputs.expected(&model, &a, Tokens::new(max)) <= Tokens::new(max));
-        }
-    }
-}
+mod tests;
