@@ -4,6 +4,7 @@ use crate::errors;
 use crate::exchange::RawAnswer;
 use crate::frames::{Frame, Splitter};
 use crate::send::read;
+use crate::stop::is_cut_short;
 use crate::usage::{self, Counts};
 use aws_smithy_types::body::SdkBody;
 use futures_util::{StreamExt, stream};
@@ -34,7 +35,9 @@ fn whole(answer: RawAnswer, operation: Operation, most: usize) -> ModelEvents {
             usage::in_headers(&answer.head).usage()
         };
         let usage = from_headers.or_else(|| usage::in_json(&body).usage());
+        let cut = is_cut_short(&body).then_some(Ok(ModelEvent::CutShort));
         let mut events = vec![Ok(ModelEvent::Body(body))];
+        events.extend(cut);
         events.extend(usage.map(|usage| Ok(ModelEvent::Usage(usage))));
         events
     };
@@ -51,6 +54,7 @@ fn frames(answer: RawAnswer, operation: Operation) -> ModelEvents {
         begun: false,
         marked: operation.is_converse(),
         stopped: false,
+        cut_short: false,
         over: false,
     };
     Box::pin(stream::unfold(reader, |mut reader| async move {
@@ -70,6 +74,8 @@ struct Reader {
     /// Whether the answer's end will be marked: Converse's always, InvokeModel's where its beginning was.
     marked: bool,
     stopped: bool,
+    /// It ended at max_tokens, and nobody was told yet.
+    cut_short: bool,
     over: bool,
 }
 
@@ -100,6 +106,7 @@ impl Reader {
                 self.begun = true;
                 self.marked |= meaning.begin;
                 self.stopped |= meaning.stop;
+                self.cut_short |= meaning.cut_short;
                 self.counts.absorb(meaning.counts);
                 Ok(ModelEvent::Frame {
                     bytes: frame.bytes,
@@ -120,6 +127,9 @@ impl Reader {
         }
         if self.marked && !self.stopped {
             return Some(self.fail(errors::ended_early("without the end of its message")));
+        }
+        if std::mem::take(&mut self.cut_short) {
+            return Some(Ok(ModelEvent::CutShort));
         }
         self.over = true;
         self.counts.usage().map(|usage| Ok(ModelEvent::Usage(usage)))

@@ -3,6 +3,7 @@
 //! Encoding: smithy.io/2.0/aws/amazon-eventstream.html — 4 bytes total length, 4 bytes header length, CRC of both,
 //! headers, payload, CRC of everything before.
 
+use crate::stop::is_cut_short;
 use crate::{errors, usage};
 use aws_smithy_eventstream::frame::read_message_from;
 use aws_smithy_types::event_stream::Message;
@@ -88,6 +89,8 @@ pub(crate) struct Meaning {
     pub(crate) begin: bool,
     /// The generation is over; only counts may follow.
     pub(crate) stop: bool,
+    /// The generation ended at max_tokens.
+    pub(crate) cut_short: bool,
     /// Counts it brings.
     pub(crate) counts: usage::Counts,
 }
@@ -135,6 +138,7 @@ fn converse(event: Option<&str>, payload: &[u8]) -> Meaning {
         },
         Some("messageStop") => Meaning {
             stop: true,
+            cut_short: is_cut_short(payload),
             ..Meaning::default()
         },
         Some("metadata") => Meaning {
@@ -199,6 +203,7 @@ fn invoke(event: Option<&str>, payload: &[u8]) -> Meaning {
         output: !marks.begins() && !marks.is_anthropics("ping"),
         begin: marks.begins(),
         stop: marks.ends(),
+        cut_short: is_cut_short(&inner),
         counts: usage::in_json(&inner),
     }
 }

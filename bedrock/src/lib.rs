@@ -26,6 +26,7 @@ mod exchange;
 mod forward;
 mod frames;
 mod send;
+mod stop;
 mod usage;
 
 use connect::Way;

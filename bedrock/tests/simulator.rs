@@ -72,6 +72,7 @@ async fn every_operation_of_every_family_is_answered_and_counted() {
             let got = collect(stream).await;
             assert_eq!(got.error, None, "{model} {operation}");
             assert_eq!(got.usage, Some((120, 37)), "{model} {operation}");
+            assert!(!got.cut_short, "{model} {operation}");
             if operation.streams() {
                 assert!(got.output.contains(&true), "{model} {operation}");
             } else {
@@ -90,6 +91,23 @@ async fn every_operation_of_every_family_is_answered_and_counted() {
         }
     }
     assert_eq!(sim.calls(None).len(), 16);
+    sim.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_max_tokens_cuts_short_says_so_in_every_family() {
+    let (sim, bedrock) = start().await;
+    for model in FAMILIES {
+        for operation in Operation::ALL {
+            // As long as any model's own preset: longer than what is asked for.
+            let text = "[[sim in=120 out=100000]] Hello";
+            let stream = bedrock.call(prompt(operation, model, text)).await.unwrap();
+            let got = collect(stream).await;
+            assert_eq!(got.error, None, "{model} {operation}");
+            assert!(got.cut_short, "{model} {operation}");
+            assert!(got.usage.is_some(), "{model} {operation}");
+        }
+    }
     sim.stop().await;
 }
 

@@ -10,7 +10,7 @@ use crate::ids::{CallNo, LaneId, ModelId};
 use crate::lifecycle::{Change, Leaving};
 use crate::model::ModelErrorKind;
 use crate::request::Request;
-use crate::units::Timestamp;
+use crate::units::{Timestamp, Tokens};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub enum Hop {
         model: ModelId,
         /// What it is expected to cost there.
         estimate: Estimate,
+        /// What its caller allows there, where `estimate` is that of a smaller max_tokens (its right size).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        own_output: Option<Tokens>,
     },
     /// Answer with this text: a degraded answer, no call.
     Answer {

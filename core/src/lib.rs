@@ -20,6 +20,7 @@ pub mod metrics;
 pub mod model;
 pub mod ports;
 pub mod request;
+pub mod right_size;
 pub mod scheduler;
 pub mod spread;
 pub mod throttle;

@@ -93,6 +93,10 @@ pub const LANE_NOT_TOLD: &str = "smoother_lane_not_told_total";
 pub const UNREADABLE: &str = "smoother_unreadable_requests_total";
 /// Ends that were not pushed to a WebSocket connection that did not take them.
 pub const PUSHES_DROPPED: &str = "smoother_pushes_dropped_total";
+/// Answers to calls that were sent with a smaller max_tokens than their callers', whole or cut short.
+pub const RIGHT_SIZED: &str = "smoother_right_sized_answers_total";
+/// Answers cut short by it, so that the request was called again with its caller's own.
+pub const RERUNS: &str = "smoother_right_size_reruns_total";
 
 /// Every metric there is.
 pub const ALL: &[Metric] = &[
@@ -294,6 +298,18 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &[],
         help: "Ends that were not pushed to a WebSocket connection that did not take them.",
+    },
+    Metric {
+        name: RIGHT_SIZED,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Answers to calls that were sent with a smaller max_tokens than their callers', whole or cut short.",
+    },
+    Metric {
+        name: RERUNS,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Answers cut short by it, so that the request was called again with its caller's own.",
     },
 ];
 

@@ -120,6 +120,8 @@ pub enum ModelEvent {
         /// Whether it carries generated content: from the first such frame on a cut is final.
         output: bool,
     },
+    /// The answer ended because max_tokens was reached; comes before the usage.
+    CutShort,
     /// What the call used; comes last, if at all.
     Usage(Usage),
 }

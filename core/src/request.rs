@@ -7,6 +7,7 @@ use crate::fallback::{Hop, Hopped};
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, Rev, TenantId};
 use crate::lifecycle::State;
 use crate::model::{ModelErrorKind, ModelHead, Operation};
+use crate::right_size::RightSize;
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
@@ -248,6 +249,9 @@ pub struct Request {
     /// How often an operator has sent it on its way again.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub redriven: u32,
+    /// Set where a smaller max_tokens than its caller's may go upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right_size: Option<RightSize>,
     /// How it ended.
     pub outcome: Option<Outcome>,
 }
@@ -266,6 +270,37 @@ impl Request {
     /// The model that is called for it in the lane it waits in.
     pub fn model_to_call(&self) -> &ModelId {
         self.called_model.as_ref().unwrap_or(&self.model)
+    }
+
+    /// Whether its next call (or the one under way) goes with a smaller max_tokens than its caller's.
+    pub fn is_right_sized(&self) -> bool {
+        self.right_size.as_ref().is_some_and(|size| size.own.is_some())
+    }
+
+    /// Whether an answer to it was cut short by its right size, so that it is called again.
+    pub fn is_rerun(&self) -> bool {
+        self.right_size.as_ref().is_some_and(|size| size.rerun)
+    }
+
+    /// The output its caller allows, whatever goes upstream.
+    pub fn own_max_output(&self) -> Tokens {
+        let own = self.right_size.as_ref().and_then(|size| size.own);
+        own.unwrap_or(self.estimate.max_output)
+    }
+
+    /// What its call costs with its caller's own max_tokens; `None` where that is what goes already. By then an answer
+    /// has been at least as long as what was sent.
+    pub fn rerun_estimate(&self) -> Option<Estimate> {
+        let own = self.right_size.as_ref()?.own?;
+        Some(Estimate {
+            max_output: own,
+            expected_output: self
+                .estimate
+                .expected_output
+                .max(self.estimate.max_output)
+                .min(own),
+            ..self.estimate
+        })
     }
 
     /// Time from arrival to the start of its last call.

@@ -27,13 +27,14 @@ pub(crate) fn model_in<'a>(lane: &'a LaneConfig, named: &'a ModelId) -> &'a Mode
 }
 
 impl Ingest {
-    /// The chain of a request that waits in `lane` first.
+    /// The chain of a request that waits in `lane` first; `may_be_sized` where a smaller max_tokens may go upstream.
     pub(crate) fn chain(
         &self,
         from: &Submission,
         routes: &Routes,
         (route, lane): (&Route, &LaneConfig),
         facts: &Facts,
+        may_be_sized: bool,
     ) -> Result<Vec<Hop>, Refusal> {
         let asked = from
             .fallback
@@ -54,7 +55,7 @@ impl Ingest {
         for next in named {
             if !seen.contains(&&next.id) {
                 seen.push(&next.id);
-                chain.extend(self.hop(from, route, next, facts));
+                chain.extend(self.hop(from, route, next, facts, may_be_sized));
             }
         }
         if let (Some(text), Some(form), false) = (&lane.fallback.degraded_answer, facts.form, own_choice) {
@@ -66,7 +67,14 @@ impl Ingest {
         Ok(chain)
     }
 
-    fn hop(&self, from: &Submission, route: &Route, lane: &LaneConfig, facts: &Facts) -> Option<Hop> {
+    fn hop(
+        &self,
+        from: &Submission,
+        route: &Route,
+        lane: &LaneConfig,
+        facts: &Facts,
+        may_be_sized: bool,
+    ) -> Option<Hop> {
         let model = model_in(lane, &route.model);
         let understood = from.operation.is_converse() || body::speaks(model.as_str(), facts.form);
         let allowed = facts
@@ -74,10 +82,15 @@ impl Ingest {
             .is_none_or(|asked| asked <= lane.max_output_tokens);
         let estimate = self.learned.estimate(model, &from.tenant, facts, lane);
         let fits = fits(lane, estimate.reserve(lane.output_burndown)).is_ok();
-        (understood && allowed && fits).then(|| Hop::Lane {
-            lane: lane.id.clone(),
-            model: model.clone(),
-            estimate,
+        let sized = || self.learned.right_sized(model, &from.tenant, &estimate);
+        (understood && allowed && fits).then(|| {
+            let sized = may_be_sized.then(sized).flatten();
+            Hop::Lane {
+                lane: lane.id.clone(),
+                model: model.clone(),
+                estimate: sized.unwrap_or(estimate),
+                own_output: sized.map(|_| estimate.max_output),
+            }
         })
     }
 }

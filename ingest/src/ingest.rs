@@ -3,10 +3,11 @@
 use crate::callers::Callers;
 use crate::learned::Learned;
 use crate::meters::Meters;
+use crate::resize::Unsized;
 use crate::route::Routes;
 use arc_swap::ArcSwap;
 use smoother_core::config::Config;
-use smoother_core::estimate::ErrorStats;
+use smoother_core::estimate::{Answers, ErrorStats, OutputKey};
 use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store};
 use smoother_core::request::Runner;
 use smoother_core::{Request, Timestamp, Usage};
@@ -65,6 +66,8 @@ pub struct Ingest {
     /// When every caller on a connection is answered at the latest, in milliseconds since the epoch.
     answers_by: AtomicU64,
     pub(crate) learned: Learned,
+    /// Those that wait and could be smaller.
+    pub(crate) unsized_ones: Unsized,
     /// Cancelled when nothing more is admitted.
     pub(crate) draining: CancellationToken,
     /// Those who wait for gone callers.
@@ -95,6 +98,7 @@ impl Ingest {
             settings: ArcSwap::from_pointee(Settings::new(config)),
             answers_by: AtomicU64::new(Timestamp::NEVER.as_millis()),
             learned: Learned::default(),
+            unsized_ones: Unsized::default(),
             draining: CancellationToken::new(),
             tasks: TaskTracker::new(),
             callers: Callers::default(),
@@ -121,9 +125,22 @@ impl Ingest {
         self.settings.load_full()
     }
 
-    /// Learns from a call that gave a whole answer: `usage` is what Bedrock counted for `request`.
-    pub fn learn(&self, request: &Request, usage: &Usage) {
-        self.learned.learn(request, usage, self.ports.clock.now());
+    /// Learns from a call that gave a whole answer: `usage` is what Bedrock counted for `request`. Gives what was
+    /// learned of outputs since it was last kept, now and then, for whoever keeps it for the next process.
+    pub fn learn(self: &Arc<Self>, request: &Request, usage: &Usage) -> Vec<(OutputKey, Option<Answers>)> {
+        let kept = self.learned.learn(request, usage, self.ports.clock.now());
+        self.resize_like(request);
+        kept
+    }
+
+    /// Everything that was learned of outputs and is not kept yet.
+    pub fn to_keep(&self) -> Vec<(OutputKey, Option<Answers>)> {
+        self.learned.to_keep()
+    }
+
+    /// Takes up what an earlier process has learned of outputs.
+    pub fn restore(&self, kept: Vec<(OutputKey, Answers)>) {
+        self.learned.restore(kept);
     }
 
     /// How far the estimates of input have been from what Bedrock counted.

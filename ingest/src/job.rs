@@ -2,7 +2,8 @@
 //!
 //! ```json
 //! {"model": "…", "operation": "converse", "body": {…}, "priority": "batch", "timeout_ms": 60000,
-//!  "max_wait_ms": 30000, "idempotency_key": "…", "fallback": ["west"], "on_indeterminate": "retry"}
+//!  "max_wait_ms": 30000, "idempotency_key": "…", "fallback": ["west"], "right_size": true,
+//!  "on_indeterminate": "retry"}
 //! {"model": "…", "prompt": "…", "max_tokens": 200}
 //! ```
 //! `body` is the body of the operation in Bedrock's wire, passed on byte for byte. `prompt` stands for a Converse
@@ -38,6 +39,8 @@ pub struct JobForm {
     pub key: Option<String>,
     /// The lanes to go on in where the first cannot serve it.
     pub fallback: Option<Vec<String>>,
+    /// Whether a smaller max_tokens may go upstream.
+    pub right_size: Option<bool>,
     /// Policy for a call that may or may not have run.
     pub on_indeterminate: OnIndeterminate,
 }
@@ -64,6 +67,7 @@ struct View<'a> {
     #[serde(borrow)]
     idempotency_key: Option<Cow<'a, str>>,
     fallback: Option<Vec<String>>,
+    right_size: Option<bool>,
     #[serde(borrow)]
     on_indeterminate: Option<Cow<'a, str>>,
 }
@@ -105,6 +109,7 @@ impl JobForm {
             max_wait: span("max_wait_ms", view.max_wait_ms)?,
             key: view.idempotency_key.map(Cow::into_owned),
             fallback: view.fallback,
+            right_size: view.right_size,
             on_indeterminate: on_indeterminate(view.on_indeterminate.as_deref())?,
         })
     }
@@ -129,6 +134,7 @@ impl JobForm {
                 .unwrap_or_default(),
             headers: Vec::new(),
             fallback: self.fallback,
+            right_size: self.right_size,
             on_disconnect: OnDisconnect::Finish,
             on_indeterminate: self.on_indeterminate,
         })
@@ -234,6 +240,10 @@ mod tests {
             (r#"{"model":"m","body":{},"max_tokens":3}"#, "max_tokens"),
             (r#"{"model":"m","prompt":"  "}"#, "blank"),
             (r#"{"model":"m","prompt":"x","operation":"embed"}"#, "embed"),
+            (
+                r#"{"model":"m","prompt":"x","right_size":"yes"}"#,
+                "right_size is a string; it must be true or false",
+            ),
             (r#"{"model":"m","prompt":"x","operation":"invoke"}"#, "invoke"),
             (r#"{"model":"m","prompt":"x","priority":"urgent"}"#, "urgent"),
             (r#"{"model":"m","prompt":"x","timeout_ms":-5}"#, "-5"),

@@ -148,6 +148,7 @@ fn wanted_as(wanted: &str) -> &str {
     match wanted {
         "a sequence" | "an array" => "an array",
         "a map" => "an object",
+        "a boolean" => "true or false",
         "a borrowed string" | "a string" | "a character" => "a string",
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of at least 0",
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",

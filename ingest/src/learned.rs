@@ -3,10 +3,13 @@
 use crate::body::Facts;
 use metrics::histogram;
 use smoother_core::config::LaneConfig;
-use smoother_core::estimate::{Corrector, ErrorStats, Outputs};
+use smoother_core::estimate::{Answered, Answers, Corrector, ErrorStats, OutputKey, Outputs};
 use smoother_core::metrics::ESTIMATE_ERROR;
 use smoother_core::{Estimate, ModelId, Request, TenantId, Timestamp, Tokens, Usage};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is to be kept of each key; `None` where it is to be kept no longer.
+type Kept = Vec<(OutputKey, Option<Answers>)>;
 
 /// Learned state, shared by all doors of a process.
 #[derive(Debug, Default)]
@@ -45,11 +48,29 @@ impl Learned {
         }
     }
 
-    /// Learns from a call that gave a whole answer.
-    pub(crate) fn learn(&self, request: &Request, usage: &Usage, now: Timestamp) {
-        let Estimate {
-            input, max_output, ..
-        } = request.estimate;
+    /// The same request's cost with the max_tokens that nearly all answers of its like need, if that is smaller.
+    pub(crate) fn right_sized(&self, model: &ModelId, tenant: &TenantId, own: &Estimate) -> Option<Estimate> {
+        let max_output = self.state().outputs.right_size(model, tenant, own.max_output)?;
+        Some(Estimate {
+            max_output,
+            expected_output: own.expected_output.min(max_output),
+            ..*own
+        })
+    }
+
+    /// Whether the right size of this request's like is known.
+    pub(crate) fn knows_size_of(&self, request: &Request) -> bool {
+        let (model, tenant) = (request.model_to_call(), &request.tenant);
+        let size = self
+            .state()
+            .outputs
+            .right_size(model, tenant, request.own_max_output());
+        size.is_some()
+    }
+
+    /// Learns from a call that gave a whole answer; gives what is to be kept now.
+    pub(crate) fn learn(&self, request: &Request, usage: &Usage, now: Timestamp) -> Kept {
+        let input = request.estimate.input;
         let counted = usage.whole_input();
         if counted > Tokens::ZERO {
             let ratio = input.get().abs_diff(counted.get()) as f64 / counted.get() as f64;
@@ -63,9 +84,25 @@ impl Learned {
             usage.whole_input(),
             now,
         );
-        state
-            .outputs
-            .observe(request.model_to_call(), &request.tenant, max_output, usage.output);
+        let answered = Answered {
+            model: request.model_to_call(),
+            tenant: &request.tenant,
+            max_output: request.own_max_output(),
+            output: usage.output,
+            cut_short: (request.is_right_sized() || request.is_rerun()).then(|| request.is_rerun()),
+        };
+        state.outputs.observe(&answered, now);
+        state.outputs.to_keep(false)
+    }
+
+    /// Everything that was learned of outputs and is not kept yet.
+    pub(crate) fn to_keep(&self) -> Kept {
+        self.state().outputs.to_keep(true)
+    }
+
+    /// Takes up what an earlier process has learned of outputs.
+    pub(crate) fn restore(&self, kept: Vec<(OutputKey, Answers)>) {
+        self.state().outputs.restore(kept);
     }
 
     pub(crate) fn errors(&self) -> ErrorStats {

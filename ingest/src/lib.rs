@@ -36,6 +36,7 @@ mod prepare;
 mod presence;
 mod priority;
 mod refusal;
+mod resize;
 mod route;
 mod sockets;
 mod spans;

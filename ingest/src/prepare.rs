@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use smoother_core::config::LaneConfig;
 use smoother_core::ledger::fits;
 use smoother_core::request::Fresh;
+use smoother_core::right_size::RightSize;
 use smoother_core::{Door, Estimate, Millis, OnDisconnect, Operation, Request, RequestId};
 use std::sync::Arc;
 
@@ -49,8 +50,26 @@ impl Ingest {
         let hint = facts.hint.or(from.hint);
         let priority = priority::choose(from.priority, hint, &from.tenant, &tenant)?;
         let estimate = self.learned.estimate(model, &from.tenant, &facts, lane);
+        // Judged by its own value: an answer that is cut short has to be made again with it.
         can_fit(lane, &estimate, facts.max_output.is_none())?;
-        let fallback = self.chain(&from, &settings.routes, (route, lane), &facts)?;
+        let slot = may_be_sized(&from, tenant.right_size)
+            .then(|| body::slot(from.operation, &from.model, &from.body))
+            .flatten();
+        let sized = slot
+            .as_ref()
+            .and_then(|_| self.learned.right_sized(model, &from.tenant, &estimate));
+        let right_size = slot.map(|slot| RightSize {
+            slot,
+            own: sized.map(|_| estimate.max_output),
+            rerun: false,
+        });
+        let fallback = self.chain(
+            &from,
+            &settings.routes,
+            (route, lane),
+            &facts,
+            right_size.is_some(),
+        )?;
         let now = self.ports.clock.now();
         let id = from
             .key
@@ -65,7 +84,7 @@ impl Ingest {
             arrived_at: now,
             body_hash: hash(from.operation, &from.model, &from.body),
             body_bytes: from.body.len() as u64,
-            estimate,
+            estimate: sized.unwrap_or(estimate),
             tenant: from.tenant,
         };
         let mut request = Request {
@@ -75,6 +94,7 @@ impl Ingest {
             headers: from.headers,
             fallback,
             called_model: (*model != route.model).then(|| model.clone()),
+            right_size,
             on_indeterminate: from.on_indeterminate,
             ..Request::fresh(fresh)
         };
@@ -93,6 +113,13 @@ impl Ingest {
             sync_timeout: settings.config.server.sync_timeout,
         })
     }
+}
+
+/// Whether a smaller max_tokens may go upstream. Where somebody reads a stream as it comes, only if its caller says so:
+/// until it is known that the answer was not cut short nothing of it can be shown, so the stream comes at its end.
+fn may_be_sized(from: &Submission, of_tenant: bool) -> bool {
+    let is_read_as_it_comes = from.door == Door::Sync && from.operation.streams();
+    from.right_size.unwrap_or(of_tenant && !is_read_as_it_comes)
 }
 
 fn can_fit(lane: &Arc<LaneConfig>, estimate: &Estimate, unset: bool) -> Result<(), Refusal> {

@@ -109,6 +109,7 @@ impl Ingest {
     /// Waits for the caller of a request that a former process was serving: for a synchronous request found open
     /// at the start, as if its caller had gone away just now.
     pub fn await_return(self: &Arc<Self>, request: &Request) {
+        self.unsized_ones.note(request);
         if let Some(grace) = self.grace(request) {
             self.wait_for(request.id, grace);
         }

@@ -31,6 +31,8 @@ pub struct Submission {
     pub headers: Vec<(String, String)>,
     /// The lanes to go on in where the first cannot serve it; `None` leaves it to the configuration.
     pub fallback: Option<Vec<String>>,
+    /// Whether a smaller max_tokens may go upstream; `None` leaves it to the configuration.
+    pub right_size: Option<bool>,
     /// Policy for a gone reader.
     pub on_disconnect: OnDisconnect,
     /// Policy for a call that may or may not have run.

@@ -94,6 +94,7 @@ impl Ingest {
 
     /// Tells the lane of a new request.
     pub(crate) async fn arrive(&self, request: &Request, burndown: u64) -> Result<(), Refusal> {
+        self.unsized_ones.note(request);
         let event = Event::Arrived(Waiting::priced(request, burndown));
         self.ports.lanes.send(&request.lane, event).await?;
         tracing::debug!(request = %request.id, lane = %request.lane, priority = %request.priority, "arrived");

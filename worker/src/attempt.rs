@@ -39,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     pub(crate) usage: Option<Usage>,
     pub(crate) first_output_at: Option<Timestamp>,
+    /// It was sent with a smaller max_tokens than its caller's and ended because of that.
+    pub(crate) cut_short: bool,
 }
 
 /// How far a call has come; known even of one that breaks off.
@@ -132,12 +134,18 @@ struct Collected<'a> {
     head: Arc<ModelHead>,
     /// The model that is called where that is not the one the caller named.
     called_model: Option<ModelId>,
+    /// What readers are told of a max_tokens below their own.
+    size: Option<&'static str>,
     accepted: bool,
     max_output: Tokens,
     parts: Vec<Bytes>,
     bytes: usize,
     /// Frames that readers have been given: all of them once content has come, none before.
     told: usize,
+    /// Sent with a smaller max_tokens than its caller's: whether the answer may be shown is known at its end.
+    is_right_sized: bool,
+    /// It ended because max_tokens was reached.
+    reached_most: bool,
     usage: Option<Usage>,
     first_output_at: Option<Timestamp>,
 }
@@ -151,11 +159,17 @@ impl<'a> Collected<'a> {
             clock: around.clock,
             progress: around.progress,
             head: Arc::default(),
+            size: match row.is_rerun() {
+                true => Some("rerun"),
+                false => row.is_right_sized().then_some("true"),
+            },
             accepted: false,
             max_output: row.estimate.max_output,
             parts: Vec::new(),
             bytes: 0,
             told: 0,
+            is_right_sized: row.is_right_sized(),
+            reached_most: false,
             usage: None,
             first_output_at: None,
         }
@@ -187,6 +201,10 @@ impl<'a> Collected<'a> {
             head.headers
                 .push(("x-smoother-model".to_owned(), model.as_str().to_owned()));
         }
+        if let Some(size) = self.size {
+            head.headers
+                .push(("x-smoother-right-sized".to_owned(), size.to_owned()));
+        }
         self.head = Arc::new(head);
         self.accepted = true;
         while let Some(event) = tokio::time::timeout(patience, answer.events.next())
@@ -199,12 +217,13 @@ impl<'a> Collected<'a> {
                     self.add(bytes)?;
                     if output && self.first_output_at.is_none() {
                         self.first_output_at = Some(self.clock.now());
-                        self.progress.shown.store(true, Ordering::Relaxed);
                     }
-                    if self.first_output_at.is_some() {
+                    if self.first_output_at.is_some() && !self.is_right_sized {
+                        self.progress.shown.store(true, Ordering::Relaxed);
                         self.tell();
                     }
                 }
+                ModelEvent::CutShort => self.reached_most = true,
                 ModelEvent::Usage(usage) if usage.is_possible(self.max_output, lane.tokens_per_minute) => {
                     self.usage = Some(usage);
                 }
@@ -215,8 +234,8 @@ impl<'a> Collected<'a> {
                 ),
             }
         }
-        if streams {
-            // An answer without content has held back all its frames; it is whole now.
+        if streams && !self.is_cut_short() {
+            // An answer without content, or one that was right-sized, has held back all its frames; it is whole now.
             self.tell();
         }
         Ok(())
@@ -238,6 +257,13 @@ impl<'a> Collected<'a> {
         Ok(())
     }
 
+    /// Whether the answer ended early because less was allowed than its caller does. A model that does not say so has
+    /// used up what was allowed.
+    fn is_cut_short(&self) -> bool {
+        let used_up = || self.usage.is_some_and(|usage| usage.output >= self.max_output);
+        self.is_right_sized && (self.reached_most || used_up())
+    }
+
     fn tell(&mut self) {
         if self.told == 0 {
             self.live.publish(self.id, Update::Head(Arc::clone(&self.head)));
@@ -257,6 +283,7 @@ impl<'a> Collected<'a> {
     }
 
     fn whole(self) -> Answer {
+        let cut_short = self.is_cut_short();
         let body = match self.parts.as_slice() {
             [only] => only.clone(),
             parts => {
@@ -271,6 +298,7 @@ impl<'a> Collected<'a> {
             body,
             usage: self.usage,
             first_output_at: self.first_output_at,
+            cut_short,
         }
     }
 }

@@ -7,8 +7,8 @@ use smoother_core::config::LaneConfig;
 use smoother_core::scheduler::Again;
 use smoother_core::verdict::{self, Bill, Situation, Verdict};
 use smoother_core::{
-    CallEnding, Change, HopCause, Millis, ModelError, ModelErrorKind, OnIndeterminate, Outcome, Request,
-    Settlement, Timestamp, Usage, fallback,
+    CallEnding, Change, Estimate, HopCause, Millis, ModelError, ModelErrorKind, OnIndeterminate, Outcome,
+    Request, Settlement, Timestamp, Usage, fallback,
 };
 
 /// What is to be stored, and what the lane is told.
@@ -105,8 +105,18 @@ impl Settle<'_> {
             body,
             usage,
             first_output_at,
+            cut_short,
         } = answer;
         let upstream = head.upstream_request_id().map(str::to_owned);
+        let situation = Situation {
+            cut_short,
+            ..self.situation()
+        };
+        if verdict::judge(None, &situation) == Verdict::Rerun
+            && let Some(own) = self.row.rerun_estimate()
+        {
+            return self.rerun(own, usage, upstream);
+        }
         let outcome = Outcome::Answer {
             head,
             usage,
@@ -125,6 +135,22 @@ impl Settle<'_> {
             health: self.health(None, false),
             result: Some(body),
             first_output_at,
+        }
+    }
+
+    /// The answer is dropped; the next call costs what its caller allows.
+    fn rerun(&self, own: Estimate, usage: Option<Usage>, upstream: Option<String>) -> Conclusion {
+        let burndown = self.lane.output_burndown;
+        Conclusion {
+            settlement: self.settlement(CallEnding::Completed, None, usage, true, upstream),
+            change: Some(Change::Rerun { call: self.row.call }),
+            again: Again::Resized {
+                reserve: own.reserve(burndown),
+                expected: own.settled(burndown),
+            },
+            health: self.health(None, false),
+            result: None,
+            first_output_at: None,
         }
     }
 
@@ -156,7 +182,7 @@ impl Settle<'_> {
             }
             Verdict::Fallback => (on().unwrap_or_else(|| (fail(), None)), Again::No),
             // An error is never Done.
-            Verdict::Done | Verdict::Discard => ((fail(), None), Again::No),
+            Verdict::Done | Verdict::Rerun | Verdict::Discard => ((fail(), None), Again::No),
         };
         let upstream = error
             .headers

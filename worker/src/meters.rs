@@ -1,8 +1,9 @@
 //! A lane's metric handles, looked up once.
 
+use crate::conclude::Conclusion;
 use metrics::{Counter, Histogram, counter, histogram};
 use smoother_core::config::LaneConfig;
-use smoother_core::{CallEnding, Priority, Request, Settlement, ThrottleCause, Timestamp, metrics as names};
+use smoother_core::{CallEnding, Change, Priority, Request, ThrottleCause, Timestamp, metrics as names};
 
 pub(crate) struct Meters {
     endings: [(CallEnding, Counter); 4],
@@ -15,6 +16,8 @@ pub(crate) struct Meters {
     cache_read: Counter,
     cache_write: Counter,
     charged: Counter,
+    right_sized: Counter,
+    reruns: Counter,
 }
 
 impl Meters {
@@ -46,11 +49,24 @@ impl Meters {
             cache_read: tokens("cache_read"),
             cache_write: tokens("cache_write"),
             charged: tokens("charged"),
+            right_sized: counter!(names::RIGHT_SIZED, "lane" => lane.clone()),
+            reruns: counter!(names::RERUNS, "lane" => lane.clone()),
         }
     }
 
     /// Counts a call that has ended; `row` is the request as it was claimed.
-    pub(crate) fn ended(&self, row: &Request, settlement: &Settlement, first_output_at: Option<Timestamp>) {
+    pub(crate) fn ended(&self, row: &Request, conclusion: &Conclusion) {
+        let Conclusion {
+            settlement,
+            first_output_at,
+            change,
+            ..
+        } = conclusion;
+        if row.is_right_sized() && settlement.ending == CallEnding::Completed {
+            self.right_sized.increment(1);
+            let rerun = matches!(change, Some(Change::Rerun { .. }));
+            self.reruns.increment(u64::from(rerun));
+        }
         if let Some((_, counter)) = self
             .endings
             .iter()
@@ -68,7 +84,7 @@ impl Meters {
             |from: Timestamp, to: Timestamp| std::time::Duration::from(to.since(from)).as_secs_f64();
         self.queue[row.priority.index()].record(seconds(row.arrived_at, started));
         self.call.record(seconds(started, settlement.at));
-        if let Some(at) = first_output_at {
+        if let Some(at) = *first_output_at {
             self.first_output.record(seconds(started, at));
         }
         if let Some(usage) = &settlement.usage {

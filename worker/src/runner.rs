@@ -6,6 +6,7 @@ use crate::meters::Meters;
 use crate::opening::{Opening, OpeningPace};
 use crate::settle::{Settling, tell_lane};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use smoother_core::config::LaneConfig;
 use smoother_core::ports::{
@@ -240,7 +241,13 @@ impl Worker {
                     aborted,
                     progress,
                 };
-                attempt::make(around, row, &lane.config, body).await
+                match as_sent(row, body) {
+                    Some(body) => attempt::make(around, row, &lane.config, body).await,
+                    None => unreadable(
+                        ModelErrorKind::Validation,
+                        "its max_tokens is not where it was found",
+                    ),
+                }
             }
             Ok(None) => unreadable(ModelErrorKind::Validation, "its body is not in the store"),
             Err(error @ StoreError::Damaged(_)) => unreadable(ModelErrorKind::Validation, &error.to_string()),
@@ -248,8 +255,7 @@ impl Worker {
             Err(error) => unreadable(ModelErrorKind::Connect, &error.to_string()),
         };
         let conclusion = self.settle(lane, row, progress).conclude(attempt);
-        lane.meters
-            .ended(row, &conclusion.settlement, conclusion.first_output_at);
+        lane.meters.ended(row, &conclusion);
         Settling::new(self, row, conclusion).run().await;
     }
 
@@ -261,6 +267,15 @@ impl Worker {
             now: self.ports.clock.now(),
             random: self.ports.entropy.below(u64::MAX),
         }
+    }
+}
+
+/// The body that goes upstream: the caller's, but for the max_tokens of a request that is right-sized; `None` where it
+/// is not the body that this was found in.
+fn as_sent(row: &Request, body: Bytes) -> Option<Bytes> {
+    match row.right_size.as_ref().filter(|size| size.own.is_some()) {
+        Some(size) => size.slot.fill(&body, row.estimate.max_output),
+        None => Some(body),
     }
 }
 

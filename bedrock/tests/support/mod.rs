@@ -256,6 +256,7 @@ pub fn call(operation: Operation, body: &str) -> ModelCall {
 pub struct Collected {
     pub pieces: Vec<Bytes>,
     pub output: Vec<bool>,
+    pub cut_short: bool,
     pub usage: Option<(u64, u64)>,
     pub error: Option<ModelError>,
 }
@@ -271,6 +272,7 @@ pub async fn collect(mut stream: ModelStream) -> Collected {
                 collected.pieces.push(bytes);
                 collected.output.push(output);
             }
+            Ok(ModelEvent::CutShort) => collected.cut_short = true,
             Ok(ModelEvent::Usage(usage)) => {
                 collected.usage = Some((usage.input.get(), usage.output.get()));
             }

@@ -144,6 +144,9 @@ fn tenant(reader: &Reader, name: &str) -> TenantConfig {
         default_priority: default,
         highest_priority: highest,
         max_concurrency: reader.small("tenants.*.max_concurrency", Some(name)),
+        right_size: reader
+            .flag("tenants.*.right_size", Some(name))
+            .is_some_and(|found| found.value),
     }
 }
 

@@ -251,6 +251,7 @@ fn of_tenant(tenant: &TenantConfig) -> Values {
         ("weight", tenant.weight.to_string()),
         ("default_priority", tenant.default_priority.as_str().to_owned()),
         ("highest_priority", tenant.highest_priority.as_str().to_owned()),
+        ("right_size", tenant.right_size.to_string()),
     ]);
     values.extend(
         tenant

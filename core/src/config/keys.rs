@@ -223,4 +223,6 @@ pub static KEYS: &[Key] = &[
         "The best priority the tenant may ask for."),
     key("tenants.*.max_concurrency", within(1, 4_294_967_295, "calls"), Depends("not limited"),
         "Calls of the tenant under way at once in each lane; what is beyond waits, nothing is refused."),
+    key("tenants.*.right_size", Kind::Flag, Value("false"),
+        "Whether requests go with a smaller `max_tokens` than they ask for, as large as 99 % of the tenant's answers need and some more; an answer that is cut short by it is made again, once, with the request's own."),
 ];

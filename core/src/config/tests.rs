@@ -317,11 +317,13 @@ fn what_is_not_there_yet_is_refused_with_its_reason() {
 
 #[test]
 fn a_tenant_that_may_ask_for_less_defaults_to_less() {
-    let config = load("[tenants.a]\nhighest_priority = \"batch\"").unwrap();
+    let config = load("[tenants.a]\nhighest_priority = \"batch\"\nright_size = true").unwrap();
+    let tenant = config.tenant(&TenantId::new("a").unwrap());
     assert_eq!(
-        config.tenant(&TenantId::new("a").unwrap()).default_priority,
-        Priority::Batch
+        (tenant.default_priority, tenant.right_size),
+        (Priority::Batch, true)
     );
+    assert!(!config.tenant(&TenantId::new("b").unwrap()).right_size);
     let report = wrong(
         "[tenants.a]\nhighest_priority = \"batch\"\ndefault_priority = \"normal\"",
         &[],

@@ -151,6 +151,8 @@ pub struct TenantConfig {
     pub highest_priority: Priority,
     /// Calls it may have under way at once in each lane, if there is a limit.
     pub max_concurrency: Option<u32>,
+    /// Whether its requests may go with a smaller max_tokens than they ask for.
+    pub right_size: bool,
 }
 
 impl Default for TenantConfig {
@@ -160,6 +162,7 @@ impl Default for TenantConfig {
             default_priority: Priority::Normal,
             highest_priority: Priority::Interactive,
             max_concurrency: None,
+            right_size: false,
         }
     }
 }

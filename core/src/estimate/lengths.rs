@@ -195,8 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_sketch_is_small_and_reads_back() {
+    fn a_sketch_is_small_and_reads_back() {
         let lengths = of((0..5_000u64).map(|n| 1 + n * n % 64_000));
+        let in_memory = |lengths: &Lengths| lengths.young.as_ref().unwrap().0.length() * 8;
+        assert!(in_memory(&lengths) <= 3_072, "answers of any length");
+        let usual = of((0..999u64).map(|n| 50 + n));
+        assert!(in_memory(&usual) <= 1_024, "answers of 50 to 1,050 tokens");
         let stored = serde_json::to_string(&lengths).unwrap();
         assert!(stored.len() < 4_000, "{} bytes", stored.len());
         let read: Lengths = serde_json::from_str(&stored).unwrap();

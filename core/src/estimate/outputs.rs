@@ -5,12 +5,13 @@
 
 use super::answers::{Answers, ENOUGH};
 use crate::ids::{ModelId, TenantId};
+use crate::request::Request;
 use crate::units::{Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
-/// Keys kept, some 3 KB each at most; beyond it those that were longest without an answer go.
+/// Keys kept, 2 to 6 KB each; beyond it those that were longest without an answer go.
 const MOST_KEYS: usize = 20_000;
 /// Answers of a key that may be lost when a process ends without a word.
 const KEPT_EVERY: u32 = 16;
@@ -21,6 +22,12 @@ const KEPT_EVERY: u32 = 16;
 pub struct OutputKey(ModelId, Option<TenantId>, u32);
 
 impl OutputKey {
+    /// Whose answers tell how long this request's own may be.
+    pub fn of(request: &Request) -> Self {
+        let (model, tenant) = (request.model_to_call(), &request.tenant);
+        Self::new(model, Some(tenant), request.own_max_output())
+    }
+
     fn new(model: &ModelId, tenant: Option<&TenantId>, max_output: Tokens) -> Self {
         Self(model.clone(), tenant.cloned(), magnitude(max_output))
     }

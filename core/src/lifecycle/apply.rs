@@ -1,10 +1,11 @@
 //! The transition function: the only place where a request's row changes.
 
 use super::{Change, Leaving, Refused, State};
+use crate::cost::Estimate;
 use crate::fallback::{Hop, HopCause, Hopped};
 use crate::ids::{CallNo, LaneId};
 use crate::request::{Door, Failure, OnDisconnect, OnIndeterminate, Outcome, Request, Runner};
-use crate::units::Timestamp;
+use crate::units::{Timestamp, Tokens};
 
 /// Calls of one request that may be lost before it fails.
 const LOST_AT_MOST: u32 = 10;
@@ -77,6 +78,15 @@ pub fn apply(request: &Request, change: &Change) -> Result<Request, Refused> {
             if let Some(cause) = throttle {
                 *next.throttles.entry(*cause).or_insert(0) += 1;
             }
+        }
+        Change::Resize { lane, max_output } => {
+            allow(request, change, &[State::Queued])?;
+            same_lane(lane, &request.lane)?;
+            shrink(&mut next, *max_output)?;
+        }
+        Change::Rerun { call } => {
+            running(request, change, *call)?;
+            rerun(&mut next)?;
         }
         Change::Divert { from, cause, at } => {
             leaving(request, change, from)?;
@@ -234,11 +244,13 @@ fn divert(next: &mut Request, change: &Change, cause: HopCause, at: Timestamp) -
         lane: next.lane.clone(),
         model: next.model_to_call().clone(),
         estimate: next.estimate,
+        own_output: next.right_size.as_ref().and_then(|size| size.own),
     };
     if let Hop::Lane {
         lane,
         model,
         estimate,
+        own_output,
     } = hop(next, cause, at)
     {
         if may_come_back(next, cause) {
@@ -251,9 +263,48 @@ fn divert(next: &mut Request, change: &Change, cause: HopCause, at: Timestamp) -
         next.lane = lane;
         next.called_model = Some(model).filter(|model| *model != next.model);
         next.estimate = estimate;
+        resize(next, own_output);
     }
     requeue(next);
     Ok(())
+}
+
+fn shrink(next: &mut Request, max_output: Tokens) -> Result<(), Refused> {
+    let own = next.estimate.max_output;
+    let size = next.right_size.as_mut().ok_or(Refused::Sized)?;
+    if size.rerun || size.own.is_some() || max_output >= own {
+        return Err(Refused::Sized);
+    }
+    size.own = Some(own);
+    next.estimate.max_output = max_output;
+    next.estimate.expected_output = next.estimate.expected_output.min(max_output);
+    Ok(())
+}
+
+/// Takes up the size of another lane. What was cut short once goes with its caller's own value everywhere.
+fn resize(next: &mut Request, own: Option<Tokens>) {
+    let Some(size) = &mut next.right_size else { return };
+    size.own = own;
+    if size.rerun
+        && let Some(estimate) = next.rerun_estimate()
+    {
+        to_own(next, estimate);
+    }
+}
+
+fn rerun(next: &mut Request) -> Result<(), Refused> {
+    let estimate = next.rerun_estimate().ok_or(Refused::OwnSize)?;
+    to_own(next, estimate);
+    requeue(next);
+    Ok(())
+}
+
+fn to_own(next: &mut Request, estimate: Estimate) {
+    next.estimate = estimate;
+    if let Some(size) = &mut next.right_size {
+        size.own = None;
+        size.rerun = true;
+    }
 }
 
 /// Whether the lane just left goes to the end of the chain: it was in trouble for a while, and may be well again when
@@ -310,7 +361,7 @@ fn requeue(next: &mut Request) {
     next.state = State::Queued;
     next.start_by = None;
     next.not_before = None;
-    next.reserved = crate::units::Tokens::ZERO;
+    next.reserved = Tokens::ZERO;
 }
 
 /// By the request's policies. Its own call may be what ends the runner, each time anew: that has a bound.

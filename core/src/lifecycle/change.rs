@@ -61,6 +61,19 @@ pub enum Change {
         /// Whether a try is spent.
         spends_try: bool,
     },
+    /// QUEUED → QUEUED: what its answer needs is known now; it will go with this max_tokens instead of its caller's.
+    Resize {
+        /// The lane in which it waits.
+        lane: LaneId,
+        /// The smaller one.
+        max_output: Tokens,
+    },
+    /// RUNNING → QUEUED: the answer was cut short by a max_tokens below the caller's. It is called again with the
+    /// caller's own, once, and spends no try.
+    Rerun {
+        /// The call that was cut short.
+        call: CallNo,
+    },
     /// → QUEUED in the lane that its chain names next (fallback); tries and deadline carry over.
     Divert {
         /// What it leaves.
@@ -161,6 +174,8 @@ impl Change {
             Self::Lapse { .. } => "lapse",
             Self::Void { .. } => "void",
             Self::Requeue { .. } => "requeue",
+            Self::Resize { .. } => "resize",
+            Self::Rerun { .. } => "rerun",
             Self::Divert { .. } => "divert",
             Self::Lose { .. } => "lose",
             Self::Complete { .. } => "complete",
@@ -220,6 +235,12 @@ pub enum Refused {
         /// The change's word.
         change: &'static str,
     },
+    /// Its call had the caller's own max_tokens already.
+    #[error("cannot rerun a request whose call had its caller's own max_tokens")]
+    OwnSize,
+    /// It is to go with the max_tokens that it has.
+    #[error("cannot resize a request that has its size, or whose caller's own max_tokens is to go")]
+    Sized,
     /// It failed, but is no dead letter (or no longer one).
     #[error("cannot {change} a request that is no dead letter")]
     NotDead {

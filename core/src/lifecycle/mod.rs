@@ -3,9 +3,11 @@
 //! ```text
 //! RECEIVED → QUEUED → RELEASED → RUNNING → COMPLETED
 //!               ▲________│__________│ └───▶ FAILED
-//!            start_by     retry, snooze, fallback; a lost claim: QUEUED, FAILED or CANCELLED by policy
+//!            start_by     retry, snooze, rerun, fallback; a lost claim: QUEUED, FAILED or CANCELLED by policy
 //! CANCELLED and EXPIRED from any state before a terminal one
 //! ```
+//!
+//! A request that waits may be resized: it stays QUEUED and goes with a smaller max_tokens.
 //!
 //! A release that may never have been recorded is made void: its call number is spent while the request stays
 //! QUEUED, and a write of it that is still on its way is refused.

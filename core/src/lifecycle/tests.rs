@@ -5,6 +5,7 @@ mod callers;
 mod facts;
 mod fallbacks;
 mod life;
+mod right_size;
 mod runners;
 
 use super::*;
@@ -13,6 +14,7 @@ use crate::fallback::{Hop, HopCause};
 use crate::ids::{CallNo, LaneId, ModelId, RequestId, Rev, TenantId};
 use crate::model::{ModelErrorKind, ModelHead, Operation};
 use crate::request::{Door, Failure, Fresh, OnIndeterminate, Outcome, Request};
+use crate::right_size::{RightSize, Slot};
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, Timestamp, Tokens};
 use std::collections::BTreeSet;
@@ -46,7 +48,17 @@ fn request(state: State) -> Request {
         released_at: called.then_some(NOW),
         ended_at: state.is_terminal().then_some(NOW),
         fallback: vec![haiku()],
+        right_size: Some(sized()),
         ..Request::fresh(fresh)
+    }
+}
+
+/// Sent with 100 tokens of output where its caller allows 4,096.
+fn sized() -> RightSize {
+    RightSize {
+        slot: Slot::new(0..1, "", ""),
+        own: Some(Tokens::new(4_096)),
+        rerun: false,
     }
 }
 
@@ -58,6 +70,7 @@ fn haiku() -> Hop {
             input: Tokens::new(7),
             ..Estimate::default()
         },
+        own_output: None,
     }
 }
 
@@ -110,6 +123,7 @@ fn changes(request: &Request, call: CallNo, at: Timestamp) -> Vec<Change> {
             cause: HopCause::Error(ModelErrorKind::NotFound),
             at,
         },
+        Change::Rerun { call },
         Change::Lose { call, at },
         Change::Complete {
             call,
@@ -131,7 +145,7 @@ fn changes(request: &Request, call: CallNo, at: Timestamp) -> Vec<Change> {
         Change::Expire { at },
     ];
     let words: BTreeSet<&str> = all.iter().map(Change::as_str).collect();
-    assert_eq!(words.len(), 11, "a change of each word");
+    assert_eq!(words.len(), 12, "a change of each word");
     all
 }
 
@@ -143,7 +157,7 @@ fn word(change: &Change) -> &'static str {
 }
 
 /// The drawing at the top of the module, arrow by arrow.
-const ARROWS: [(State, &str, State); 20] = [
+const ARROWS: [(State, &str, State); 21] = [
     (State::Received, "queue", State::Queued),
     (State::Received, "fail", State::Failed),
     (State::Received, "cancel", State::Cancelled),
@@ -158,6 +172,7 @@ const ARROWS: [(State, &str, State); 20] = [
     (State::Released, "cancel", State::Cancelled),
     (State::Released, "expire", State::Expired),
     (State::Running, "requeue", State::Queued),
+    (State::Running, "rerun", State::Queued),
     (State::Running, "divert", State::Queued),
     (State::Running, "lose", State::Queued),
     (State::Running, "complete", State::Completed),

@@ -80,6 +80,7 @@ impl Request {
             degraded: false,
             dead: false,
             redriven: 0,
+            right_size: None,
             outcome: None,
         }
     }

@@ -114,6 +114,13 @@ pub enum Again {
     NotBefore(Timestamp),
     /// The same, and its next call repeats one that failed: it counts against the lane's retry budget.
     Retry(Timestamp),
+    /// It waits again, at the head of its tenant, and its next call costs otherwise than this one.
+    Resized {
+        /// Tokens to reserve for it.
+        reserve: Tokens,
+        /// Tokens it is expected to settle to.
+        expected: Tokens,
+    },
 }
 
 /// Something a lane's scheduler is told. Each may come late, twice, or for a request it does not know.
@@ -130,6 +137,15 @@ pub enum Event {
         request: RequestId,
         /// Why.
         why: Gone,
+    },
+    /// A request costs otherwise from now on, if it waits; one that has gone keeps what was reserved for it.
+    Resized {
+        /// Which.
+        request: RequestId,
+        /// Tokens to reserve for its call.
+        reserve: Tokens,
+        /// Tokens it is expected to settle to.
+        expected: Tokens,
     },
     /// A released request was claimed: its charge is dated to `at`.
     Started {

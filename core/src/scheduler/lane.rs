@@ -119,6 +119,11 @@ impl Scheduler {
         match event {
             Event::Arrived(waiting) => self.arrived(&waiting, out),
             Event::Left { request, why } => self.left(request, why, out),
+            Event::Resized {
+                request,
+                reserve,
+                expected,
+            } => self.resized(request, (reserve, expected)),
             Event::Started { request, call, at } => self.started((request, call), at),
             Event::Ended {
                 request,

@@ -7,7 +7,7 @@ use crate::fallback::HopCause;
 use crate::ids::{LaneId, RequestId, TenantId};
 use crate::ledger::NeverFits;
 use crate::request::{Failure, Priority};
-use crate::units::Timestamp;
+use crate::units::{Timestamp, Tokens};
 
 impl Scheduler {
     pub(super) fn arrived(&mut self, waiting: &Waiting, out: &mut Vec<Command>) {
@@ -144,6 +144,26 @@ impl Scheduler {
             count.tokens -= reserve;
             self.ages[band].trim(&self.table);
         }
+    }
+
+    /// A request that waits costs otherwise; its place in line stays.
+    pub(super) fn resized(&mut self, request: RequestId, cost: (Tokens, Tokens)) {
+        let Some(slot) = self.table.find(request) else {
+            return;
+        };
+        let Some(not_before) = self
+            .table
+            .get(slot)
+            .filter(|it| it.waits())
+            .map(|it| it.not_before)
+        else {
+            return;
+        };
+        self.stop_waiting(slot, Standing::Snoozed);
+        if let Some(entry) = self.table.get_mut(slot) {
+            (entry.reserve, entry.expected) = cost;
+        }
+        self.wait(slot, not_before);
     }
 
     /// Forgets a request altogether.

@@ -12,6 +12,9 @@ use crate::units::{Millis, Timestamp};
 pub enum Verdict {
     /// A whole answer came: COMPLETED.
     Done,
+    /// An answer that a max_tokens below the caller's has cut short: back to the head of its tenant, no try spent, to
+    /// be called with the caller's own.
+    Rerun,
     /// A transient error: back to the queue, a try spent.
     Retry {
         /// Not to be released before.
@@ -61,6 +64,8 @@ pub struct Situation {
     pub throttled: u32,
     /// Whether generated content of this call has gone out to a waiting reader.
     pub started_output: bool,
+    /// Whether the call went with a max_tokens below the caller's and its answer was cut short by it.
+    pub cut_short: bool,
     /// Whether the request's chain of fallbacks goes on.
     pub has_fallback: bool,
     /// When the request must be completed.
@@ -85,6 +90,7 @@ impl Situation {
                 .values()
                 .fold(0, |sum, n| sum.saturating_add(*n)),
             started_output: false,
+            cut_short: false,
             has_fallback: !request.fallback.is_empty(),
             deadline: request.deadline,
             retry_after: None,
@@ -145,7 +151,7 @@ pub const fn rule(kind: ModelErrorKind) -> Rule {
     }
 }
 
-/// What to do after a call that met `met`; `None` is a whole answer.
+/// What to do after a call that met `met`; `None` is an answer to its end.
 ///
 /// The situation overrules the table in this order:
 /// 1. content has gone out on Bedrock's wire: the caller cannot take it back, so the error is reported;
@@ -155,7 +161,11 @@ pub const fn rule(kind: ModelErrorKind) -> Rule {
 ///    than the request expired later.
 pub fn judge(met: Option<ModelErrorKind>, situation: &Situation) -> Verdict {
     let Some(kind) = met else {
-        return Verdict::Done;
+        return if situation.cut_short {
+            Verdict::Rerun
+        } else {
+            Verdict::Done
+        };
     };
     if situation.started_output && situation.door == Door::Sync {
         return Verdict::Discard;

@@ -88,6 +88,7 @@ mod tests {
             max_tries: 3,
             throttled: 0,
             started_output: false,
+            cut_short: false,
             has_fallback: false,
             deadline: None,
             retry_after: None,

@@ -3,7 +3,7 @@
 //! ```text
 //! data_dir/
 //!   smoother.lock      held while a smoother runs on it; names its process
-//!   smoother.db        requests, bodies, results, calls, events, outbox, tenants, lanes
+//!   smoother.db        requests, bodies, results, calls, events, outbox, tenants, lanes, outputs
 //!   smoother.db-wal    what was committed since the last checkpoint
 //!   smoother.mark      how far the log was durable
 //!   payloads/          bodies and results above the inline limit, one file each
@@ -31,6 +31,7 @@ mod log;
 mod open;
 mod options;
 mod outbox;
+mod outputs;
 mod ownership;
 mod payloads;
 mod place;

@@ -9,12 +9,22 @@ pub(super) const APPLICATION_ID: i32 = 0x4253_6D6F;
 pub(super) const ROW_VERSION: i64 = 1;
 
 /// Step n leads from schema n to n + 1. Steps are only ever added.
-pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND];
+pub(super) const MIGRATIONS: &[&str] = &[FIRST, SECOND, THIRD];
 
 /// The schema this code writes.
 pub(super) fn newest() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
 }
+
+/// What past answers have taught, by a name made of the model, the tenant and how much was allowed.
+const THIRD: &str = "
+CREATE TABLE outputs (
+    name TEXT PRIMARY KEY,
+    v INTEGER NOT NULL,
+    sum INTEGER NOT NULL,
+    data BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
 
 /// Dead letters by an index of their own, which stays as small as they are few; what lanes have learned.
 const SECOND: &str = "

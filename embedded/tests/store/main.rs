@@ -13,6 +13,7 @@ mod fixture;
 mod full;
 mod log;
 mod outbox;
+mod outputs;
 mod payloads;
 mod restart;
 mod retention;

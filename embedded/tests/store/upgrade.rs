@@ -5,13 +5,15 @@ use rusqlite::Connection;
 use smoother_core::call::CallEnding;
 use smoother_core::lifecycle::{Change, State};
 use smoother_core::ports::{ListFilter, Outbox, PayloadKind, Payloads, Store};
-use smoother_core::{Outcome, Tokens};
+use smoother_core::{Outcome, Timestamp, Tokens};
 use smoother_embedded::verify;
 use std::path::Path;
 use tempfile::TempDir;
 
 /// Six requests: queued, released, running, completed, failed, cancelled.
 const FIRST: &str = include_str!("upgrade/schema-1.sql");
+/// The same, and what a lane had learned.
+const SECOND: &str = include_str!("upgrade/schema-2.sql");
 
 fn written_by_the_first() -> TempDir {
     let dir = TempDir::new().unwrap();
@@ -113,4 +115,25 @@ async fn the_upgraded_directory_is_whole_and_newer_than_before() {
         ..ListFilter::default()
     };
     assert!(store.list(dead, None, 10).await.unwrap().requests.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_second_schema_added_is_read_and_what_the_third_adds_is_empty() {
+    let dir = written_by_the_first();
+    let conn = Connection::open(dir.path().join("smoother.db")).unwrap();
+    conn.execute_batch(SECOND).unwrap();
+    drop(conn);
+    assert_eq!(schema_of(dir.path()), 2);
+    let store = open(dir.path()).unwrap().store;
+    let recovered = store.recover(&lane("sonnet"), at(0)).await.unwrap();
+    assert_eq!(
+        recovered.memory.breaker.open_until,
+        Some(Timestamp::from_millis(5_000))
+    );
+    assert_eq!(recovered.waiting.len(), 3);
+    assert!(recovered.waiting.iter().all(|row| row.right_size.is_none()));
+    assert!(store.outputs().await.unwrap().is_empty());
+    store.close().await.unwrap();
+    assert_eq!(schema_of(dir.path()), 3);
+    assert!(verify(dir.path()).unwrap().damage.is_empty());
 }

@@ -9,10 +9,13 @@ mod family;
 mod llama;
 mod nova;
 mod number;
+mod slot;
 #[cfg(test)]
 mod tests;
 mod titan;
 mod unknown;
+
+pub(crate) use slot::slot;
 
 use crate::json;
 use crate::meter::Meter;

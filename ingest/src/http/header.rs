@@ -1,11 +1,12 @@
 //! Headers that more than one door reads.
 
 use crate::priority;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, quoted};
 use http::HeaderMap;
 use smoother_core::Priority;
 
 const FALLBACK: &str = "x-smoother-fallback";
+const RIGHT_SIZE: &str = "x-smoother-right-size";
 const SERVICE_TIER: &str = "x-amzn-bedrock-service-tier";
 
 /// A header's value.
@@ -27,6 +28,19 @@ pub(super) fn fallback(headers: &HeaderMap) -> Result<Option<Vec<String>>, Refus
         names.filter(|name| *name != "none").map(str::to_owned).collect()
     };
     Ok(text(headers, FALLBACK)?.map(lanes))
+}
+
+/// Whether a smaller max_tokens may go upstream.
+pub(super) fn right_size(headers: &HeaderMap) -> Result<Option<bool>, Refusal> {
+    match text(headers, RIGHT_SIZE)?.map(str::trim) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(other) => Err(Refusal::invalid(format!(
+            "{RIGHT_SIZE} is {:?}; it must be true or false.",
+            quoted(other)
+        ))),
+    }
 }
 
 /// The band that InvokeModel's service tier hints at.

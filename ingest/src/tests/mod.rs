@@ -13,6 +13,7 @@ mod joining;
 mod leaving;
 mod letters;
 mod limits;
+mod right_size;
 mod stopping;
 mod streams;
 mod unstored;

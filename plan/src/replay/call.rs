@@ -5,6 +5,7 @@ use super::{CallRecord, Ending};
 use crate::upstream::Ticket;
 use rand::Rng;
 use smoother_core::breaker::health_of;
+use smoother_core::estimate::Answered;
 use smoother_core::scheduler::{Again, Event};
 use smoother_core::verdict::{Situation, Verdict, judge};
 use smoother_core::{CallNo, Door, Millis, ModelErrorKind, ThrottleCause, Timestamp, Tokens};
@@ -140,8 +141,14 @@ impl World<'_> {
         let (flight, job) = (self.flights[place], &self.jobs[place]);
         let own = job.own_max(self.setup.model_most());
         let output = job.output.min(flight.max_tokens);
-        self.learned
-            .observe(&self.setup.model, &job.tenant, flight.max_tokens, output);
+        let answered = Answered {
+            model: &self.setup.model,
+            tenant: &job.tenant,
+            max_output: flight.max_tokens,
+            output,
+            cut_short: None,
+        };
+        self.learned.observe(&answered, self.now);
         self.ended(place, flight.cost, None, Again::No, None);
         let cut = job.output > flight.max_tokens;
         let fate = &mut self.fates[place];
@@ -179,7 +186,7 @@ impl World<'_> {
         let again = match judge(Some(met), &situation) {
             Verdict::Retry { at } => Again::Retry(at),
             Verdict::Snooze { until } | Verdict::Park { until } => Again::NotBefore(until),
-            Verdict::Done | Verdict::Fallback | Verdict::Discard => Again::No,
+            Verdict::Done | Verdict::Rerun | Verdict::Fallback | Verdict::Discard => Again::No,
         };
         if again == Again::No {
             self.end(Some(place), Ending::Failed);

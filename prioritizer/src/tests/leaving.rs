@@ -15,6 +15,7 @@ fn to_b(row: &mut Request) {
         lane: LaneId::new("b").unwrap(),
         model: ModelId::new("n").unwrap(),
         estimate: row.estimate,
+        own_output: None,
     });
 }
 

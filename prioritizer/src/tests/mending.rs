@@ -192,6 +192,7 @@ async fn a_hop_that_was_stored_and_told_as_failed_reaches_its_lane() {
                 lane: LaneId::new("b").unwrap(),
                 model: row.model.clone(),
                 estimate: row.estimate,
+                own_output: None,
             });
         })
         .await;

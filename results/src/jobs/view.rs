@@ -53,6 +53,12 @@ pub struct JobView {
     /// The answer is the configured text, not a model's.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     degraded: bool,
+    /// It is called (or was at first) with a smaller max_tokens than its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    right_sized: bool,
+    /// That cut an answer short: it is called again with its own.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    rerun: bool,
     /// It waits for an operator: `smoother dlq`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     dead_letter: bool,
@@ -105,6 +111,8 @@ impl JobView {
             hops: row.hops.iter().map(HopView::from).collect(),
             served_by: ServedBy::of(row),
             degraded: row.degraded,
+            right_sized: row.is_right_sized() || row.is_rerun(),
+            rerun: row.is_rerun(),
             dead_letter: row.dead,
             redriven: Some(row.redriven).filter(|times| *times > 0),
             timings: Timings::of(row, now),

@@ -97,6 +97,7 @@ impl House {
             },
             config.clone(),
         );
+        ingest.restore(store.outputs().await?);
         let worker = Worker::new(
             WorkerPorts {
                 store: store.clone(),
@@ -121,7 +122,10 @@ impl House {
             },
             ResultsConfig {
                 lanes: config.lanes.values().cloned().collect(),
-                hooks: vec![Arc::new(Learning::new(ingest.clone())), Arc::new(Logbook)],
+                hooks: vec![
+                    Arc::new(Learning::new(ingest.clone(), store.clone())),
+                    Arc::new(Logbook),
+                ],
                 ..ResultsConfig::default()
             },
         );
@@ -260,6 +264,9 @@ impl House {
     /// Tells what has ended, flushes and closes the store.
     pub(crate) async fn close(self) -> anyhow::Result<()> {
         self.chores.stop().await;
+        if let Err(error) = self.store.keep_outputs(self.ingest.to_keep()).await {
+            tracing::warn!(%error, "what was learned of outputs is not kept whole");
+        }
         self.store.close().await.context("the store could not be closed")
     }
 }

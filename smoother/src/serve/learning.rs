@@ -1,17 +1,21 @@
-//! Ended requests teach the way in what requests cost.
+//! Ended requests teach the way in what requests cost, and what it has learned of outputs is kept.
 
 use smoother_core::Outcome;
 use smoother_core::ports::{BoxFuture, OutboxEntry};
+use smoother_embedded::SqliteStore;
 use smoother_ingest::Ingest;
 use smoother_results::{Notify, NotifyError};
 use std::sync::Arc;
 
 /// Hands what Bedrock counted to the estimator at the door.
-pub(crate) struct Learning(Arc<Ingest>);
+pub(crate) struct Learning {
+    ingest: Arc<Ingest>,
+    store: Arc<SqliteStore>,
+}
 
 impl Learning {
-    pub(crate) fn new(ingest: Arc<Ingest>) -> Self {
-        Self(ingest)
+    pub(crate) fn new(ingest: Arc<Ingest>, store: Arc<SqliteStore>) -> Self {
+        Self { ingest, store }
     }
 }
 
@@ -25,7 +29,11 @@ impl Notify for Learning {
             usage: Some(usage), ..
         }) = &entry.request.outcome
         {
-            self.0.learn(&entry.request, usage);
+            let learned = self.ingest.learn(&entry.request, usage);
+            if !learned.is_empty() {
+                // What a full disk does not take is learned again: nobody waits for it.
+                drop(self.store.keep_outputs(learned));
+            }
         }
         Box::pin(std::future::ready(Ok(())))
     }

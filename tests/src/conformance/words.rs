@@ -5,6 +5,7 @@ use smoother_core::degraded::Form;
 use smoother_core::fallback::{Hop, HopCause};
 use smoother_core::lifecycle::Leaving;
 use smoother_core::request::Fresh;
+use smoother_core::right_size::{RightSize, Slot};
 use smoother_core::{
     CallNo, Change, Door, Estimate, Failure, LaneId, ModelErrorKind, ModelHead, ModelId, OnDisconnect,
     Operation, Outcome, Request, RequestId, TenantId, Timestamp, Tokens,
@@ -33,9 +34,15 @@ pub fn id(n: u64) -> RequestId {
     RequestId::fresh(at(n), random)
 }
 
-/// Request `n` of tenant acme on lane sonnet, which arrived `n` ms after the beginning.
+/// Request `n` of tenant acme on lane sonnet, which arrived `n` ms after the beginning. It may be sent right-sized, and
+/// one with an odd number is.
 pub fn request(n: u64) -> Request {
-    Request::fresh(Fresh {
+    let right_size = RightSize {
+        slot: Slot::new(2..3, "\"ä\":", ","),
+        own: (n % 2 == 1).then_some(Tokens::new(4_096)),
+        rerun: false,
+    };
+    let mut request = Request::fresh(Fresh {
         id: id(n),
         tenant: tenant("acme"),
         lane: lane("sonnet"),
@@ -50,7 +57,9 @@ pub fn request(n: u64) -> Request {
             max_output: Tokens::new(100),
             expected_output: Tokens::new(50),
         },
-    })
+    });
+    request.right_size = Some(right_size);
+    request
 }
 
 pub(super) fn release(call: u32) -> Change {
@@ -143,6 +152,7 @@ pub(super) fn to_nova() -> Vec<Hop> {
         lane: lane("nova"),
         model: ModelId::new("us.amazon.nova-pro-v1:0").expect("a model's id"),
         estimate: Estimate::default(),
+        own_output: None,
     }]
 }
 
@@ -202,6 +212,13 @@ pub(super) fn every_change(call: u32) -> Vec<Change> {
         Change::Join {
             door: Door::Job,
             on_disconnect: OnDisconnect::Finish,
+        },
+        Change::Resize {
+            lane: lane("sonnet"),
+            max_output: Tokens::new(20),
+        },
+        Change::Rerun {
+            call: CallNo::new(call),
         },
         Change::Redrive,
         Change::Dismiss,

@@ -47,11 +47,15 @@ pub enum Broken {
     JoinForgotten,
     /// A call whose worker never came to know of its claim is left open.
     LostCallsIgnored,
+    /// Nobody hears that an answer was cut short.
+    CutShortUnheard,
+    /// An answer that was cut short is asked for again at the price of the first call.
+    RerunUnderpriced,
 }
 
 impl Broken {
     /// Each, and the guarantee that it breaks.
-    pub const ALL: [(Self, &str); 22] = [
+    pub const ALL: [(Self, &str); 24] = [
         (Self::FenceSkipped, "G4"),
         (Self::SettledTwice, "G5"),
         (Self::SnoozeForgotten, "G6"),
@@ -74,5 +78,7 @@ impl Broken {
         (Self::CalledBeforeDurable, "G4"),
         (Self::JoinForgotten, "G2"),
         (Self::LostCallsIgnored, "G6"),
+        (Self::CutShortUnheard, "G3"),
+        (Self::RerunUnderpriced, "G5"),
     ];
 }

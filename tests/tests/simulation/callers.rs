@@ -155,6 +155,10 @@ fn request(ask: &Ask, attempt: u32) -> Request<Body> {
         "x-smoother-fallback",
         ask.fallback.as_ref().map(|lanes| lanes.join(",")),
     );
+    say(
+        "x-smoother-right-size",
+        ask.right_size.map(|wanted| wanted.to_string()),
+    );
     match ask.key {
         Key::None => {}
         Key::Own(key) => say("idempotency-key", Some(key.to_string())),
@@ -186,6 +190,7 @@ fn submission(ask: &Ask) -> Submission {
         },
         headers: Vec::new(),
         fallback: ask.fallback.clone(),
+        right_size: ask.right_size,
         on_disconnect: OnDisconnect::Finish,
         on_indeterminate: if ask.fail_if_lost {
             OnIndeterminate::Fail

@@ -3,20 +3,24 @@
 use super::broken::Broken;
 use super::life::Life;
 use super::rig::{Part, Rig, RigDispatch, RigLanes, RigModel, RigStore};
+use super::scenario::{MODELS, TENANTS};
 use super::town::Town;
 use axum::Router;
 use smoother_core::config::Config;
+use smoother_core::estimate::{Answered, Answers, OutputKey, Outputs};
 use smoother_core::model::{FreeAnswer, FreeCall};
 use smoother_core::ports::{BoxFuture, FreeCalls, LaneQueue, LaneViews, Live, OutboxEntry, Store};
 use smoother_core::scheduler::{Event, LaneView, Waiting};
-use smoother_core::{Change, ModelError, ModelErrorKind, Outcome, Request};
+use smoother_core::{
+    Change, ModelError, ModelErrorKind, ModelId, Outcome, Request, TenantId, Timestamp, Tokens,
+};
 use smoother_embedded::Hub;
 use smoother_ingest::{Ingest, IngestPorts};
 use smoother_prioritizer::{Desk, Lane, LanePorts, LoadError};
 use smoother_results::{Notify, NotifyError, Probes, Readiness, Results, ResultsConfig, ResultsPorts};
 use smoother_tests::memory::Process;
 use smoother_worker::{OpeningPace, Worker, WorkerPorts};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -110,6 +114,7 @@ impl House {
             },
             config.clone(),
         );
+        ingest.restore(taught());
         let Adapters { rig, store, lanes } = adapters(Part::Worker, &back);
         let worker = Worker::new(
             WorkerPorts {
@@ -272,6 +277,32 @@ fn believed(config: &Config, broken: Option<Broken>) -> Config {
         }
     }
     config
+}
+
+/// What the way in has learned before: answers are so short that calls may be sent with 128 tokens of output.
+fn taught() -> Vec<(OutputKey, Answers)> {
+    static TAUGHT: OnceLock<Vec<(OutputKey, Answers)>> = OnceLock::new();
+    let learn = || {
+        let mut outputs = Outputs::default();
+        for (model, tenant, digits) in MODELS
+            .iter()
+            .flat_map(|model| TENANTS.iter().map(move |tenant| (model, tenant)))
+            .flat_map(|(model, tenant)| (8..12).map(move |digits| (model, tenant, digits)))
+        {
+            let (model, tenant) = (ModelId::new(*model), TenantId::new(*tenant));
+            let answered = Answered {
+                model: &model.expect("a model's id"),
+                tenant: &tenant.expect("a tenant's name"),
+                max_output: Tokens::new((1 << digits) - 1),
+                output: Tokens::new(100),
+                cut_short: None,
+            };
+            (0..200).for_each(|_| outputs.observe(&answered, Timestamp::EPOCH));
+        }
+        let kept = outputs.to_keep(true).into_iter();
+        kept.filter_map(|(key, answers)| Some((key, answers?))).collect()
+    };
+    TAUGHT.get_or_init(learn).clone()
 }
 
 /// Who is told of ends: the judge, and the way in, which learns from them.

@@ -3,10 +3,11 @@
 use super::promises::Promises;
 use super::quota::Ledger;
 use super::rules;
+use super::upstream::max_tokens;
 use super::weather::Weather;
 use smoother_core::call::Settlement;
 use smoother_core::config::Config;
-use smoother_core::{Call, CallNo, LaneId, ModelCall, Request, RequestId, Rev, Timestamp};
+use smoother_core::{Call, CallNo, LaneId, ModelCall, Request, RequestId, Rev, State, Timestamp};
 use smoother_tests::memory::{Entry, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -29,6 +30,8 @@ pub struct Book {
     /// Terminal states, each with the version of its row.
     pub ends: BTreeSet<(RequestId, Rev)>,
     pub told: BTreeSet<(RequestId, Rev)>,
+    /// Calls whose answers were cut short by less than their callers allow.
+    pub cut: BTreeSet<(RequestId, CallNo)>,
     pub promises: Promises,
     pub ledger: Ledger,
     pub open: usize,
@@ -49,6 +52,7 @@ impl Judge {
             sent: BTreeSet::new(),
             ends: BTreeSet::new(),
             told: BTreeSet::new(),
+            cut: BTreeSet::new(),
             promises: Promises::default(),
             ledger: Ledger::default(),
             open: 0,
@@ -87,8 +91,26 @@ impl Judge {
             Some(known) if known.lane != call.lane => {
                 book.fault(format!("G4: call {number} of {id} went upstream in another lane"));
             }
-            Some(_) => book.arrives(call),
+            Some(known) => {
+                let (asks, reserved) = (max_tokens(&call.body), known.reserved);
+                if asks > reserved.get() {
+                    book.fault(format!(
+                        "G5: call {number} of {id} allows {asks} tokens of output, and {reserved} were reserved"
+                    ));
+                }
+                book.arrives(call);
+            }
         }
+    }
+
+    /// An answer of this call ends early because less was allowed than its caller does.
+    pub fn cut_short(&self, call: &ModelCall) {
+        let mut book = self.book();
+        book.note(
+            "cut",
+            &format!("{} call {} short", short(call.request), call.number),
+        );
+        book.cut.insert((call.request, call.number));
     }
 
     /// A terminal state was told out of the outbox.
@@ -152,6 +174,12 @@ impl Book {
         self.note("row", &what);
         for fault in faults {
             self.fault(format!("G2: {}: {fault}", row.id));
+        }
+        if row.state == State::Completed && self.cut.contains(&(row.id, row.call)) {
+            self.fault(format!(
+                "G3: {} was completed with an answer that was cut short",
+                row.id
+            ));
         }
         if self.promises.lost_its_job(&row) {
             self.fault(format!("G2: the job {} was cancelled by nobody", row.id));

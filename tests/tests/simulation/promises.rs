@@ -3,7 +3,7 @@
 use super::judge::{Judge, short};
 use super::scenario::{Ask, Key};
 use bytes::Bytes;
-use smoother_core::{Request, RequestId, State};
+use smoother_core::{CallNo, Request, RequestId, State};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A key as its owner means it.
@@ -29,6 +29,11 @@ impl Promises {
     pub fn lost_its_job(&self, row: &Request) -> bool {
         row.state == State::Cancelled && self.jobs.contains(&row.id) && !self.cancelled.contains(&row.id)
     }
+}
+
+fn says(answer: &[u8], id: RequestId, call: CallNo) -> bool {
+    let wanted = format!("{id} call {call}\"");
+    answer.windows(wanted.len()).any(|part| part == wanted.as_bytes())
 }
 
 impl Judge {
@@ -78,6 +83,13 @@ impl Judge {
         if state != Some(State::Completed) {
             let how = state.map_or("not stored", State::as_str);
             book.fault(format!("G3: {id} was answered while it was {how}"));
+        }
+        // An answer says of which call it is.
+        let shown = |(of, call): &&(RequestId, CallNo)| *of == id && says(&body, id, *call);
+        if let Some((_, call)) = book.cut.iter().find(shown).copied() {
+            book.fault(format!(
+                "G3: {id} was answered with call {call}, which was cut short"
+            ));
         }
         book.promises.answers.push((id, body));
     }

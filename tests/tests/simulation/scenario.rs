@@ -13,7 +13,7 @@ pub const MODELS: [&str; 2] = [
 ];
 /// The lanes there may be.
 pub const LANES: [&str; 3] = ["east", "north", "west"];
-const TENANTS: [&str; 3] = ["default", "acme", "beta"];
+pub const TENANTS: [&str; 3] = ["default", "acme", "beta"];
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -63,6 +63,8 @@ pub struct Ask {
     pub finish: bool,
     pub fail_if_lost: bool,
     pub fallback: Option<Vec<String>>,
+    /// A smaller max_tokens may go upstream.
+    pub right_size: Option<bool>,
     /// Hangs up after so long.
     pub leaves_after: Option<Duration>,
     /// Sends again so long after it hung up or was cut off.
@@ -174,6 +176,7 @@ fn ask(chance: &mut StdRng, number: u32, keys: u32) -> Ask {
         finish: chance.random_bool(0.25),
         fail_if_lost: chance.random_bool(0.25),
         fallback: some(chance, 0.1, |c| vec![LANES[c.random_range(0..2)].to_owned()]),
+        right_size: body.is_multiple_of(3).then_some(true),
         leaves_after: some(chance, 0.35, |c| Duration::from_millis(c.random_range(0..8_000))),
         returns_after: Duration::from_millis(chance.random_range(10..4_000)),
         attempts: chance.random_range(1..4),

@@ -21,6 +21,7 @@ fn a_thousand_seeds_keep_every_promise() {
         "throttled",
         "odd",
         "late",
+        "cut",
         "lost",
         "full",
         "left",

@@ -22,6 +22,9 @@ use std::time::Duration;
 /// What every prompt of a run has, in tokens: prompts are all as long.
 const INPUT: u64 = 60;
 
+/// What a right-sized call allows as a rule: no caller asks for it.
+pub const SIZED: u64 = 128;
+
 /// All that is upstream of the lanes. Clones are the same.
 #[derive(Clone)]
 pub struct Upstream {
@@ -132,7 +135,11 @@ impl Upstream {
         }
         // Never more than what was reserved, counted as the settlement counts it.
         let output = chance.random_range(1..=(asked / side.burndown).max(1));
-        accepted(call, output, &weather, trip, chance)
+        let cut = asked == SIZED && chance.random_bool(0.4);
+        if cut {
+            self.judge.cut_short(call);
+        }
+        accepted(call, (output, cut), &weather, trip, chance)
     }
 
     /// A call is over upstream: by its whole answer it has cost what it used, refused nothing, and broken all.
@@ -154,7 +161,13 @@ impl Upstream {
     }
 }
 
-fn accepted(call: &ModelCall, output: u64, weather: &Weather, trip: Duration, chance: &mut StdRng) -> Script {
+fn accepted(
+    call: &ModelCall,
+    (output, cut): (u64, bool),
+    weather: &Weather,
+    trip: Duration,
+    chance: &mut StdRng,
+) -> Script {
     let slow = if chance.random_range(0..1_000) < weather.slow {
         12
     } else {
@@ -170,6 +183,9 @@ fn accepted(call: &ModelCall, output: u64, weather: &Weather, trip: Duration, ch
             Step::Say(ModelEvent::Body(Bytes::from(body))),
         ]
     };
+    if cut {
+        steps.push(Step::Say(ModelEvent::CutShort));
+    }
     let usage = Usage {
         input: Tokens::new(INPUT),
         output: Tokens::new(output),
@@ -226,7 +242,8 @@ fn frame(kind: &'static str, payload: String) -> Bytes {
     Bytes::from(bytes)
 }
 
-fn max_tokens(body: &[u8]) -> u64 {
+/// The output that a call allows.
+pub fn max_tokens(body: &[u8]) -> u64 {
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let said = [&body["inferenceConfig"]["maxTokens"], &body["max_tokens"]];
     said.into_iter()

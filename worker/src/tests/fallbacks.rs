@@ -22,6 +22,7 @@ fn to_b(row: &mut Request) {
             max_output: Tokens::new(50),
             expected_output: Tokens::new(10),
         },
+        own_output: None,
     });
 }
 

@@ -6,6 +6,7 @@ mod configured;
 mod failures;
 mod fallbacks;
 mod faults;
+mod right_size;
 mod stage;
 mod storing;
 mod streams;

@@ -44,7 +44,7 @@ impl Witness {
 /// Which change of the list, how far off its call number is, and how much later it comes. Ends are rare, so that
 /// lives grow long.
 fn step() -> impl Strategy<Value = (usize, u32, u64)> {
-    let which = prop_oneof![30 => 0usize..8, 1 => 8usize..13];
+    let which = prop_oneof![30 => 0usize..9, 1 => 9usize..14];
     let off = prop_oneof![6 => Just(0u32), 1 => 1u32..4];
     (which, off, prop_oneof![4 => 0u64..5_000, 1 => 20_000u64..30_000])
 }

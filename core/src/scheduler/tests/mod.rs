@@ -23,6 +23,7 @@ mod pacing;
 mod promises;
 mod reference;
 mod shares;
+mod sizes;
 mod speed;
 mod upstream;
 mod urgent;

@@ -280,6 +280,7 @@ fn next_entry(change: &crate::Change) -> Waiting {
         lane: crate::LaneId::new("b").unwrap(),
         model: row.model.clone(),
         estimate: row.estimate,
+        own_output: None,
     });
     Waiting::priced(&crate::lifecycle::apply(&row, change).unwrap(), 1)
 }

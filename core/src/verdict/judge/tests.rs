@@ -43,6 +43,7 @@ fn calm() -> Situation {
         max_tries: 3,
         throttled: 0,
         started_output: false,
+        cut_short: false,
         has_fallback: false,
         deadline: None,
         retry_after: None,
@@ -54,6 +55,7 @@ fn calm() -> Situation {
 fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Done => "done",
+        Verdict::Rerun => "rerun",
         Verdict::Retry { .. } => "retry",
         Verdict::Snooze { .. } => "snooze",
         Verdict::Fallback => "fallback",
@@ -79,6 +81,16 @@ fn every_row_by_itself() {
         assert_eq!(word(judge(Some(kind), &calm())), expected(kind), "{kind:?}");
     }
     assert_eq!(judge(None, &calm()), Verdict::Done);
+    let cut_short = Situation {
+        cut_short: true,
+        ..calm()
+    };
+    assert_eq!(judge(None, &cut_short), Verdict::Rerun);
+    // What the error says goes first: nobody saw an answer.
+    assert_eq!(
+        word(judge(Some(ModelErrorKind::Validation), &cut_short)),
+        "discard"
+    );
 }
 
 #[test]
@@ -254,7 +266,7 @@ proptest! {
                 prop_assert!(at >= NOW);
                 prop_assert!(situation.deadline.is_none_or(|deadline| at < deadline));
             }
-            Verdict::Done => prop_assert!(false, "an error is never done"),
+            Verdict::Done | Verdict::Rerun => prop_assert!(false, "an error is never done"),
             Verdict::Fallback | Verdict::Discard => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What the next commit will hold.
 
 use super::op::{Reply, Urgency};
+use crate::sqlite::outputs::Learned;
 use smoother_core::ports::{DayCount, LaneMemory, StoreError};
 use smoother_core::{LaneId, RequestId, TenantId};
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ pub(super) struct Batch {
     pub ended: Vec<RequestId>,
     pub days: HashMap<LaneId, DayCount>,
     pub memories: HashMap<LaneId, LaneMemory>,
+    pub outputs: Learned,
     pub tenants: Vec<TenantId>,
     pub told: Option<u64>,
     pub bytes: usize,
@@ -65,6 +67,7 @@ impl Batch {
         !self.dirty.is_empty()
             || !self.days.is_empty()
             || !self.memories.is_empty()
+            || !self.outputs.is_empty()
             || !self.tenants.is_empty()
             || self.told.is_some()
     }

@@ -5,6 +5,7 @@ use super::batch::Batch;
 use super::statements::{execute, run, write_request};
 use crate::lock;
 use crate::sqlite::failure::{is_index_full, of_sqlite};
+use crate::sqlite::outputs;
 use crate::sqlite::rows::{encode, signed};
 use crate::sqlite::schema::ROW_VERSION;
 use rusqlite::params;
@@ -108,6 +109,7 @@ impl Writer {
                 params![lane.as_str(), ROW_VERSION, stored.sum, stored.data],
             )?;
         }
+        outputs::write(conn, &batch.outputs)?;
         let now = self.clock.now();
         for tenant in &batch.tenants {
             let sql = "INSERT OR IGNORE INTO tenants (name, v, first_seen) VALUES (?1, ?2, ?3)";

@@ -143,6 +143,11 @@ impl Writer {
             } => self.answer_row(id, &change, result, reply),
             Op::KeepMemory { lane, memory, reply } => self.keep_memory(lane, memory, reply),
             Op::KeepDay { lane, count, reply } => self.keep_day(lane, count, reply),
+            Op::KeepOutputs { learned, reply } => {
+                self.batch.outputs.extend(learned);
+                self.batch.note(Urgency::Whenever);
+                self.batch.answer(reply, Ok(()));
+            }
             Op::Told { seq, reply } => self.told(seq, reply),
             Op::Recover { lane, since, reply } => self.recover(&lane, since, reply),
             Op::Purge { before, from, reply } => self.purge(before, from, reply),
@@ -191,7 +196,10 @@ fn refuse(op: Op, why: &StoreError) {
         Op::Insert { reply, .. } => say(reply, why),
         Op::Change { reply, .. } | Op::Answer { reply, .. } => say(reply, why),
         Op::End { reply, .. } => say(reply, why),
-        Op::KeepDay { reply, .. } | Op::KeepMemory { reply, .. } | Op::Told { reply, .. } => say(reply, why),
+        Op::KeepDay { reply, .. }
+        | Op::KeepMemory { reply, .. }
+        | Op::KeepOutputs { reply, .. }
+        | Op::Told { reply, .. } => say(reply, why),
         Op::Recover { reply, .. } => say(reply, why),
         Op::Purge { reply, .. } => say(reply, why),
         Op::Barrier { reply } | Op::Close { reply } => say(reply, why),

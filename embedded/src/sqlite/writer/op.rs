@@ -1,6 +1,7 @@
 //! What the writer is asked to do.
 
 use smoother_core::call::Settlement;
+use smoother_core::estimate::{Answers, OutputKey};
 use smoother_core::lifecycle::Change;
 use smoother_core::ports::{
     ChangeError, DayCount, EndReport, Inserted, LaneMemory, NewRequest, PayloadRef, Recovered, StoreError,
@@ -44,6 +45,10 @@ pub(in crate::sqlite) enum Op {
     KeepMemory {
         lane: LaneId,
         memory: LaneMemory,
+        reply: Reply<()>,
+    },
+    KeepOutputs {
+        learned: Vec<(OutputKey, Option<Answers>)>,
         reply: Reply<()>,
     },
     Told {
@@ -127,6 +132,8 @@ impl Urgency {
             | Change::Lapse { .. }
             | Change::Void { .. }
             | Change::Requeue { .. }
+            | Change::Resize { .. }
+            | Change::Rerun { .. }
             | Change::Divert { .. }
             | Change::Lose { .. }
             | Change::Expire { .. } => Self::Soon,

@@ -1,6 +1,6 @@
 //! What a caller's headers say, and which of them travel on.
 
-use crate::http::header::{fallback, of_operation, text, tier};
+use crate::http::header::{fallback, of_operation, right_size, text, tier};
 use crate::key::Key;
 use crate::refusal::{Refusal, quoted};
 use crate::{priority, spans};
@@ -17,6 +17,7 @@ pub(super) struct Said {
     pub(super) max_wait: Option<Millis>,
     pub(super) key: Key,
     pub(super) fallback: Option<Vec<String>>,
+    pub(super) right_size: Option<bool>,
     pub(super) on_disconnect: OnDisconnect,
     pub(super) upstream: Vec<(String, String)>,
 }
@@ -42,6 +43,7 @@ pub(super) fn read(headers: &HeaderMap) -> Result<Said, Refusal> {
         max_wait: span(MAX_WAIT)?,
         key: key(headers)?,
         fallback: fallback(headers)?,
+        right_size: right_size(headers)?,
         on_disconnect: on_disconnect(text(headers, ON_DISCONNECT)?)?,
         upstream: upstream(headers),
     })

@@ -86,6 +86,7 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
         key: said.key,
         headers: said.upstream,
         fallback: said.fallback,
+        right_size: said.right_size,
         on_disconnect: said.on_disconnect,
         on_indeterminate: OnIndeterminate::Retry,
     };

@@ -80,6 +80,9 @@ fn with_headers(mut form: JobForm, headers: &HeaderMap) -> Result<JobForm, Refus
     if let Some(lanes) = header::fallback(headers)? {
         agree("fallback", &mut form.fallback, lanes)?;
     }
+    if let Some(wanted) = header::right_size(headers)? {
+        agree("right_size", &mut form.right_size, wanted)?;
+    }
     Ok(form)
 }
 

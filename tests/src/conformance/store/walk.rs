@@ -151,9 +151,12 @@ impl Walk {
         let n = self.which();
         let call = self.expected.rows.get(&id(n)).map_or(1, |row| row.call.get());
         let call = call.saturating_sub(self.chance.random_range(0..2));
-        let change = match self.chance.random_range(0..8) {
+        let change = match self.chance.random_range(0..10) {
             0..=4 => Some(requeue(call)),
             5 | 6 => Some(complete(call)),
+            7 | 8 => Some(Change::Rerun {
+                call: CallNo::new(call),
+            }),
             _ => None,
         };
         let settled = settlement(call, CallEnding::Failed, self.chance.random_range(0..100));

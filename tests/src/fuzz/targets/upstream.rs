@@ -92,6 +92,7 @@ async fn collect(mut stream: ModelStream) -> Result<Heard, Fault> {
         }
         match event {
             Ok(ModelEvent::Body(bytes) | ModelEvent::Frame { bytes, .. }) => heard.pieces.push(bytes),
+            Ok(ModelEvent::CutShort) => {}
             Ok(ModelEvent::Usage(usage)) => {
                 over = true;
                 // What it costs is computed from it whatever it says.

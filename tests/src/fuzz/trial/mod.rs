@@ -200,7 +200,7 @@ fn whole(script: &Script) -> Option<Bytes> {
             Step::Say(ModelEvent::Body(bytes) | ModelEvent::Frame { bytes, .. }) => {
                 all.extend_from_slice(bytes);
             }
-            Step::Say(ModelEvent::Usage(_)) | Step::Wait(_) => {}
+            Step::Say(ModelEvent::CutShort | ModelEvent::Usage(_)) | Step::Wait(_) => {}
             Step::Break(_) | Step::Hang => return None,
         }
     }

@@ -1,6 +1,7 @@
 //! The way upstream.
 
 use super::Rig;
+use crate::broken::Broken;
 use crate::judge::short;
 use crate::upstream::Upstream;
 use futures_util::StreamExt;
@@ -29,6 +30,7 @@ impl Model for RigModel {
                 key: (call.request, call.number),
                 lane: call.lane.clone(),
                 usage: None,
+                deaf: self.rig.mischief.is(Broken::CutShortUnheard),
             };
             let answer = async {
                 let request = call.request;
@@ -54,7 +56,10 @@ type Playing = (ModelEvents, OpenCall, crate::life::Life);
 
 async fn next((mut events, mut open, life): Playing) -> Option<(Result<ModelEvent, ModelError>, Playing)> {
     let next = async move {
-        let event = events.next().await?;
+        let mut event = events.next().await?;
+        if open.deaf && matches!(event, Ok(ModelEvent::CutShort)) {
+            event = events.next().await?;
+        }
         if let Ok(ModelEvent::Usage(usage)) = &event {
             open.usage = Some(*usage);
         }
@@ -70,6 +75,7 @@ struct OpenCall {
     key: (RequestId, CallNo),
     lane: LaneId,
     usage: Option<Usage>,
+    deaf: bool,
 }
 
 impl Drop for OpenCall {

@@ -68,6 +68,23 @@ impl RigLanes {
                 health,
                 at,
             },
+            Event::Ended {
+                request,
+                call,
+                charged,
+                throttle,
+                again: Again::Resized { .. },
+                health,
+                at,
+            } if self.rig.mischief.is(Broken::RerunUnderpriced) => Event::Ended {
+                request,
+                call,
+                charged,
+                throttle,
+                again: Again::NotBefore(at),
+                health,
+                at,
+            },
             event => event,
         }
     }

@@ -31,6 +31,18 @@ impl Reference {
                     self.left(number, why, out);
                 }
             }
+            Event::Resized {
+                request,
+                reserve,
+                expected,
+            } => {
+                if let Some(number) = self.find(request)
+                    && matches!(self.request(number).state, State::Waiting | State::Snoozed)
+                {
+                    let request = self.request_mut(number);
+                    (request.of.reserve, request.of.expected) = (reserve, expected);
+                }
+            }
             Event::Started { request, call, at } => self.started((request, call), at),
             Event::Ended {
                 request,
@@ -242,6 +254,11 @@ impl Reference {
         match again {
             Again::NotBefore(at) if !elsewhere => self.comes_back(number, at, health == CallHealth::Failed),
             Again::Retry(at) if !elsewhere => self.comes_back(number, at, true),
+            Again::Resized { reserve, expected } if !elsewhere => {
+                let request = self.request_mut(number);
+                (request.of.reserve, request.of.expected) = (reserve, expected);
+                self.comes_back(number, Timestamp::EPOCH, health == CallHealth::Failed);
+            }
             _ => self.forget(number),
         }
         self.refill(tenant, out);
