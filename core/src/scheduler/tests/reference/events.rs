@@ -37,7 +37,7 @@ impl Reference {
                 expected,
             } => {
                 if let Some(number) = self.find(request)
-                    && matches!(self.request(number).state, State::Waiting | State::Snoozed)
+                    && matches!(self.request(number).state, State::InLine | State::Snoozed)
                 {
                     let request = self.request_mut(number);
                     (request.of.reserve, request.of.expected) = (reserve, expected);
