@@ -169,6 +169,7 @@ impl World<'_> {
             tries: flight.tries,
             max_tries: self.setup.scheduler.lane.max_tries,
             throttled: self.fates[place].throttled.saturating_sub(1),
+            cut_short: false,
             started_output: false,
             has_fallback: false,
             deadline: self.jobs[place].deadline,
