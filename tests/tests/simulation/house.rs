@@ -289,7 +289,7 @@ fn taught() -> Vec<(OutputKey, Answers)> {
             .flat_map(|model| TENANTS.iter().map(move |tenant| (model, tenant)))
             .flat_map(|(model, tenant)| (8..12).map(move |digits| (model, tenant, digits)))
         {
-            let (model, tenant) = (ModelId::new(*model), TenantId::new(*tenant));
+            let (model, tenant) = (ModelId::new(model), TenantId::new(tenant));
             let answered = Answered {
                 model: &model.expect("a model's id"),
                 tenant: &tenant.expect("a tenant's name"),
