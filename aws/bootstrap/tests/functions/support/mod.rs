@@ -89,6 +89,7 @@ pub fn command(handler: &str, folder: &Path, url: &str) -> Command {
         )
         .env("SMOOTHER_DISPATCH_QUEUE", format!("{url}/1/dispatch"))
         .env("SMOOTHER_RESULTS_QUEUE", format!("{url}/1/results"))
+        .env("SMOOTHER_UNTOLD_QUEUE", format!("{url}/1/untold"))
         .env("SMOOTHER_INPUT_DLQ", format!("{url}/1/input-dlq"))
         .env("SMOOTHER_TOPIC", "arn:aws:sns:us-east-1:1:ended")
         .env("SMOOTHER_SOCKETS", format!("{url}/live"))
