@@ -7,7 +7,6 @@
 )]
 
 mod calls;
-mod learned;
 pub(crate) mod limiters;
 mod promises;
 mod quota;

@@ -206,12 +206,7 @@ fn near_a_minutes_turn_a_charge_counts_in_both_minutes() {
     assert_eq!(fixed.free(at(turn + 600)), 30);
     fixed.credit(at(turn - 400), 20);
     assert_eq!(fixed.free(at(turn + 30_000)), 50);
-    let ask = super::super::ledgers::Ask {
-        amount: 60,
-        taken: 0,
-        kept: 0,
-    };
-    assert_eq!(fixed.earliest(at(turn), ask), at(turn + 60_500));
+    assert_eq!(fixed.earliest(at(turn), 60, 0), at(turn + 60_500));
     fixed.charge(at(turn + 1_000), 10);
     assert_eq!(fixed.free(at(turn + 60_500)), 100);
 }
