@@ -304,7 +304,7 @@ impl Hold for DynamoHold {
         let partitions = waits_in(lane, entry.priority, &entry.tenant);
         self.begin(move |hold| async move {
             // What waits there and does not read here is found by a version that reads it.
-            if waiting::any(&hold.table, &WAITING, partitions).await? {
+            if waiting::unreadable(&hold.table, &WAITING, partitions).await? {
                 return Ok(());
             }
             let unchanged = Expression::new("#at = :at").number(":at", entry.at.as_millis());

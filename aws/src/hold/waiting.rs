@@ -111,15 +111,19 @@ impl Waiters {
     }
 }
 
-/// Whether an index has anything in these partitions, whatever it is.
-pub(super) async fn any(table: &Table, index: &Index, partitions: Vec<String>) -> Result<bool, Fault> {
+/// Whether the first entry in one of these partitions is one that does not read here.
+pub(super) async fn unreadable(table: &Table, index: &Index, partitions: Vec<String>) -> Result<bool, Fault> {
     for pk in partitions {
         let query = Query {
             index: Some(index.name),
             keys: Expression::new(format!("#{} = :pk", index.keys.0)).text(":pk", pk),
             forward: true,
         };
-        if !table.query(&query, 1).await?.items.is_empty() {
+        let found = table.query(&query, 1).await?.items;
+        if found
+            .first()
+            .is_some_and(|item| matches!(one(item, index), Some((_, None))))
+        {
             return Ok(true);
         }
     }

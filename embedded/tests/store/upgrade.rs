@@ -134,6 +134,7 @@ async fn what_the_second_schema_added_is_read_and_what_the_third_adds_is_empty()
     assert!(recovered.waiting.iter().all(|row| row.right_size.is_none()));
     assert!(store.outputs().await.unwrap().is_empty());
     store.close().await.unwrap();
+    drop(store);
     assert_eq!(schema_of(dir.path()), 3);
     assert!(verify(dir.path()).unwrap().damage.is_empty());
 }

@@ -128,7 +128,8 @@ impl Sharing {
         let served = |index: usize| -> u64 {
             let all = world.jobs.iter().zip(&world.fates);
             let own = all.filter(|(job, fate)| {
-                let since = fate.released.is_some_and(|at| at >= self.first_comes_at);
+                // At that moment they come one after the other, and whoever is first finds a full bucket and nobody else.
+                let since = fate.released.is_some_and(|at| at > self.first_comes_at);
                 since && fate.completed.is_some() && job.waiting.tenant == tenant(&format!("t{index}"))
             });
             own.map(|(job, _)| job.actual).sum()
