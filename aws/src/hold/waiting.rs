@@ -111,23 +111,31 @@ impl Waiters {
     }
 }
 
+/// Whether an index has anything in these partitions, whatever it is.
+pub(super) async fn any(table: &Table, index: &Index, partitions: Vec<String>) -> Result<bool, Fault> {
+    Ok(!firsts(table, index, partitions).await?.is_empty())
+}
+
 /// Whether the first entry in one of these partitions is one that does not read here.
 pub(super) async fn unreadable(table: &Table, index: &Index, partitions: Vec<String>) -> Result<bool, Fault> {
+    let firsts = firsts(table, index, partitions).await?;
+    Ok(firsts
+        .iter()
+        .any(|item| matches!(one(item, index), Some((_, None)))))
+}
+
+/// The first entry of each of these partitions that has one.
+async fn firsts(table: &Table, index: &Index, partitions: Vec<String>) -> Result<Vec<Item>, Fault> {
+    let mut firsts = Vec::new();
     for pk in partitions {
         let query = Query {
             index: Some(index.name),
             keys: Expression::new(format!("#{} = :pk", index.keys.0)).text(":pk", pk),
             forward: true,
         };
-        let found = table.query(&query, 1).await?.items;
-        if found
-            .first()
-            .is_some_and(|item| matches!(one(item, index), Some((_, None))))
-        {
-            return Ok(true);
-        }
+        firsts.extend(table.query(&query, 1).await?.items);
     }
-    Ok(false)
+    Ok(firsts)
 }
 
 /// One that waits, and its place; `None` where its entry does not read.
