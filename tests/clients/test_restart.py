@@ -42,7 +42,7 @@ def test_a_lane_is_not_taken_away_from_those_who_wait_in_it(new_simulator, new_s
 
 def test_a_lane_is_not_taken_away_from_those_who_may_go_on_in_it(new_simulator, new_smoother, tmp_path):
     """A request that hops into a lane nobody serves would wait for ever."""
-    lanes = {"narrow": {"max_concurrency": 1, "fallback": ["spare"]}, "spare": {"standby": True}}
+    lanes = {"narrow": {"max_concurrency": 1, "fallback": ["spare"]}, "spare": {"standby": True, "region": "us-west-2"}}
     smoother = new_smoother(new_simulator().url, lanes=lanes)
     jobs = [smoother.submit(f"Job {number}. [[sim out=2 latency_ms=500]]").json() for number in range(3)]
     smoother.kill()
