@@ -12,7 +12,7 @@ test("there is a queue for each lane, and the seven of the pipeline", () => {
   assert.deepEqual([...queues.keys()].sort(), [...pipeline, ...lanes].sort());
 });
 
-test("every queue and the topic are encrypted and refuse what does not come by TLS", () => {
+test("every queue is encrypted, and queues and the topic refuse what does not come by TLS", () => {
   for (const [name, queue] of queues) assert.equal(queue.Properties.SqsManagedSseEnabled, true, name);
   const guarded = [...resources(stack, "AWS::SQS::QueuePolicy").values()].map(({ Properties: policy }) => {
     const [statement] = policy.PolicyDocument.Statement;
