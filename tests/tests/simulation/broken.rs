@@ -51,11 +51,13 @@ pub enum Broken {
     CutShortUnheard,
     /// An answer that was cut short is asked for again at the price of the first call.
     RerunUnderpriced,
+    /// In the lane's line the last to come goes first.
+    LastComeFirst,
 }
 
 impl Broken {
     /// Each, and the guarantee that it breaks.
-    pub const ALL: [(Self, &str); 24] = [
+    pub const ALL: [(Self, &str); 25] = [
         (Self::FenceSkipped, "G4"),
         (Self::SettledTwice, "G5"),
         (Self::SnoozeForgotten, "G6"),
@@ -80,5 +82,6 @@ impl Broken {
         (Self::LostCallsIgnored, "G6"),
         (Self::CutShortUnheard, "G3"),
         (Self::RerunUnderpriced, "G5"),
+        (Self::LastComeFirst, "G6"),
     ];
 }

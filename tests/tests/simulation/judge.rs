@@ -3,6 +3,7 @@
 use super::promises::Promises;
 use super::quota::Ledger;
 use super::rules;
+use super::turns::Turns;
 use super::upstream::max_tokens;
 use super::weather::Weather;
 use smoother_core::call::Settlement;
@@ -12,6 +13,9 @@ use smoother_tests::memory::{Entry, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// When every run begins.
+pub const BEGINNING: u64 = 1_790_000_000_000;
 
 /// Sees everything of one run. Clones share it.
 #[derive(Clone)]
@@ -24,6 +28,9 @@ pub struct Book {
     /// On a full disk an end is stored later than its lane is told of it, and a failed write of an end may be
     /// followed by writes that are made; the upstream's limiter is the judge then.
     ends_wait: bool,
+    /// Lanes hear of arrivals in their order and soon, and what they let go has gone.
+    in_order: bool,
+    pub turns: Turns,
     pub rows: BTreeMap<RequestId, Request>,
     pub calls: BTreeMap<(RequestId, CallNo), Call>,
     pub sent: BTreeSet<(RequestId, CallNo)>,
@@ -43,10 +50,13 @@ pub struct Book {
 
 impl Judge {
     pub fn new(world: &World, config: &Config, weather: &Weather) -> Self {
+        let fails = weather.full_disk + weather.failed_write > 0;
         Self(Arc::new(Mutex::new(Book {
             world: world.clone(),
             config: config.clone(),
-            ends_wait: weather.full_disk + weather.failed_write > 0,
+            ends_wait: fails,
+            in_order: weather.one_machine && !fails,
+            turns: Turns::default(),
             rows: BTreeMap::new(),
             calls: BTreeMap::new(),
             sent: BTreeSet::new(),
@@ -131,7 +141,7 @@ impl Book {
     }
 
     pub fn note(&mut self, kind: &'static str, what: &str) {
-        let at = self.now().as_millis() - 1_790_000_000_000;
+        let at = self.now().as_millis() - BEGINNING;
         *self.counts.entry(kind).or_insert(0) += 1;
         let line = format!("{at:>8} {kind:<9} {what}");
         line.hash(&mut self.hash);
@@ -183,6 +193,9 @@ impl Book {
         }
         if self.promises.lost_its_job(&row) {
             self.fault(format!("G2: the job {} was cancelled by nobody", row.id));
+        }
+        if self.in_order {
+            self.turns(&row);
         }
         let is_open = !row.state.is_terminal();
         self.open = self.open + usize::from(is_open) - usize::from(was_open);
@@ -242,6 +255,10 @@ impl Book {
             .values()
             .filter(unsettled)
             .any(|call| !self.is_unsettled(call))
+    }
+
+    pub fn burndown_in(&self, lane: &LaneId) -> u64 {
+        self.config.lanes.get(lane).map_or(1, |lane| lane.output_burndown)
     }
 
     /// Calls that were begun in a lane, by their start.

@@ -25,5 +25,6 @@ mod scenario;
 mod seeds;
 mod tests;
 mod town;
+mod turns;
 mod upstream;
 mod weather;

@@ -2,10 +2,10 @@
 
 use super::{Part, Rig};
 use crate::broken::Broken;
-use crate::judge::short;
-use smoother_core::LaneId;
+use crate::judge::{BEGINNING, short};
 use smoother_core::ports::{Dispatch, LaneQueue, Pending, QueueError, Released};
-use smoother_core::scheduler::{Again, Event};
+use smoother_core::scheduler::{Again, Event, Waiting};
+use smoother_core::{LaneId, Timestamp};
 use smoother_tests::memory::{MemoryDispatch, MemoryLanes};
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,6 +85,13 @@ impl RigLanes {
                 health,
                 at,
             },
+            Event::Arrived(waiting) if self.rig.mischief.is(Broken::LastComeFirst) => {
+                let arrived_at = Timestamp::from_millis(2 * BEGINNING - waiting.arrived_at.as_millis());
+                Event::Arrived(Waiting {
+                    arrived_at,
+                    ..waiting
+                })
+            }
             event => event,
         }
     }
