@@ -18,6 +18,9 @@ REQUESTS ?= 1000000
 SEEDS ?= 100000
 # A long run; `make test` has some seconds.
 LIVES ?= 100
+# Random tests take the same cases in every run of `make check` and `make test`, others in each round of `make properties`.
+check test: export PROPTEST_RNG_SEED ?= 1
+ROUNDS ?= 20
 # How long: all targets of the fuzzing together, and the load of the soak, whose retention is a sixth of it.
 fuzz: MINUTES ?= 10
 soak: MINUTES ?= 60
@@ -104,6 +107,15 @@ bench: ## Measure and write docs/benchmarks.md (QUICK=1: shorter; TRACES=DIR: th
 	tests/clients/make-venv
 	$(TARGET_DIR)/release/smoother-bench run --install --out docs/benchmarks.md $(if $(QUICK),--quick) \
 		$(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only '$(ONLY)') $(if $(TARGETS),--targets '$(TARGETS)')
+
+# A case that fails is kept in proptest-regressions/, prints itself, and is tried first from then on.
+.PHONY: properties
+properties: ## Random tests of core and the stages with other cases, ROUNDS times (SEED=n begins there)
+	@.ci/prerequisites check
+	$(CARGO) test --locked $(STAGES) --no-run
+	for round in $$(seq $(or $(SEED),1) $$(($(or $(SEED),1) + $(ROUNDS) - 1))); do \
+		echo "== PROPTEST_RNG_SEED=$$round"; PROPTEST_RNG_SEED=$$round $(CARGO) test --quiet --locked $(STAGES) || exit 1; \
+	done
 
 .PHONY: simulate
 simulate: ## Simulate the whole pipeline under faults, in virtual time, by SEEDS seeds (SEED=n begins there)

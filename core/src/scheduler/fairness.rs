@@ -18,7 +18,8 @@ use crate::config::PriorityWeights;
 use crate::ids::TenantId;
 use crate::request::Priority;
 use crate::units::{Tokens, TokensPerMinute};
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
 /// One tenant in one band.
 #[derive(Debug)]
@@ -80,7 +81,8 @@ pub(super) struct Shares {
     pub(super) bands: [Band; 3],
     time: Tag,
     flows: Vec<Option<Flow>>,
-    vacant: Vec<u32>,
+    /// The least is used first: which flow is which does not depend on the order in which others were forgotten.
+    vacant: BinaryHeap<Reverse<u32>>,
     /// Calls of tenants with a cap that another holder let go.
     pub(super) elsewhere: Elsewhere,
 }
@@ -91,7 +93,7 @@ impl Shares {
             bands: Default::default(),
             time: 0,
             flows: Vec::new(),
-            vacant: Vec::new(),
+            vacant: BinaryHeap::new(),
             elsewhere: Elsewhere::default(),
         };
         shares.set_weights(weights);
@@ -150,7 +152,7 @@ impl Shares {
             asked: false,
         });
         let index = match self.vacant.pop() {
-            Some(index) => {
+            Some(Reverse(index)) => {
                 self.flows[index as usize] = new;
                 index
             }
@@ -377,7 +379,7 @@ impl Shares {
             band.idle.pop_first();
             if let Some(gone) = self.flows[flow as usize].take() {
                 band.by_tenant.remove(&gone.tenant);
-                self.vacant.push(flow);
+                self.vacant.push(Reverse(flow));
             }
         }
     }

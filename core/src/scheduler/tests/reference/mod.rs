@@ -5,8 +5,8 @@
 //! of them. How much the quota allows, whether the breaker lets calls through, what retries may spend and how a tag
 //! moves are taken from the modules that say so; who goes when is said here.
 //!
-//! Where two would come at the same time, numbers decide: each request and each tenant of a band has one, and a number
-//! that is given back is the first to be given out again.
+//! Where two would come at the same time, numbers decide: each request and each tenant of a band has one. A number that
+//! is given back is used again: of requests the last one first, of tenants the least.
 //!
 //! It can be broken on purpose, too ([`Fault`]): whatever holds the scheduler to its promises has to find each fault.
 

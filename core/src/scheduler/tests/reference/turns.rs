@@ -6,6 +6,7 @@ use super::{Fault, Reference, State, Tenant};
 use crate::ids::TenantId;
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp, Tokens};
+use std::cmp::Reverse;
 
 impl Reference {
     /// A tenant's requests in line, in the order in which they go: those that come back first, then by due time.
@@ -208,11 +209,12 @@ impl Reference {
             let some = requests.iter().any(|request| request.tenant == tenant.number);
             some || tenant.more || tenant.band != band || tenant.account.tag() > time
         };
-        let mut gone: Vec<_> = self.tenants.iter().filter(|tenant| !is_known(tenant)).collect();
-        gone.sort_by_key(|tenant| (tenant.account.tag(), tenant.number));
-        let gone: Vec<u32> = gone.into_iter().map(|tenant| tenant.number).collect();
+        let gone = self.tenants.iter().filter(|tenant| !is_known(tenant));
+        let gone: Vec<u32> = gone.map(|tenant| tenant.number).collect();
         self.tenants.retain(|tenant| !gone.contains(&tenant.number));
         self.tenant_numbers.free.extend(gone);
+        // Several may go at once: the least number is given out first.
+        self.tenant_numbers.free.sort_by_key(|number| Reverse(*number));
     }
 
     /// The number of a tenant in a band, known or new.
