@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, CliCredentialsStackSynthesizer } from "aws-cdk-lib";
+import { check } from "../lib/binary";
 import { bundle } from "../lib/bundle";
 import { configuration } from "../lib/lanes";
 import { Mistake } from "../lib/mistake";
@@ -13,6 +14,8 @@ const folder = mkdtempSync(join(tmpdir(), "smoother-bundle-"));
 try {
   const app = new App();
   const given = parameters(app.node);
+  // The emulator runs it here.
+  if (!given.local) check(given.bootstrap, given.architecture);
   const account = process.env["CDK_DEFAULT_ACCOUNT"];
   new SmootherStack(app, given.name, {
     given,

@@ -5,6 +5,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Node } from "constructs";
+import type { Architecture } from "./binary";
 import { Mistake } from "./mistake";
 
 export interface Parameters {
@@ -31,7 +32,7 @@ export interface Parameters {
   readonly config: string;
   /** Absolute path of the binary of all functions. */
   readonly bootstrap: string;
-  readonly architecture: "x86_64" | "arm64";
+  readonly architecture: Architecture;
   /** What becomes of the table, the bucket and the queues that hold work when the stack is removed. */
   readonly removal: "retain" | "destroy";
   /** How callers of the function URL and the WebSocket prove who they are. */

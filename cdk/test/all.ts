@@ -1,4 +1,5 @@
 /** Every test in one process: loading the CDK takes longer than all of them. */
+import "./binary.test";
 import "./doors.test";
 import "./functions.test";
 import "./grants.test";
