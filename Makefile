@@ -108,6 +108,12 @@ bench: ## Measure and write docs/benchmarks.md (QUICK=1: shorter; TRACES=DIR: th
 	$(TARGET_DIR)/release/smoother-bench run --install --out docs/benchmarks.md $(if $(QUICK),--quick) \
 		$(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only '$(ONLY)') $(if $(TARGETS),--targets '$(TARGETS)')
 
+.PHONY: bench-core
+bench-core: ## What a single decision of the scheduler costs with 100 to 1,000,000 waiting; writes docs/scheduler.md
+	@.ci/prerequisites check
+	$(CARGO) bench --locked -p smoother-core --bench decisions
+	$(CARGO) bench --locked -p smoother-core --bench latency -- --out docs/scheduler.md
+
 # A case that fails is kept in proptest-regressions/, prints itself, and is tried first from then on.
 .PHONY: properties
 properties: ## Random tests of core and the stages with other cases, ROUNDS times (SEED=n begins there)
