@@ -108,8 +108,13 @@ impl Ingest {
 
     /// Waits for the caller of a request that a former process was serving: for a synchronous request found open
     /// at the start, as if its caller had gone away just now.
+    ///
+    /// What the former process had still to tell of one that was sent on its way again may be its former end.
     pub fn await_return(self: &Arc<Self>, request: &Request) {
         self.unsized_ones.note(request);
+        if request.redriven > 0 {
+            self.ports.live.reopen(request.id, request.rev);
+        }
         if let Some(grace) = self.grace(request) {
             self.wait_for(request.id, grace);
         }

@@ -48,8 +48,9 @@ pub trait Live: Send + Sync {
     /// hand, is still here: it is told when the runner has gone without telling the end itself.
     fn publish(&self, id: RequestId, update: Update);
 
-    /// A request that has ended is sent on its way again, as version `rev` of its row: what is told of it from now
-    /// on makes a new log, and an end of an earlier version is no news any more. Before its lane is told.
+    /// A request that has ended is on its way again, as version `rev` of its row: what is told of it from now on makes
+    /// a new log, and an end of an earlier version is no news any more. Before its lane is told, and at each start that
+    /// finds it on its way: the former end may be told only then.
     fn reopen(&self, _id: RequestId, _rev: Rev) {}
 
     /// A reader from the beginning of the log. Subscribe before reading the store, or the end may be missed.

@@ -109,6 +109,12 @@ impl Log {
         lock(&self.state).is_over()
     }
 
+    /// Whether its request's end was told, in it or before it was made.
+    pub fn is_of_an_end(&self) -> bool {
+        let state = lock(&self.state);
+        state.ended || state.late
+    }
+
     pub fn readers(&self) -> usize {
         lock(&self.state).readers
     }

@@ -119,8 +119,10 @@ impl Live for Hub {
 
     fn reopen(&self, id: RequestId, rev: Rev) {
         let mut logs = lock(&self.logs);
-        // Whoever still reads the old log reads it to its end.
-        logs.open.remove(&id);
+        // Whoever still reads the old log reads it to its end; one whose end was never told goes on.
+        if logs.open.get(&id).is_some_and(|log| log.is_of_an_end()) {
+            logs.open.remove(&id);
+        }
         logs.ended.forget(&id);
         logs.reopened.insert(id, rev);
     }

@@ -24,6 +24,7 @@ cases! { Hub;
     an_end_without_its_result_waits_for_the_runner_to_tell_it,
     a_withheld_end_is_told_when_the_runner_goes,
     an_end_that_could_not_be_stored_ends_the_log,
+    a_former_end_that_was_never_told_ends_nobody_who_is_on_the_way_again,
     a_request_on_its_way_again_is_not_ended_by_its_former_end,
 }
 
@@ -247,15 +248,31 @@ async fn an_end_that_could_not_be_stored_ends_the_log(hub: Hub) {
     }
 }
 
-async fn a_request_on_its_way_again_is_not_ended_by_its_former_end(hub: Hub) {
-    let told = |rev: u64, result| match ended(State::Completed, result) {
+fn told(rev: u64, result: Option<&'static str>) -> Update {
+    match ended(State::Completed, result) {
         Update::Ended(end) => {
             let mut end = Ended::clone(&end);
             end.request.rev = Rev::new(rev);
             Update::Ended(Arc::new(end))
         }
         other => other,
-    };
+    }
+}
+
+async fn a_former_end_that_was_never_told_ends_nobody_who_is_on_the_way_again(hub: Hub) {
+    let mut reader = hub.subscribe(id(1));
+    hub.reopen(id(1), Rev::new(5));
+    let mut runner = hub.aborted(id(1));
+    hub.publish(id(1), told(4, Some("former")));
+    assert!(waits(&mut runner), "an end of before calls the new call off");
+    hub.publish(id(1), call(2));
+    hub.publish(id(1), told(8, Some("whole")));
+    runner.await;
+    assert_eq!(name(reader.next().await), "call 2");
+    assert_eq!(name(reader.next().await), "ended: whole");
+}
+
+async fn a_request_on_its_way_again_is_not_ended_by_its_former_end(hub: Hub) {
     hub.publish(id(1), call(1));
     hub.publish(id(1), told(4, Some("former")));
     hub.reopen(id(1), Rev::new(5));

@@ -113,6 +113,13 @@ impl Judge {
         }
     }
 
+    /// What the lane reserved for a call, if it was claimed.
+    pub fn reserved(&self, call: &ModelCall) -> Option<u64> {
+        let book = self.book();
+        let claimed = book.calls.get(&(call.request, call.number));
+        claimed.map(|call| call.reserved.get())
+    }
+
     /// An answer of this call ends early because less was allowed than its caller does.
     pub fn cut_short(&self, call: &ModelCall) {
         let mut book = self.book();

@@ -6,8 +6,9 @@ use smoother_core::config::{Config, LaneConfig};
 use smoother_core::{Call, LaneId, Millis, ModelCall, Timestamp, Tokens};
 use std::collections::BTreeMap;
 
-/// A call that reaches the upstream so long after its claim is charged there at another time than here.
-const LATE: Millis = Millis::new(250);
+/// A call that reaches the upstream so long after its claim is charged there at another time than here: two of them
+/// use up the 200 ms that the lane's short bucket stays below the upstream's.
+const LATE: Millis = Millis::new(100);
 /// How long that may tell.
 const TELLS_FOR: Millis = Millis::from_secs(70);
 const MINUTE: Millis = Millis::from_secs(60);

@@ -54,8 +54,7 @@ impl Upstream {
                 }
             };
             let settings = QuotaSettings {
-                // Estimates of the input are some tokens off.
-                tokens_per_minute: Some(lane.tokens_per_minute.get() * 102 / 100),
+                tokens_per_minute: Some(lane.tokens_per_minute.get()),
                 requests_per_minute: lane.requests_per_minute.map(|limit| limit.get()),
                 max_concurrency: Some(lane.max_concurrency),
                 limiter,
@@ -119,7 +118,10 @@ impl Upstream {
         if out || lot < weather.odd_throttle + weather.upstream_error {
             return Script::Refuse(trip, some_error(chance, out));
         }
-        match side.quota.admit(now, INPUT + asked) {
+        // Estimates of the input are some tokens off, which is told by the settlement: of what was reserved no call is
+        // to be refused.
+        let reserved = self.judge.reserved(call).unwrap_or(u64::MAX);
+        match side.quota.admit(now, reserved.min(INPUT + asked)) {
             Ok(admission) => drop(side.open.insert((call.request, call.number), admission)),
             Err(refusal) => {
                 drop(sides);
