@@ -8,7 +8,7 @@ use super::upstream::max_tokens;
 use super::weather::Weather;
 use smoother_core::call::Settlement;
 use smoother_core::config::Config;
-use smoother_core::{Call, CallNo, LaneId, ModelCall, Request, RequestId, Rev, State, Timestamp};
+use smoother_core::{Call, CallNo, LaneId, ModelCall, Request, RequestId, Rev, State, Timestamp, Tokens};
 use smoother_tests::memory::{Entry, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -90,7 +90,14 @@ impl Judge {
     pub fn sent(&self, call: &ModelCall) {
         let mut book = self.book();
         let (id, number) = (call.request, call.number);
-        book.note("sent", &format!("{} call {number} in {}", short(id), call.lane));
+        let reserved = book
+            .calls
+            .get(&(id, number))
+            .map_or(Tokens::ZERO, |call| call.reserved);
+        book.note(
+            "sent",
+            &format!("{} call {number} in {} for {reserved}", short(id), call.lane),
+        );
         if !book.sent.insert((id, number)) {
             book.fault(format!("G4: call {number} of {id} went upstream twice"));
         }
@@ -231,7 +238,12 @@ impl Book {
         let number = settlement.call;
         self.note(
             "settled",
-            &format!("{} call {number} {:?}", short(id), settlement.ending),
+            &format!(
+                "{} call {number} {:?} for {}",
+                short(id),
+                settlement.ending,
+                settlement.charged
+            ),
         );
         let twice = match self.calls.get_mut(&(id, number)) {
             None => return self.fault(format!("G5: call {number} of {id} was settled, which never was")),
