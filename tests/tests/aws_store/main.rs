@@ -8,6 +8,7 @@ mod emulator;
 mod hold;
 mod inbox;
 mod outbox;
+mod queues;
 mod stand;
 mod start;
 mod suite;
