@@ -135,7 +135,7 @@ enum Happening {
     Arrival(usize),
     Claim(CallKey),
     Upstream(CallKey),
-    Refused(CallKey),
+    Refused(CallKey, ThrottleCause),
     End(CallKey),
     /// The lane hears of a call's end.
     Heard(CallKey),
@@ -181,6 +181,7 @@ pub(crate) struct World<S = Scheduler> {
     /// How far the limiter's clock is ahead of the lane's.
     pub(crate) ahead: u64,
     others: Others,
+    limits_requests: bool,
     pub(crate) log: Vec<(u64, Command)>,
     pub(crate) keep_log: bool,
     happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
@@ -213,6 +214,7 @@ impl<S: Decides> World<S> {
             config.lane.tokens_per_minute.get(),
             config.lane.requests_per_minute.map(|limit| limit.get()),
         );
+        let limits_requests = config.lane.requests_per_minute.is_some();
         let mut world = Self {
             scheduler,
             limiter,
@@ -228,6 +230,7 @@ impl<S: Decides> World<S> {
             way_takes: 3,
             ahead: 0,
             others: Others::default(),
+            limits_requests,
             log: Vec::new(),
             keep_log: false,
             happenings: BinaryHeap::new(),
@@ -306,19 +309,20 @@ impl<S: Decides> World<S> {
                 if self.limiter.admit(self.upstream(), key, charged) {
                     self.plan(now + lasts, Happening::End(key));
                 } else {
-                    self.plan(now + self.way_takes, Happening::Refused(key));
+                    let lacks_requests = self.limiter.free(self.upstream()).1 < 1.0 && self.limits_requests;
+                    let cause = if lacks_requests {
+                        ThrottleCause::Requests
+                    } else {
+                        ThrottleCause::Tokens
+                    };
+                    self.plan(now + self.way_takes, Happening::Refused(key, cause));
                 }
             }
-            Happening::Refused(key) => {
+            Happening::Refused(key, cause) => {
                 self.throttles += 1;
                 self.refused_at.push(now);
                 self.fates[self.by_id[&key.0]].throttled += 1;
-                self.end(
-                    key,
-                    0,
-                    Some(ThrottleCause::Tokens),
-                    Again::NotBefore(at(now + 200)),
-                );
+                self.end(key, 0, Some(cause), Again::NotBefore(at(now + 200)));
             }
             Happening::End(key) => {
                 let index = self.by_id[&key.0];

@@ -180,12 +180,12 @@ impl Run {
         waits.collect()
     }
 
-    /// Seconds after which at most 2 % of the calls of every minute are refused, while the other client is there.
+    /// Seconds after the client has come until a minute begins in which at most 2 % of the calls are refused.
     fn adapted(&self, client: Client) -> f64 {
         let looks = (client.from..client.until - 60_000).step_by(5_000);
-        let bad = looks.filter(|from| self.throttled(*from, from + 60_000) > 2.0);
-        bad.last()
-            .map_or(0.0, |last| (last + 5_000 - client.from) as f64 / 1_000.0)
+        let good = |from: &u64| self.throttled(*from, from + 60_000) <= 2.0;
+        let first = looks.into_iter().find(good);
+        first.map_or(999.0, |first| (first - client.from) as f64 / 1_000.0)
     }
 
     /// Seconds after it has gone until a minute begins in which 90 % of the quota are used.

@@ -1,4 +1,4 @@
-//! The figures, for people. Not run by default: it takes half a minute.
+//! The figures, for people. Not run by default: it takes a minute.
 //! `cargo test --release -p smoother-core --lib pacing_table -- --ignored --nocapture`
 
 use super::bed::{Bed, Client};
@@ -9,7 +9,7 @@ use crate::ledger::tests::limiters::KINDS;
 const SEEDS: u64 = 10;
 
 /// Takes three tenths of the quota for ten minutes.
-const CLIENT: Client = Client {
+pub(super) const CLIENT: Client = Client {
     share: 0.3,
     from: 600_000,
     until: 1_200_000,
@@ -30,7 +30,12 @@ fn pacing_table() {
          interactive wait p95 ms, worst | beside the client: throttled %, own use % | adapted after s (worst), \
          recovered after s (worst)"
     );
-    for law in [Pacing::Auto] {
+    let laws = match std::env::var("PACING").as_deref() {
+        Ok("auto") => vec![Pacing::Auto],
+        Ok("eager") => vec![Pacing::Eager],
+        _ => vec![Pacing::Auto, Pacing::Eager],
+    };
+    for law in laws {
         for workload in [A, B, C, D(10)] {
             rows("", law, workload, |bed| bed);
             rows("far", law, workload, Bed::far_away);
