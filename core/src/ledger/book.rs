@@ -94,9 +94,7 @@ impl Ledger {
         let (of_tokens, of_requests) = demand.wishes();
         self.tokens.look(now);
         let left = self.tokens.binding(now);
-        self.requests
-            .iter_mut()
-            .for_each(|pace| pace.follow(now, left));
+        self.requests.iter_mut().for_each(|pace| pace.follow(now, left));
         let goes = self.tokens.may_go(now, of_tokens)
             && self
                 .requests

@@ -152,8 +152,7 @@ impl Pace {
         let left = self.binding(now);
         let ask = self.ask(now, Wish { amount, urgent: true }, 0);
         if let Some(suspects) = &mut self.suspects {
-            suspects.ramp.refused();
-            suspects.pay();
+            suspects.surprised();
         }
         let dropped = self.ledgers.kinds().without(left);
         let refuse = dropped.such(|kind| !self.ledgers.admits(kind, now, now, ask));

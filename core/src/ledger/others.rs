@@ -7,6 +7,9 @@
 //! the others are still there, so the first refusal within [`TRIAL`] takes nearly all of the row back. A trial costs
 //! about one refusal; the less the others take, the less there is to win by it, and the rarer it is.
 //!
+//! The share only ever holds back. A call that is let go to ask is one that the ledgers would admit if nobody else were
+//! there (`Pace::whole`): tokens and requests stay within the quota whatever was learned, and each has a share of its own.
+//!
 //! Tried and dropped, in the bed of `scheduler/tests/pacing` (another client takes 30 % for ten minutes; refused
 //! meanwhile on bucket of 10 s / bucket of 60 s / fixed / sliding minute): steps of 6 % and no trial, 2.8 / 1.8 / 3.7 /
 //! 3.8 %, because each row went down to nothing and the way up was as long as the first time; gaps between probes that

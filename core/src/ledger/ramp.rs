@@ -5,11 +5,11 @@ use crate::units::Timestamp;
 use std::collections::VecDeque;
 
 /// Where it begins.
-const NARROW: usize = 16;
+const NARROW: usize = 4;
 /// From here on it has nothing to say.
 const WIDE: usize = 256;
 
-/// Each accepted call makes room for two; a refusal halves it.
+/// Each accepted call makes room for two; a refusal halves it, down to where it begins at once.
 #[derive(Debug, Clone)]
 pub(super) struct Ramp {
     limit: usize,
@@ -48,9 +48,7 @@ impl Ramp {
     }
 
     pub(super) fn refused(&mut self) {
-        if self.limit < WIDE {
-            self.limit = (self.limit / 2).max(1);
-        }
+        self.limit = (self.limit / 2).clamp(1, NARROW);
     }
 
     /// When the next call may go.

@@ -179,7 +179,7 @@ pub(crate) struct World<S = Scheduler> {
     pub(crate) claim_takes: u64,
     pub(crate) way_takes: u64,
     /// How far the limiter's clock is ahead of the lane's.
-    pub(crate) ahead: u64,
+    pub(crate) ahead: i64,
     others: Others,
     limits_requests: bool,
     pub(crate) log: Vec<(u64, Command)>,
@@ -262,7 +262,7 @@ impl<S: Decides> World<S> {
 
     /// The limiter's clock.
     fn upstream(&self) -> u64 {
-        START + self.now + self.ahead
+        (START + self.now).saturating_add_signed(self.ahead)
     }
 
     fn plan(&mut self, when: u64, what: Happening) {

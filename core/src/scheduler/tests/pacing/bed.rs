@@ -24,7 +24,7 @@ pub(super) struct Bed {
     /// Milliseconds from a claim to the limiter, and back.
     pub(super) way: u64,
     /// How far the limiter's clock is ahead of the lane's.
-    pub(super) ahead: u64,
+    pub(super) ahead: i64,
     pub(super) client: Option<Client>,
     /// What the lane believes the quota to be, in percent of what it is.
     pub(super) believed: u64,
@@ -49,6 +49,14 @@ impl Bed {
             way: 30,
             ahead: 300,
             ..self
+        }
+    }
+
+    /// The same way, and the limiter's clock is behind.
+    pub(super) fn late(self) -> Self {
+        Self {
+            ahead: -300,
+            ..self.far_away()
         }
     }
 
@@ -105,6 +113,7 @@ impl Bed {
         waits.sort_unstable();
         let times = self.client.map(|client| Adapting {
             throttled: mean(&|run| run.throttled(client.from, client.until)),
+            settled: mean(&|run| run.throttled(client.from + 120_000, client.until)),
             adapted: mean(&|run| run.adapted(client)),
             adapted_worst: worst(&|run| run.adapted(client)),
             recovered: mean(&|run| run.recovered(client)),
@@ -221,6 +230,8 @@ pub(super) struct Figures {
 pub(super) struct Adapting {
     /// While it was there, in percent.
     pub(super) throttled: f64,
+    /// The same from two minutes after it has come on.
+    pub(super) settled: f64,
     /// Seconds.
     pub(super) adapted: f64,
     pub(super) adapted_worst: f64,
@@ -232,23 +243,26 @@ pub(super) struct Adapting {
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:5.2} ({:5.2}) | {:6.1} {:6.1} | {:6.1} {:5.2} | {:5} {:5}",
-            self.throttled,
-            self.throttled_worst,
-            self.utilisation,
-            self.to_last_release,
-            self.drain,
-            self.over_bound,
-            self.waits_p95,
-            self.waits_worst,
-        )?;
-        let Some(it) = self.times else { return Ok(()) };
-        write!(
-            f,
-            " | {:5.2} {:5.1} | {:4.0} ({:4.0}) {:4.0} ({:4.0})",
-            it.throttled, it.meanwhile, it.adapted, it.adapted_worst, it.recovered, it.recovered_worst
-        )
+        write!(f, "{:.2} ({:.2}) | ", self.throttled, self.throttled_worst)?;
+        if let Some(it) = self.times {
+            return write!(
+                f,
+                "{:.2} | {:.2} | {:.1} | {:.0} ({:.0}) | {:.0} ({:.0})",
+                it.throttled,
+                it.settled,
+                it.meanwhile,
+                it.adapted,
+                it.adapted_worst,
+                it.recovered,
+                it.recovered_worst
+            );
+        }
+        write!(f, "{:.1} | {:.1} | ", self.utilisation, self.to_last_release)?;
+        if self.over_bound > 0.0 {
+            write!(f, "{:.1} | {:.2} | ", self.drain, self.over_bound)?;
+        } else {
+            write!(f, "— | — | ")?;
+        }
+        write!(f, "{} | {}", self.waits_p95, self.waits_worst)
     }
 }

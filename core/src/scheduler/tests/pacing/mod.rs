@@ -68,6 +68,16 @@ fn arrivals_below_the_quota_hardly_wait() {
     }
 }
 
+/// A minute upstream turns later than here.
+#[test]
+fn a_limiter_whose_clock_is_behind_refuses_hardly_anything() {
+    for law in [Pacing::Auto, Pacing::Eager] {
+        let seen = Bed::new(law, Kind::Fixed, Workload::D(5)).late().figures(2);
+        assert!(seen.throttled <= 0.3, "{law:?} {seen:?}");
+        assert!(seen.utilisation >= 95.0, "{law:?} {seen:?}");
+    }
+}
+
 #[test]
 fn another_client_is_lived_with_and_forgotten_when_it_goes() {
     for seen in against_all(1, |kind| {
@@ -99,5 +109,18 @@ fn eager_drains_about_as_fast_as_one_who_knows_the_limiter() {
             assert!(seen.over_bound <= 1.15, "{seen:?}");
             assert!(seen.waits_p95 <= 1_000, "{seen:?}");
         }
+    }
+}
+
+/// Where refusals say again and again that nothing found out holds, it paces as `auto` does.
+#[test]
+fn eager_beside_another_client_is_as_careful_as_auto_before_long() {
+    for seen in against_all(1, |kind| {
+        let bed = Bed::new(Pacing::Eager, kind, Workload::D(20));
+        bed.far_away().beside(table::CLIENT)
+    }) {
+        let it = seen.times.unwrap();
+        assert!(it.throttled <= 5.0 && it.settled <= 2.3, "{seen:?}");
+        assert!(it.meanwhile >= 50.0, "{seen:?}");
     }
 }
