@@ -135,6 +135,15 @@ simulate-holders: ## Simulate lanes that pass from holder to holder, by 10,000 s
 	HOLDERS_SEEDS=$(if $(filter file,$(origin SEEDS)),10000,$(SEEDS)) $(if $(SEED),HOLDERS_SEED=$(SEED)) \
 		$(CARGO) test --release --locked -p smoother-tests --test holders many_seeds -- --ignored --nocapture
 
+.PHONY: pacing
+pacing: ## Measure pacing against four kinds of limiter, in virtual time, write the tables of docs/pacing.md
+	@.ci/prerequisites run
+	mkdir -p $(TARGET_DIR)
+	$(CARGO) test --release --locked -p smoother-core --lib pacing_table -- --ignored --nocapture --test-threads 1 \
+		| sed -n 's/^test .*\.\.\. $$//; /^$$/p; /^##/p; /^|/p' | cat -s > $(TARGET_DIR)/pacing.md
+	awk '{ print } /^<!-- make pacing/ { exit }' docs/pacing.md | cat - $(TARGET_DIR)/pacing.md > $(TARGET_DIR)/pacing-page.md
+	mv $(TARGET_DIR)/pacing-page.md docs/pacing.md
+
 # The server is built by itself: the harness has features of its own, such as virtual time.
 .PHONY: crash
 crash: ## Kill the server KILLS times under REQUESTS requests, audit all promises, write docs/crash.md (SEED=n replays)

@@ -58,6 +58,8 @@ pub const RUNNING: &str = "smoother_running_calls";
 pub const QUOTA_USED: &str = "smoother_quota_used_tokens";
 /// The lane's tokens per minute.
 pub const QUOTA_LIMIT: &str = "smoother_quota_limit_tokens";
+/// The part of the lane's tokens per minute that other clients of the account are taken to use.
+pub const QUOTA_OTHERS: &str = "smoother_quota_others_ratio";
 /// Seconds a step of the scheduler takes.
 pub const DECISION_SECONDS: &str = "smoother_decision_seconds";
 /// Seconds of one group commit, fsync included.
@@ -201,6 +203,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Gauge,
         labels: &["lane"],
         help: "The lane's tokens per minute.",
+    },
+    Metric {
+        name: QUOTA_OTHERS,
+        kind: Kind::Gauge,
+        labels: &["lane"],
+        help: "The part of the lane's tokens per minute that other clients of the account are taken to use.",
     },
     Metric {
         name: DECISION_SECONDS,

@@ -209,7 +209,7 @@ impl Lane {
                 .ports
                 .store
                 .keep_memory(&self.drive.hands.lane, memory);
-            self.await_kept("its circuit breaker's state", kept);
+            self.await_kept("what its breaker and its pacing have learned", kept);
         }
     }
 

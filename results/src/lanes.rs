@@ -44,6 +44,10 @@ pub struct LaneAnswer {
     standby: bool,
     parked_until: Option<String>,
     learned_ceiling: Option<u64>,
+    /// What other clients of the account are taken to use of the quota, in percent.
+    others_percent: u32,
+    /// The limiters that releases are paced for.
+    limiters: Vec<String>,
 }
 
 impl LaneAnswer {
@@ -70,6 +74,8 @@ impl LaneAnswer {
             standby: config.is_some_and(|c| c.fallback.standby),
             parked_until: view.parked_until.map(rfc3339::text),
             learned_ceiling: view.learned_ceiling.map(|c| c.get()),
+            others_percent: view.others_percent,
+            limiters: view.limiters,
         }
     }
 }

@@ -3,8 +3,8 @@
 use crate::service::Results;
 use smoother_core::breaker::Phase;
 use smoother_core::metrics::{
-    ALL, BREAKER_OPENED, BREAKER_STATE, DEAD_LETTERS_NOW, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_USED,
-    RETRIES_PUT_OFF, RUNNING, SENT_ON, WAITING,
+    ALL, BREAKER_OPENED, BREAKER_STATE, DEAD_LETTERS_NOW, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_OTHERS,
+    QUOTA_USED, RETRIES_PUT_OFF, RUNNING, SENT_ON, WAITING,
 };
 use smoother_core::scheduler::LaneView;
 use smoother_core::{LaneId, Priority};
@@ -73,6 +73,7 @@ pub fn show(view: &LaneView) {
     metrics::gauge!(RUNNING, "lane" => lane.to_owned()).set(view.running as f64);
     metrics::gauge!(QUOTA_USED, "lane" => lane.to_owned()).set(view.tokens.used as f64);
     metrics::gauge!(QUOTA_LIMIT, "lane" => lane.to_owned()).set(view.tokens.limit as f64);
+    metrics::gauge!(QUOTA_OTHERS, "lane" => lane.to_owned()).set(f64::from(view.others_percent) / 100.0);
     let state = match view.breaker.state {
         Phase::Closed => 0.0,
         Phase::HalfOpen => 1.0,

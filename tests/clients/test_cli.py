@@ -145,10 +145,10 @@ def test_a_batch_run_twice_pays_once(cli, tmp_path, simulator):
 
 def test_check_config_names_every_mistake(tmp_path):
     config = tmp_path / "smoother.toml"
-    config.write_text('[server]\nlisten = "nowhere"\ncolour = "blue"\n\n[lanes.a]\nmodels = ["m"]\npacing = "eager"\n')
+    config.write_text('[server]\nlisten = "nowhere"\ncolour = "blue"\n\n[lanes.a]\nmodels = ["m"]\npacing = "hasty"\n')
     done = run("check-config", str(config), server="http://127.0.0.1:9")
     assert done.returncode not in (0, USAGE)
-    for expected in ("listen", "nowhere", "colour", "eager", "tokens_per_minute"):
+    for expected in ("listen", "nowhere", "colour", "hasty", "tokens_per_minute"):
         assert expected in done.stderr + done.stdout, expected
 
 

@@ -210,6 +210,7 @@ fn of_lane(lane: &LaneConfig) -> Values {
     ]);
     let (pacing, seconds) = match lane.pacing {
         Pacing::Auto => ("auto", None),
+        Pacing::Eager => ("eager", None),
         Pacing::Window => ("window", None),
         Pacing::Bucket { seconds } => ("bucket", Some(seconds.to_string())),
     };

@@ -84,12 +84,7 @@ fn pacing(reader: &Reader, name: Option<&str>) -> Pacing {
     match found.value.as_str() {
         "window" => Pacing::Window,
         "bucket" => Pacing::Bucket { seconds },
-        "eager" => {
-            let allowed = "\"auto\", \"window\" or \"bucket\"; eager is not available yet, and auto is the safe \
-                           choice: it stays within every known limiter";
-            reader.refuse(&found, "\"eager\"", allowed);
-            Pacing::Auto
-        }
+        "eager" => Pacing::Eager,
         _ => Pacing::Auto,
     }
 }

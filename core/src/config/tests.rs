@@ -290,19 +290,14 @@ fn two_variables_for_one_key_are_a_mistake() {
 }
 
 #[test]
+fn eager_pacing_is_taken() {
+    let config = load(&one_lane("pacing = \"eager\"")).unwrap();
+    assert_eq!(lane(&config, "sonnet").pacing, Pacing::Eager);
+}
+
+#[test]
 fn what_is_not_there_yet_is_refused_with_its_reason() {
-    let report = wrong(
-        &one_lane("pacing = \"eager\""),
-        &[("SMOOTHER__AUTO_LANES", "true")],
-    );
-    assert!(
-        report.contains("smoother.toml:5: lanes.sonnet.pacing: found \"eager\""),
-        "{report}"
-    );
-    assert!(
-        report.contains("not available yet, and auto is the safe choice"),
-        "{report}"
-    );
+    let report = wrong(&one_lane(""), &[("SMOOTHER__AUTO_LANES", "true")]);
     assert!(
         report.contains("SMOOTHER__AUTO_LANES: auto_lanes: found true"),
         "{report}"

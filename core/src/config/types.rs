@@ -23,6 +23,8 @@ pub enum Pacing {
     /// The least of four ledgers: admits only what every known kind of limiter would.
     #[default]
     Auto,
+    /// Finds out which limiter stands upstream, and paces for that.
+    Eager,
     /// A sliding window of 60 s alone.
     Window,
     /// A token bucket of this capacity alone.

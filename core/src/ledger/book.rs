@@ -4,7 +4,7 @@ use super::day::{Day, Park};
 use super::pace::Pace;
 use super::pause::Pause;
 use super::slots::Slots;
-use super::{CallKey, Margins, NeverFits, Wait, fits};
+use super::{CallKey, Demand, Margins, NeverFits, Wait, fits};
 use crate::config::LaneConfig;
 use crate::units::{Timestamp, Tokens};
 use std::collections::HashMap;
@@ -43,7 +43,9 @@ impl Ledger {
         let pace = |quota| Pace::new(quota, lane.pacing, &margins, now);
         Self {
             tokens: pace(lane.tokens_per_minute.get()),
-            requests: lane.requests_per_minute.map(|limit| pace(limit.get())),
+            requests: lane
+                .requests_per_minute
+                .map(|limit| pace(limit.get()).following()),
             day: Day::new(lane.tokens_per_day.map(|limit| limit.get()), now),
             slots: Slots::new(lane.max_concurrency),
             park: Park::default(),
@@ -65,9 +67,9 @@ impl Ledger {
         self.requests = lane.requests_per_minute.map(|limit| match self.requests.take() {
             Some(mut pace) => {
                 pace.reconfigure(limit.get(), lane.pacing, &margins, now);
-                pace
+                pace.following()
             }
-            None => Pace::new(limit.get(), lane.pacing, &margins, now),
+            None => Pace::new(limit.get(), lane.pacing, &margins, now).following(),
         });
         self.day.set_limit(lane.tokens_per_day.map(|limit| limit.get()));
         self.slots.set_most(lane.max_concurrency);
@@ -78,8 +80,9 @@ impl Ledger {
     ///
     /// A request larger than the burst is admitted when nothing else is held and the bucket is full; it leaves
     /// the bucket in debt. Reserving again for the same call changes nothing.
-    pub fn reserve(&mut self, now: Timestamp, key: CallKey, tokens: Tokens) -> Result<(), Wait> {
-        let now = self.advance(now);
+    pub fn reserve(&mut self, now: Timestamp, key: CallKey, demand: impl Into<Demand>) -> Result<(), Wait> {
+        let (now, demand) = (self.advance(now), demand.into());
+        let tokens = demand.tokens;
         if self.open.contains_key(&key) {
             return Ok(());
         }
@@ -88,12 +91,22 @@ impl Ledger {
             return Err(wait);
         }
         let amount = tokens.get();
-        if !self.admits(now, tokens) {
-            return Err(Wait::Until(self.earliest(now, tokens)));
+        let (of_tokens, of_requests) = demand.wishes();
+        self.tokens.look(now);
+        let left = self.tokens.binding(now);
+        self.requests.iter_mut().for_each(|pace| pace.follow(now, left));
+        let goes = self.tokens.may_go(now, of_tokens)
+            && self
+                .requests
+                .as_ref()
+                .is_none_or(|pace| pace.may_go(now, of_requests))
+            && self.day.earliest(now, amount, 0) <= now;
+        if !goes {
+            return Err(Wait::Until(self.earliest(now, demand)));
         }
-        self.tokens.hold(now, amount);
+        self.tokens.hold(now, key, of_tokens);
         if let Some(pace) = &mut self.requests {
-            pace.hold(now, 1);
+            pace.hold(now, key, of_requests);
         }
         self.day.hold(amount);
         self.park.goes(now, key);
@@ -111,12 +124,18 @@ impl Ledger {
 
     /// As [`Ledger::reserve`], but only while no call at all is under way: what is refused upstream then was
     /// refused for its size, not for its neighbours.
-    pub fn reserve_alone(&mut self, now: Timestamp, key: CallKey, tokens: Tokens) -> Result<(), Wait> {
+    pub fn reserve_alone(
+        &mut self,
+        now: Timestamp,
+        key: CallKey,
+        demand: impl Into<Demand>,
+    ) -> Result<(), Wait> {
+        let demand = demand.into();
         if !self.open.is_empty() && !self.open.contains_key(&key) {
-            fits(&self.lane, tokens).map_err(Wait::Never)?;
+            fits(&self.lane, demand.tokens).map_err(Wait::Never)?;
             return Err(Wait::CallEnds);
         }
-        self.reserve(now, key, tokens)
+        self.reserve(now, key, demand)
     }
 
     /// When a call under way started, if that is known.
@@ -134,6 +153,8 @@ impl Ledger {
         open.started = Some(at);
         let tokens = open.tokens;
         self.version += 1;
+        self.tokens.starts(now, key, tokens);
+        self.requests.iter_mut().for_each(|pace| pace.starts(now, key, 1));
         self.date(now, at, tokens);
     }
 
@@ -152,10 +173,14 @@ impl Ledger {
         if actual <= open.tokens {
             self.tokens.credit(now, at, open.tokens - actual);
         } else {
-            self.tokens.charge(now, now, actual - open.tokens);
+            self.tokens.charge_excess(now, at, actual - open.tokens);
         }
         self.day.settle(Some(at), open.tokens, actual);
         self.park.over(key, true);
+        self.tokens.over(now, key, true);
+        self.requests
+            .iter_mut()
+            .for_each(|pace| pace.over(now, key, true));
     }
 
     /// A reservation is given back in full: its call was refused, or never made.
@@ -165,6 +190,10 @@ impl Ledger {
             self.version += 1;
             self.give_back(now, open);
             self.park.over(key, false);
+            self.tokens.over(now, key, false);
+            self.requests
+                .iter_mut()
+                .for_each(|pace| pace.over(now, key, false));
         }
     }
 
@@ -203,38 +232,44 @@ impl Ledger {
 
     /// When `tokens` would be admitted if nothing else happened, calls at once left aside;
     /// [`Timestamp::NEVER`] where they never would.
-    pub fn earliest(&self, now: Timestamp, tokens: Tokens) -> Timestamp {
-        if fits(&self.lane, tokens).is_err() {
+    pub fn earliest(&self, now: Timestamp, demand: impl Into<Demand>) -> Timestamp {
+        let demand = demand.into();
+        if fits(&self.lane, demand.tokens).is_err() {
             return Timestamp::NEVER;
         }
-        let amount = tokens.get();
-        let requests = self.requests.as_ref().map(|pace| pace.earliest(now, 1));
+        let (of_tokens, of_requests) = demand.wishes();
+        let requests = self.requests.as_ref().map(|pace| pace.earliest(now, of_requests));
         self.tokens
-            .earliest(now, amount)
+            .earliest(now, of_tokens)
             .max(requests.unwrap_or(now))
-            .max(self.day.earliest(now, amount, 0))
+            .max(self.day.earliest(now, demand.tokens.get(), 0))
             .max(self.park.opens(now))
             .max(self.pause.until())
     }
 
-    /// Whether a call of `tokens` would be admitted now as far as tokens, requests and the day go.
-    pub fn admits(&self, now: Timestamp, tokens: Tokens) -> bool {
-        let amount = tokens.get();
-        self.tokens.admits(now, amount)
-            && self.requests.as_ref().is_none_or(|pace| pace.admits(now, 1))
-            && self.day.earliest(now, amount, 0) <= now
-    }
-
-    /// Whether a call of `promised` tokens would still be admitted at `at` if one of `extra` went now.
-    pub fn keeps(&self, now: Timestamp, at: Timestamp, promised: Tokens, extra: Tokens) -> bool {
-        let (promised, extra) = (promised.get(), extra.get());
-        // A day's limit that turns by then has forgotten the extra call.
-        let day = self.day.earliest(now, promised, extra) <= at;
-        day && self.tokens.admits_at(now, at, promised, extra)
+    /// Whether a call would be admitted now as far as tokens, requests and the day go, and not as a probe.
+    pub fn admits(&self, now: Timestamp, demand: impl Into<Demand>) -> bool {
+        let demand = demand.into();
+        let (of_tokens, of_requests) = demand.wishes();
+        self.tokens.admits(now, of_tokens)
             && self
                 .requests
                 .as_ref()
-                .is_none_or(|pace| pace.admits_at(now, at, 1, 1))
+                .is_none_or(|pace| pace.admits(now, of_requests))
+            && self.day.earliest(now, demand.tokens.get(), 0) <= now
+    }
+
+    /// Whether a call that is promised would still be admitted at `at` if one of `extra` tokens went now.
+    pub fn keeps(&self, now: Timestamp, at: Timestamp, promised: impl Into<Demand>, extra: Tokens) -> bool {
+        let (promised, extra) = (promised.into(), extra.get());
+        let (of_tokens, of_requests) = promised.wishes();
+        // A day's limit that turns by then has forgotten the extra call.
+        let day = self.day.earliest(now, promised.tokens.get(), extra) <= at;
+        day && self.tokens.lets_go_at(now, at, of_tokens, extra)
+            && self
+                .requests
+                .as_ref()
+                .is_none_or(|pace| pace.lets_go_at(now, at, of_requests, 1))
     }
 
     /// Calls that are released or running.
@@ -249,7 +284,7 @@ impl Ledger {
 
     /// The most tokens that can go at one moment.
     pub fn burst(&self) -> Tokens {
-        Tokens::new(self.tokens.burst())
+        Tokens::new(self.tokens.burst(self.now))
     }
 
     /// Why such a reservation could never be admitted.

@@ -33,6 +33,12 @@ impl Bucket {
         self.at = at;
     }
 
+    /// Another rate from now on; what it can hold stays.
+    pub(super) fn set_rate(&mut self, now: Timestamp, quota: u64) {
+        self.advance(now);
+        self.rate = i128::from(quota);
+    }
+
     /// The same level under another quota.
     pub(super) fn resized(&self, mut to: Self) -> Self {
         to.level = self.level_at(to.at).min(to.capacity);

@@ -4,6 +4,7 @@
 //! here can say in which of the two it is counted. Such a charge counts in both, which is as safe as letting
 //! nothing through and costs a caller no waiting.
 
+use super::ledgers::Ask;
 use crate::units::{Millis, Timestamp};
 
 const MINUTE: u64 = 60_000;
@@ -13,6 +14,8 @@ const MINUTE: u64 = 60_000;
 pub(super) struct Fixed {
     quota: u64,
     boundary: Millis,
+    /// What may have been counted in either minute counts in none.
+    only_sure: bool,
     minutes: [(u64, u64); 3],
 }
 
@@ -21,7 +24,16 @@ impl Fixed {
         Self {
             quota,
             boundary,
+            only_sure: false,
             minutes: [(0, 0); 3],
+        }
+    }
+
+    /// One that counts what such a limiter has counted for certain.
+    pub(super) fn at_least(quota: u64, boundary: Millis) -> Self {
+        Self {
+            only_sure: true,
+            ..Self::empty(quota, boundary)
         }
     }
 
@@ -44,16 +56,26 @@ impl Fixed {
     /// Tokens left in the minutes in which a charge made now may be counted; negative in debt.
     pub(super) fn free(&self, now: Timestamp) -> i128 {
         let used = self.minutes_of(now).map(|minute| self.used(minute));
-        i128::from(self.quota) - i128::from(used.into_iter().max().unwrap_or(0))
+        let used = if self.only_sure {
+            used.into_iter().min()
+        } else {
+            used.into_iter().max()
+        };
+        i128::from(self.quota) - i128::from(used.unwrap_or(0))
     }
 
-    /// Whether `amount` would be admitted at `at`, were `taken` charged before.
-    pub(super) fn admits(&self, at: Timestamp, amount: u64, taken: u64) -> bool {
-        self.free(at) >= i128::from(taken) + i128::from(amount)
+    /// Whether it would be admitted at `at`. What is larger than others leave of the quota goes in a minute without
+    /// any charge.
+    pub(super) fn admits(&self, at: Timestamp, ask: Ask) -> bool {
+        let ask = ask.at_most(self.quota);
+        let kept = u128::from(ask.kept) * u128::from(left_of(at)) / u128::from(MINUTE);
+        let kept = i128::try_from(kept).unwrap_or(i128::MAX);
+        self.free(at) >= i128::from(ask.taken) + i128::from(ask.amount) + kept
     }
 
-    /// When `amount` will be admitted, if nothing else happens.
-    pub(super) fn earliest(&self, now: Timestamp, amount: u64, taken: u64) -> Timestamp {
+    /// When it will be admitted, if nothing else happens.
+    pub(super) fn earliest(&self, now: Timestamp, ask: Ask) -> Timestamp {
+        let ask = ask.at_most(self.quota);
         let [first, _] = self.minutes_of(now);
         let turn = |ahead: u64| {
             let minute = first.saturating_add(ahead);
@@ -61,8 +83,25 @@ impl Fixed {
         };
         [now, turn(1), turn(2)]
             .into_iter()
-            .find(|&at| self.admits(at, amount, taken))
+            .find_map(|from| self.admits_from(from, ask))
             .unwrap_or_else(|| turn(3))
+    }
+
+    /// The first moment from `from` on, and before the next turn, at which so little is kept back that it goes.
+    fn admits_from(&self, from: Timestamp, ask: Ask) -> Option<Timestamp> {
+        if self.admits(from, ask) {
+            return Some(from);
+        }
+        if ask.kept == 0 {
+            return None;
+        }
+        let spare = self.free(from) - i128::from(ask.taken) - i128::from(ask.amount);
+        let spare = u128::try_from(spare).ok()?;
+        // kept × left ÷ minute, rounded down, is at most `spare` from here on.
+        let left = ((spare + 1) * u128::from(MINUTE) - 1) / u128::from(ask.kept);
+        let left = u64::try_from(left).unwrap_or(MINUTE).min(left_of(from));
+        let at = from + Millis::new(left_of(from) - left);
+        self.admits(at, ask).then_some(at)
     }
 
     pub(super) fn charge(&mut self, at: Timestamp, amount: u64) {
@@ -86,8 +125,10 @@ impl Fixed {
 
     fn for_each(&mut self, at: Timestamp, change: impl Fn(&mut u64)) {
         let [early, late] = self.minutes_of(at);
-        self.change(early, &change);
-        if late != early {
+        if late == early {
+            self.change(early, &change);
+        } else if !self.only_sure {
+            self.change(early, &change);
             self.change(late, &change);
         }
     }
@@ -103,4 +144,9 @@ impl Fixed {
             change(&mut slot.1);
         }
     }
+}
+
+/// Milliseconds to the next minute.
+fn left_of(at: Timestamp) -> u64 {
+    MINUTE - at.as_millis() % MINUTE
 }

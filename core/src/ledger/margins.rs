@@ -26,6 +26,12 @@ impl Margins {
     pub fn window(&self) -> Millis {
         Millis::from_secs(60) + self.window_guard + self.round_trip + self.round_trip
     }
+
+    /// How long such a charge counts upstream at the least, as far as can be told from here.
+    pub(super) fn least_window(&self) -> Millis {
+        // It may have been charged a round trip later than was thought, and be rounded up to its cell.
+        Millis::from_secs(60) - self.round_trip - self.round_trip - Millis::new(100)
+    }
 }
 
 impl Default for Margins {

@@ -1,205 +1,234 @@
-//! One quota a minute, of tokens or of requests: the ledgers that must all agree before anything is let go.
+//! One quota a minute, of tokens or of requests: the ledgers that must agree before anything is let go.
 //!
 //! Bedrock's own limiter is not published, so `auto` keeps a ledger for each kind that is in use (a bucket of
 //! 10 s, one of 60 s, a fixed minute, a sliding minute), charges all of them alike and admits only what each
-//! of them would. In this project's simulations that is never throttled by any of the four, and uses 96 to
-//! 101 % of the quota under each.
+//! of them would, scaled to what [other clients](super::others) leave of the quota. `eager` admits what the limiters
+//! that are [left](super::suspects) would.
 
-use super::bucket::Bucket;
-use super::fixed::Fixed;
+use super::CallKey;
+use super::doubts::Doubts;
+use super::kinds::{Kind, Kinds};
+use super::learning::LEARNED_FOR;
+use super::ledgers::{Ask, Ledgers};
 use super::margins::Margins;
-use super::sliding::Sliding;
+use super::others::{Others, Share};
+use super::probe::Probe;
+use super::suspects::Suspects;
 use crate::config::Pacing;
 use crate::units::{Millis, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// What a refusal upstream has taught counts this long.
-const LEARNED_FOR: Millis = Millis::from_secs(60);
+/// What `eager` keeps of a window for interactive requests: one part of so many. Less and less of it to the window's
+/// end, which for a sliding one is a minute after what was spent; a fixed one may turn at any time.
+const KEPT_OF_SLIDING: u64 = 5;
+const KEPT_OF_FIXED: u64 = 10;
 
-/// What is left of the ledgers of one quota.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct PaceSnapshot {
-    /// What each bucket holds, in its own parts.
-    #[serde(rename = "b", default, skip_serializing_if = "Vec::is_empty")]
-    buckets: Vec<i64>,
-    /// Charges by the wall clock's minute.
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
-    minutes: Option<[(u64, u64); 3]>,
-    /// Charges of the last minute by whole seconds of age, the last second first; without those of calls that run.
-    #[serde(rename = "s", default, skip_serializing_if = "Vec::is_empty")]
-    seconds: Vec<u64>,
+/// An amount that wants to go, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) amount: u64,
+    /// It may take what is kept for interactive requests.
+    pub(super) urgent: bool,
 }
 
 /// The ledgers of one quota.
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
-    quota: u64,
-    buckets: Vec<Bucket>,
-    fixed: Option<Fixed>,
-    /// Always kept, because it also says what was used in the last minute.
-    sliding: Sliding,
-    sliding_binds: bool,
+    pub(super) quota: u64,
+    pub(super) round_trip: Millis,
+    /// Which ledgers there are.
+    pub(super) kinds: Kinds,
+    pub(super) ledgers: Ledgers,
+    /// The same without what others take and what refusals took off, while anything is learned of others: nothing goes
+    /// that these would refuse, so what is learned can only ever hold back.
+    pub(super) whole: Option<Ledgers>,
+    /// What of the limiter found for tokens is not followed: for requests.
+    pub(super) doubts: Doubts,
+    pub(super) others: Others,
+    /// For `eager`: which of them are left.
+    pub(super) suspects: Option<Suspects>,
+    pub(super) probes: Vec<Probe>,
+    /// The last probe that was taken to be accepted, and what that ruled out: should it be refused after all.
+    pub(super) presumed: Option<(CallKey, Kinds)>,
     /// Reserved by calls whose start is not known yet: counts in every ledger, at whatever moment is asked.
-    undated: u64,
+    pub(super) undated: u64,
     /// What was taken off after refusals: when, and how much.
-    learned: VecDeque<(Timestamp, u64)>,
+    pub(super) learned: VecDeque<(Timestamp, u64)>,
 }
 
 impl Pace {
     pub(super) fn new(quota: u64, pacing: Pacing, margins: &Margins, now: Timestamp) -> Self {
-        let spans = match pacing {
-            Pacing::Auto => vec![margins.short_bucket, margins.long_bucket],
-            Pacing::Window => Vec::new(),
-            // The same 2 % below what is believed upstream as the short bucket of `auto`.
-            Pacing::Bucket { seconds } => vec![Millis::new(seconds.saturating_mul(980))],
-        };
+        let eager = pacing == Pacing::Eager;
         Self {
             quota,
-            buckets: spans
-                .into_iter()
-                .map(|span| Bucket::full(quota, span, now))
-                .collect(),
-            fixed: matches!(pacing, Pacing::Auto).then(|| Fixed::empty(quota, margins.boundary)),
-            sliding: Sliding::empty(quota, margins.window()),
-            sliding_binds: !matches!(pacing, Pacing::Bucket { .. }),
+            round_trip: margins.round_trip,
+            kinds: Ledgers::of(pacing),
+            ledgers: Ledgers::below(quota, pacing, margins, now),
+            whole: None,
+            doubts: Doubts::none(),
+            others: Others::none(),
+            suspects: eager.then(|| Suspects::all(Ledgers::above(quota, margins, now))),
+            probes: Vec::new(),
+            presumed: None,
             undated: 0,
             learned: VecDeque::new(),
         }
     }
 
-    /// Takes another quota or pacing; what was charged stays charged.
-    pub(super) fn reconfigure(&mut self, quota: u64, pacing: Pacing, margins: &Margins, now: Timestamp) {
-        let mut next = Self::new(quota, pacing, margins, now);
-        if self.buckets.len() == next.buckets.len() {
-            for (new, old) in next.buckets.iter_mut().zip(&self.buckets) {
-                *new = old.resized(new.clone());
-            }
-        } else {
-            // Another kind of ledger: nothing says what its level would be, so it starts at the worst.
-            next.buckets.iter_mut().for_each(|bucket| bucket.empty_at(now));
+    /// One that finds out nothing itself, but is told.
+    pub(super) fn following(self) -> Self {
+        Self {
+            suspects: None,
+            ..self
         }
-        if let (Some(new), Some(old)) = (&mut next.fixed, self.fixed.take()) {
-            *new = old;
-            new.set_quota(quota);
-        }
-        std::mem::swap(&mut next.sliding, &mut self.sliding);
-        next.sliding.set_quota(quota);
-        next.undated = self.undated;
-        next.learned = std::mem::take(&mut self.learned);
-        *self = next;
-    }
-
-    /// Forgets everything and assumes the buckets empty at `at`, for charges to be told again from there.
-    pub(super) fn retell_from(&mut self, at: Timestamp) {
-        self.buckets.iter_mut().for_each(|bucket| bucket.empty_at(at));
-    }
-
-    /// What the next holder of the lane has to know. `running` are charges of calls that are not over, which it is
-    /// told by themselves.
-    pub(super) fn snapshot(
-        &self,
-        now: Timestamp,
-        running: impl Iterator<Item = (Timestamp, u64)>,
-    ) -> PaceSnapshot {
-        let mut settled = self.sliding.clone();
-        for (at, amount) in running {
-            settled.credit(now, at, amount);
-        }
-        PaceSnapshot {
-            buckets: self.buckets.iter().map(|bucket| bucket.parts(now)).collect(),
-            minutes: self.fixed.as_ref().map(Fixed::minutes),
-            seconds: settled.seconds(now),
-        }
-    }
-
-    /// Takes up what was left, as of now. A charge is dated to the end of its second, never earlier than it was made.
-    /// Where the pacing is another one by now, its buckets start empty.
-    pub(super) fn resume(&mut self, now: Timestamp, left: &PaceSnapshot) {
-        let same = self.buckets.len() == left.buckets.len();
-        for (place, bucket) in self.buckets.iter_mut().enumerate() {
-            match left.buckets.get(place).filter(|_| same) {
-                Some(parts) => bucket.set_parts(now, *parts),
-                None => bucket.empty_at(now),
-            }
-        }
-        let ages = (0u64..).map(|age| now.before(Millis::from_secs(age)));
-        let charges: Vec<_> = ages.zip(left.seconds.iter().copied()).collect();
-        for (at, amount) in charges.iter().rev().filter(|(_, amount)| *amount > 0) {
-            self.sliding.charge(now, *at, *amount);
-        }
-        match (&mut self.fixed, left.minutes) {
-            (Some(fixed), Some(minutes)) => fixed.set_minutes(now, minutes),
-            (Some(fixed), None) => charges.iter().for_each(|(at, amount)| fixed.charge(*at, *amount)),
-            (None, _) => {}
-        }
-    }
-
-    /// After [`Pace::resume`]: the charge of a call that started at `at` and is not over. Buckets and minutes have it.
-    pub(super) fn rejoin(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
-        self.sliding.charge(now, at, amount);
     }
 
     pub(super) fn quota(&self) -> u64 {
         self.quota
     }
 
+    /// The ledgers that must agree.
+    pub(super) fn binding(&self, now: Timestamp) -> Kinds {
+        match &self.suspects {
+            Some(suspects) if !self.others.are_there() => suspects.left(now),
+            None if !self.others.are_there() => self.kinds,
+            _ => self.ledgers.kinds(),
+        }
+    }
+
     /// The most that can go at one moment.
-    pub(super) fn burst(&self) -> u64 {
-        let least = self.buckets.iter().map(Bucket::capacity).min();
-        least.map_or(self.quota, |least| least.min(self.quota))
+    pub(super) fn burst(&self, now: Timestamp) -> u64 {
+        self.ledgers.burst(self.binding(now)).min(self.quota)
     }
 
     /// What counts in the last minute.
     pub(super) fn used(&self, now: Timestamp) -> u64 {
-        self.sliding.used(now).saturating_add(self.undated)
+        self.ledgers.sliding.used(now).saturating_add(self.undated)
     }
 
     /// What could go now; negative in debt.
     pub(super) fn free(&self, now: Timestamp) -> i128 {
-        let buckets = self.buckets.iter().map(|bucket| bucket.free(now));
-        let fixed = self.fixed.iter().map(|fixed| fixed.free(now));
-        let sliding = self.sliding_binds.then(|| self.sliding.free(now));
-        let least = buckets.chain(fixed).chain(sliding).min();
+        let least = self
+            .binding(now)
+            .iter()
+            .map(|kind| self.ledgers.free(kind, now))
+            .min();
         least.unwrap_or(0) - i128::from(self.undated)
     }
 
-    pub(super) fn admits(&self, now: Timestamp, amount: u64) -> bool {
-        self.admits_at(now, now, amount, 0)
+    /// What of a window is kept for interactive requests, once it is known that one stands upstream: before that it
+    /// would keep from finding out, and a bucket refills for whoever comes.
+    fn kept(&self, now: Timestamp, amount: u64) -> u64 {
+        let left = match &self.suspects {
+            Some(suspects) if !self.others.are_there() => suspects.left(now),
+            _ => return 0,
+        };
+        let part = if !left.without(Kinds::WINDOWS).is_empty() {
+            return 0;
+        } else if left.has(Kind::SlidingMinute) {
+            KEPT_OF_SLIDING
+        } else {
+            KEPT_OF_FIXED
+        };
+        // What would never go beside it goes as if nothing were kept.
+        (self.quota / part).min(self.quota.saturating_sub(amount))
     }
 
-    /// Whether `amount` would be admitted at `at`, were `extra` taken now.
-    pub(super) fn admits_at(&self, now: Timestamp, at: Timestamp, amount: u64, extra: u64) -> bool {
-        let taken = self.undated.saturating_add(extra);
-        self.buckets
+    pub(super) fn ask(&self, now: Timestamp, wish: Wish, extra: u64) -> Ask {
+        let kept = if wish.urgent {
+            0
+        } else {
+            self.kept(now, wish.amount)
+        };
+        Ask {
+            amount: wish.amount,
+            taken: self.undated.saturating_add(extra),
+            kept,
+        }
+    }
+
+    /// Whether it would be admitted by all now.
+    pub(super) fn admits(&self, now: Timestamp, wish: Wish) -> bool {
+        self.slow_start_opens(now) <= now && self.all_admit(now, now, self.ask(now, wish, 0))
+    }
+
+    /// Which limiters may stand upstream, were nobody else there.
+    pub(super) fn left(&self, now: Timestamp) -> Kinds {
+        self.suspects
+            .as_ref()
+            .map_or(self.kinds, |suspects| suspects.left(now))
+    }
+
+    /// Follows what was found out about another quota, as far as nothing speaks against its being the same limiter.
+    pub(super) fn follow(&mut self, now: Timestamp, left: Kinds) {
+        self.kinds = left.and(self.doubts.standing(now)).within(self.ledgers.kinds());
+    }
+
+    pub(super) fn all_admit(&self, now: Timestamp, at: Timestamp, ask: Ask) -> bool {
+        self.binding(now)
             .iter()
-            .all(|bucket| bucket.admits(now, at, amount, taken))
-            && self
-                .fixed
-                .as_ref()
-                .is_none_or(|fixed| fixed.admits(at, amount, taken))
-            && (!self.sliding_binds || self.sliding.admits(at, amount, taken))
+            .all(|kind| self.ledgers.admits(kind, now, at, ask))
     }
 
-    /// When `amount` will be admitted, if nothing else happens.
-    ///
-    /// Each ledger only ever gains by waiting, so the latest of their answers is the answer.
-    pub(super) fn earliest(&self, now: Timestamp, amount: u64) -> Timestamp {
-        let taken = self.undated;
-        let buckets = self
-            .buckets
+    /// Whether it would be let go at `at`, were `extra` taken now.
+    pub(super) fn lets_go_at(&self, now: Timestamp, at: Timestamp, wish: Wish, extra: u64) -> bool {
+        let ask = self.ask(now, wish, extra);
+        self.slow_start_opens(now) <= at && self.all_admit(now, at, ask)
+            || self.probes_at(now, ask).is_some_and(|probes| probes <= at)
+    }
+
+    /// When it will be let go, if nothing else happens.
+    pub(super) fn earliest(&self, now: Timestamp, wish: Wish) -> Timestamp {
+        let ask = self.ask(now, wish, 0);
+        let each = self
+            .binding(now)
             .iter()
-            .map(|bucket| bucket.earliest(now, amount, taken));
-        let fixed = self.fixed.iter().map(|fixed| fixed.earliest(now, amount, taken));
-        let sliding = self
-            .sliding_binds
-            .then(|| self.sliding.earliest(now, amount, taken));
-        buckets.chain(fixed).chain(sliding).max().unwrap_or(now)
+            .map(|kind| self.ledgers.earliest(kind, now, ask));
+        let all = each.max().unwrap_or(now).max(self.slow_start_opens(now));
+        // Once it is known what became of a probe, more may go.
+        let known = self.probes.iter().map(Probe::known_at).min();
+        let known = known.map_or(all, |known| known.max(now + Millis::new(1)));
+        all.min(known).min(self.probes_at(now, ask).unwrap_or(all))
     }
 
-    /// Takes `amount` for a call that has not started.
-    pub(super) fn hold(&mut self, now: Timestamp, amount: u64) {
-        self.sliding.advance(now);
+    fn slow_start_opens(&self, now: Timestamp) -> Timestamp {
+        self.suspects
+            .as_ref()
+            .map_or(now, |suspects| suspects.ramp.opens(now))
+    }
+
+    /// When a call may go to see whether it is refused: what is left to find out decides which.
+    fn probes_at(&self, now: Timestamp, ask: Ask) -> Option<Timestamp> {
+        let at = match &self.whole {
+            Some(whole) if self.probes.is_empty() => {
+                let each = self.left(now).iter().map(|kind| whole.earliest(kind, now, ask));
+                each.max().unwrap_or(now).max(self.others.probes_at())
+            }
+            _ => Timestamp::NEVER,
+        };
+        let suspects = self.suspects.as_ref().filter(|_| !self.others.are_there());
+        let at = match suspects.filter(|suspects| suspects.may_probe(now, self.probes.len())) {
+            Some(suspects) => {
+                let left = suspects.left(now).iter();
+                let one = left.map(|kind| self.ledgers.earliest(kind, now, ask)).min();
+                one.map_or(at, |one| one.min(at))
+            }
+            None => at,
+        };
+        (at != Timestamp::NEVER).then_some(at.max(now).max(self.slow_start_opens(now)))
+    }
+
+    /// Takes `amount` for a call that has not started, if it may go: because all agree, or as a probe.
+    pub(super) fn may_go(&self, now: Timestamp, wish: Wish) -> bool {
+        self.admits(now, wish)
+            || self
+                .probes_at(now, self.ask(now, wish, 0))
+                .is_some_and(|at| at <= now)
+    }
+
+    /// Takes `amount` for a call that was let go before.
+    pub(super) fn reserve(&mut self, now: Timestamp, amount: u64) {
+        self.ledgers.sliding.advance(now);
         self.undated = self.undated.saturating_add(amount);
     }
 
@@ -210,74 +239,52 @@ impl Pace {
 
     /// Charges `amount` to a call that started at `at`, not later than now.
     pub(super) fn charge(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
-        // A bucket is charged now, not at the start: what it would have refilled above its capacity in
-        // between is left out, which can only refuse.
-        self.buckets
+        self.ledgers.charge(now, at, amount);
+        self.whole
             .iter_mut()
-            .for_each(|bucket| bucket.take(now, amount));
-        if let Some(fixed) = &mut self.fixed {
-            fixed.charge(at, amount);
+            .for_each(|whole| whole.charge(now, at, amount));
+        if let Some(suspects) = &mut self.suspects {
+            suspects.sure.charge(now, at, amount);
         }
-        self.sliding.charge(now, at, amount);
     }
 
-    /// Gives back a part of what was charged at `at`: to the buckets now, to the windows where it was taken.
+    /// Charges what a call of `at` has cost above its reservation: a debt from now on, as far as is known.
+    pub(super) fn charge_excess(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
+        self.ledgers.charge(now, now, amount);
+        self.whole
+            .iter_mut()
+            .for_each(|whole| whole.charge(now, now, amount));
+        if let Some(suspects) = &mut self.suspects {
+            suspects.sure.charge(now, at, amount);
+        }
+    }
+
+    /// Gives back a part of what was charged at `at`.
     pub(super) fn credit(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
-        self.buckets
+        self.ledgers.credit(now, at, amount);
+        self.whole
             .iter_mut()
-            .for_each(|bucket| bucket.give(now, amount));
-        if let Some(fixed) = &mut self.fixed {
-            fixed.credit(at, amount);
+            .for_each(|whole| whole.credit(now, at, amount));
+        if let Some(suspects) = &mut self.suspects {
+            suspects.sure.credit(now, at, amount);
         }
-        self.sliding.credit(now, at, amount);
+        for probe in &mut self.probes {
+            probe.credited(now, self.round_trip + self.round_trip, amount);
+        }
     }
 
-    /// Learns from a refusal of `amount`: the ledger with the least margin had more in it than there was.
-    ///
-    /// Only that one is lowered, to just below what was refused: lowering all of them starves the lane. A
-    /// refusal soon after another (`again`) costs a debt besides, because someone else uses the quota.
-    pub(super) fn learn(&mut self, now: Timestamp, amount: u64, again: bool) {
-        let just_below = i128::from(amount) * 98 / 100;
-        let held = i128::from(self.undated);
-        let quota = i128::from(self.quota);
-        let bucket_target = just_below - if again { quota / 20 } else { 0 } + held;
-        let window_target = just_below - if again { quota / 100 } else { 0 } + held;
-        let fixed = self.fixed.as_ref().map_or(i128::MAX, |fixed| fixed.free(now));
-        let sliding = if self.sliding_binds {
-            self.sliding.free(now)
-        } else {
-            i128::MAX
-        };
-        let bucket = self.buckets.iter_mut().min_by_key(|bucket| bucket.free(now));
-        let lost = match bucket {
-            Some(bucket) if bucket.free(now) <= fixed.min(sliding) => {
-                let lost = bucket.free(now) - bucket_target;
-                bucket.lower(now, bucket_target);
-                lost
-            }
-            _ if fixed < sliding => {
-                let lost = fixed - window_target;
-                if let Some(fixed) = &mut self.fixed {
-                    fixed.charge(now, whole(lost));
-                }
-                lost
-            }
-            _ => {
-                let lost = sliding - window_target;
-                self.sliding.charge(now, now, whole(lost));
-                lost
-            }
-        };
-        while self
-            .learned
-            .front()
-            .is_some_and(|(at, _)| *at + LEARNED_FOR <= now)
-        {
-            self.learned.pop_front();
+    /// The ledgers fill as the others leave it.
+    pub(super) fn rescale(&mut self, now: Timestamp) {
+        let share = self.others.share();
+        if share == Share::NONE {
+            self.whole = None;
+        } else if self.whole.is_none() {
+            let mut whole = self.ledgers.clone();
+            whole.refill_at(self.quota, now);
+            self.whole = Some(whole);
         }
-        if lost > 0 {
-            self.learned.push_back((now, whole(lost)));
-        }
+        let rest = share.rest_of(self.quota);
+        self.ledgers.refill_at(rest, now);
     }
 
     /// The quota less what refusals of the last minute took off it, where they did.
@@ -286,8 +293,4 @@ impl Pace {
         let lost = recent.fold(0u64, |sum, (_, lost)| sum.saturating_add(*lost));
         (lost > 0).then(|| self.quota.saturating_sub(lost))
     }
-}
-
-fn whole(amount: i128) -> u64 {
-    u64::try_from(amount.max(0)).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,6 @@
 //! What the ledger learns from a call that was refused upstream.
 
+use super::learning::Taught;
 use super::{CallKey, Ledger};
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, Timestamp};
@@ -21,24 +22,45 @@ impl Ledger {
         let again = self.pause.within(now, AGAIN);
         match cause {
             ThrottleCause::Tokens => {
-                self.tokens.learn(now, open.tokens, again);
-                self.pause.refused(now);
+                let taught = self.tokens.refused(now, key, open.released, open.tokens, again);
+                self.requests
+                    .iter_mut()
+                    .for_each(|pace| pace.over(now, key, false));
+                self.pause_after(now, taught);
             }
             ThrottleCause::Requests => {
-                if let Some(pace) = &mut self.requests {
-                    pace.learn(now, 1, again);
-                }
-                self.pause.refused(now);
+                self.tokens.over(now, key, false);
+                let pace = self.requests.as_mut();
+                let taught = pace.map(|pace| pace.refused(now, key, open.released, 1, again));
+                self.pause_after(now, taught.unwrap_or(Taught::Unexplained));
             }
             ThrottleCause::Capacity => {
+                self.forget_probe(now, key);
                 self.slots.refused(now, open.started.unwrap_or(now), running);
                 self.pause.refused(now);
             }
-            ThrottleCause::Day => self.park.refused(now),
+            ThrottleCause::Day => {
+                self.forget_probe(now, key);
+                self.park.refused(now);
+            }
         }
         if cause != ThrottleCause::Day {
             // The day's limit let it pass, whatever refused it.
             self.park.over(key, true);
+        }
+    }
+
+    /// What a probe was refused for was another limit: it says nothing.
+    fn forget_probe(&mut self, now: Timestamp, key: CallKey) {
+        self.tokens.over(now, key, false);
+        self.requests
+            .iter_mut()
+            .for_each(|pace| pace.over(now, key, false));
+    }
+
+    fn pause_after(&mut self, now: Timestamp, taught: Taught) {
+        if taught == Taught::Unexplained {
+            self.pause.refused(now);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Ledger;
 use super::pace::Pace;
+use crate::config::Pacing;
 use crate::ports::DayCount;
 use crate::scheduler::LimitView;
 use crate::units::{Timestamp, TokensPerMinute};
@@ -52,6 +53,20 @@ impl Ledger {
     /// Until when a refusal for the day's quota keeps everything back.
     pub fn day_parked_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.park.until(now)
+    }
+
+    /// What other clients of the account are taken to use of the tokens a minute, in percent.
+    pub fn others_percent(&self) -> u32 {
+        self.tokens.others.share().percent()
+    }
+
+    /// The limiters that releases are paced for: all that may stand upstream.
+    pub fn limiters(&self, now: Timestamp) -> Vec<String> {
+        if let Pacing::Bucket { seconds } = self.lane.pacing {
+            return vec![format!("bucket of {seconds} s")];
+        }
+        let left = self.tokens.binding(now).iter();
+        left.map(|kind| kind.as_str().to_owned()).collect()
     }
 
     /// What the lane has learned it can have, where refusals of the last minute took something off its quota.

@@ -3,6 +3,7 @@
 //! A charge counts as if it were made at the end of its cell, so rounding only ever refuses. The ring of cells
 //! bounds memory whatever the rate of calls is, and still lets a settlement credit the moment of its charge.
 
+use super::ledgers::Ask;
 use crate::units::{Millis, Timestamp};
 use std::collections::VecDeque;
 
@@ -45,26 +46,73 @@ impl Sliding {
         i128::from(self.quota) - i128::from(self.used(now))
     }
 
-    /// Whether `amount` would be admitted at `at`, were `taken` charged before; `taken` is not let expire.
-    pub(super) fn admits(&self, at: Timestamp, amount: u64, taken: u64) -> bool {
-        self.free(at) >= i128::from(taken) + i128::from(amount)
+    /// Whether it would be admitted at `at`; what is taken is not let expire. What is larger than others leave of the
+    /// quota goes when nothing else counts.
+    pub(super) fn admits(&self, at: Timestamp, ask: Ask) -> bool {
+        let ask = ask.at_most(self.quota);
+        let kept = i128::from(self.kept(at, ask.kept));
+        self.free(at) >= i128::from(ask.taken) + i128::from(ask.amount) + kept
     }
 
-    /// When `amount` will be admitted, were `taken` charged now and nothing else happened.
-    pub(super) fn earliest(&self, now: Timestamp, amount: u64, taken: u64) -> Timestamp {
-        let wanted = i128::from(taken) + i128::from(amount) - i128::from(self.quota);
+    /// When it will be admitted, were what is taken charged now and nothing else happened.
+    pub(super) fn earliest(&self, now: Timestamp, ask: Ask) -> Timestamp {
+        let ask = ask.at_most(self.quota);
+        let wanted = i128::from(ask.taken) + i128::from(ask.amount) - i128::from(self.quota);
         let mut over = wanted + i128::from(self.used);
-        if over <= 0 {
+        if over <= 0 && ask.kept == 0 {
             return now;
         }
-        for (cell, charged) in (self.first..).zip(&self.cells) {
-            over -= i128::from(*charged);
-            if over <= 0 {
-                return self.end_of(cell).max(now);
+        let mut from = now;
+        let charges = (self.first..)
+            .zip(&self.cells)
+            .filter(|(_, charged)| **charged > 0);
+        for (cell, charged) in charges {
+            let ends = self.end_of(cell);
+            if let Some(at) = self.before_it_ends(over, ask.kept, from, ends) {
+                return at;
             }
+            over -= i128::from(*charged);
+            from = from.max(ends);
+            if over <= 0 && ask.kept == 0 {
+                return from;
+            }
+        }
+        if over + i128::from(ask.kept) <= 0 {
+            return from;
         }
         // Only once what is taken now has left the window too.
         self.end_of(now.as_millis() / CELL)
+    }
+
+    /// How much of `kept` is not to be touched at `at`: the less, the sooner the oldest charge leaves the window.
+    fn kept(&self, at: Timestamp, kept: u64) -> u64 {
+        if kept == 0 {
+            return 0;
+        }
+        let gone = self.expired(at);
+        let counting = (self.first..).zip(&self.cells).skip(gone);
+        let oldest = counting.into_iter().find(|(_, charged)| **charged > 0);
+        let left = oldest.map_or(self.span, |(cell, _)| self.end_of(cell).since(at).get());
+        let part = u128::from(kept) * u128::from(left.min(self.span)) / u128::from(self.span.max(1));
+        u64::try_from(part).unwrap_or(kept)
+    }
+
+    /// The first moment from `from` on, and before the oldest charge leaves at `ends`, at which so little is kept
+    /// back that it goes.
+    fn before_it_ends(&self, over: i128, kept: u64, from: Timestamp, ends: Timestamp) -> Option<Timestamp> {
+        if over > 0 || kept == 0 || ends <= from {
+            return None;
+        }
+        let spare = over.unsigned_abs();
+        // kept × left ÷ span, rounded down, is at most `spare` from then on.
+        let left = ((spare + 1) * u128::from(self.span) - 1) / u128::from(kept);
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        let at = if left >= self.span {
+            from
+        } else {
+            from.max(ends.before(Millis::new(left)))
+        };
+        (at < ends).then_some(at)
     }
 
     pub(super) fn charge(&mut self, now: Timestamp, at: Timestamp, amount: u64) {

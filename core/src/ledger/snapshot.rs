@@ -7,7 +7,7 @@
 
 use super::book::Open;
 use super::day::{ParkSnapshot, day_of};
-use super::pace::PaceSnapshot;
+use super::keeping::PaceSnapshot;
 use super::{CallKey, Ledger};
 use crate::ids::{CallNo, RequestId};
 use crate::ports::DayCount;
@@ -144,8 +144,8 @@ impl Ledger {
             self.requests.iter_mut().for_each(|pace| pace.rejoin(now, at, 1));
             self.day.count_open(at, tokens);
         } else {
-            self.tokens.hold(now, tokens);
-            self.requests.iter_mut().for_each(|pace| pace.hold(now, 1));
+            self.tokens.reserve(now, tokens);
+            self.requests.iter_mut().for_each(|pace| pace.reserve(now, 1));
             self.day.hold(tokens);
         }
         self.open.insert(call.key, open);

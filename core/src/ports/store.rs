@@ -4,6 +4,7 @@ use super::{BoxFuture, PayloadRef, Pending};
 use crate::breaker::BreakerMemory;
 use crate::call::{Call, Settlement};
 use crate::ids::{LaneId, RequestId, Rev, TenantId};
+use crate::ledger::PacingMemory;
 use crate::lifecycle::{Change, Refused, State};
 use crate::model::ErrorFilter;
 use crate::request::Request;
@@ -137,6 +138,9 @@ pub struct LaneMemory {
     /// Its circuit breaker.
     #[serde(default)]
     pub breaker: BreakerMemory,
+    /// Its pacing.
+    #[serde(default, skip_serializing_if = "PacingMemory::is_empty")]
+    pub pacing: PacingMemory,
 }
 
 /// What a lane needs in order to go on after a restart.

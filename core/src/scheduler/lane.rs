@@ -180,12 +180,14 @@ impl Scheduler {
     pub fn memory(&self) -> LaneMemory {
         LaneMemory {
             breaker: self.breaker.memory(),
+            pacing: self.ledger.memory(),
         }
     }
 
     /// Takes up what an earlier process learned.
     pub fn remember(&mut self, now: Timestamp, memory: &LaneMemory) {
         self.breaker.restore(now, &memory.breaker);
+        self.ledger.remember(now, &memory.pacing);
     }
 
     /// Whether the scheduler knows this request as waiting, released or running.

@@ -7,7 +7,7 @@ use super::lane::{CHECK_AFTER, Scheduler};
 use super::waiting::{lane_gone, never_fits};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
-use crate::ledger::Wait;
+use crate::ledger::{Demand, Wait};
 use crate::units::{Millis, Timestamp};
 
 /// How often a retry without budget looks again.
@@ -125,22 +125,34 @@ impl Scheduler {
 
     fn reserve(&mut self, slot: u32) -> Result<(), Wait> {
         let alone = self.ledger.under_way() == 0;
+        let Some(demand) = self.demand(slot) else {
+            return Err(Wait::CallEnds);
+        };
         let Some(entry) = self.table.get_mut(slot) else {
             return Err(Wait::CallEnds);
         };
         let key = (entry.id, entry.call.next());
         let admitted = if entry.wants_alone {
-            self.ledger.reserve_alone(self.now, key, entry.reserve)
+            self.ledger.reserve_alone(self.now, key, demand)
         } else {
-            self.ledger.reserve(self.now, key, entry.reserve)
+            self.ledger.reserve(self.now, key, demand)
         };
         entry.went_alone = admitted.is_ok() && alone;
         admitted
     }
 
+    /// What a request wants of the ledger.
+    fn demand(&self, slot: u32) -> Option<Demand> {
+        let entry = self.table.get(slot)?;
+        let priority = self.shares.flow(entry.flow)?.priority;
+        Some(Demand::of(entry.reserve, priority))
+    }
+
     /// The head was promised to go `at`. A few behind it may go now if that still holds with them gone.
     fn backfill(&mut self, head: u32, at: Timestamp, out: &mut Vec<Command>) {
-        let Some(promised) = self.table.get(head).map(|entry| entry.reserve) else {
+        let (Some(promised), Some(wanted)) =
+            (self.table.get(head).map(|entry| entry.reserve), self.demand(head))
+        else {
             return;
         };
         let mut candidates = std::mem::take(&mut self.candidates);
@@ -150,14 +162,15 @@ impl Scheduler {
                 continue;
             };
             let reserve = entry.reserve;
+            let Some(demand) = self.demand(slot) else { continue };
             let small = reserve < promised && !entry.wants_alone;
             if small
                 && !self.has_handed_enough()
                 && !self.must_wait_to_retry(slot)
                 && !self.shares.is_capped(entry.flow)
                 && !matches!(self.breaker.gate(self.now), Gate::Shut(_))
-                && self.ledger.admits(self.now, reserve)
-                && self.ledger.keeps(self.now, at, promised, reserve)
+                && self.ledger.admits(self.now, demand)
+                && self.ledger.keeps(self.now, at, wanted, reserve)
                 && self.reserve(slot).is_ok()
             {
                 self.release(slot, Turn::Behind, out);

@@ -21,6 +21,7 @@ impl Scheduler {
             at: now,
             pacing: match self.config.lane.pacing {
                 Pacing::Auto => "auto".to_owned(),
+                Pacing::Eager => "eager".to_owned(),
                 Pacing::Window => "window".to_owned(),
                 Pacing::Bucket { seconds } => format!("bucket ({seconds} s)"),
             },
@@ -39,6 +40,8 @@ impl Scheduler {
             sent_on: self.left,
             parked_until: self.ledger.parked_until(now),
             learned_ceiling: self.ledger.learned_ceiling(now),
+            others_percent: self.ledger.others_percent(),
+            limiters: self.ledger.limiters(now),
         }
     }
 

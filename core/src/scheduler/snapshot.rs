@@ -143,7 +143,7 @@ impl Scheduler {
     /// its end is told or it is written off.
     pub fn resume(&mut self, now: Timestamp, left: &LaneSnapshot) {
         self.now = self.now.max(now);
-        self.breaker.restore(self.now, &left.memory.breaker);
+        self.remember(self.now, &left.memory);
         self.span = left.span.map_or(self.span, CallSpan::known);
         self.ledger
             .resume(self.now, &left.ledger, self.now.since(left.at));

@@ -128,4 +128,10 @@ pub struct LaneView {
     pub sent_on: u64,
     /// What the lane has learned it can have, where that is less than its quota.
     pub learned_ceiling: Option<TokensPerMinute>,
+    /// What other clients of the account are taken to use of its tokens a minute, in percent.
+    #[serde(default)]
+    pub others_percent: u32,
+    /// The limiters that releases are paced for: all that may stand upstream.
+    #[serde(default)]
+    pub limiters: Vec<String>,
 }

@@ -82,6 +82,7 @@ impl LaneShown {
 fn pacing(pacing: Pacing) -> String {
     match pacing {
         Pacing::Auto => "auto".to_owned(),
+        Pacing::Eager => "eager".to_owned(),
         Pacing::Window => "window".to_owned(),
         Pacing::Bucket { seconds } => format!("bucket ({seconds} s)"),
     }

@@ -166,6 +166,8 @@ pub fn view() -> LaneView {
         sent_on: 5,
         parked_until: None,
         learned_ceiling: None,
+        others_percent: 0,
+        limiters: Vec::new(),
     }
 }
 

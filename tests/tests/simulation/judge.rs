@@ -24,7 +24,7 @@ pub struct Judge(Arc<Mutex<Book>>);
 /// What has happened so far.
 pub struct Book {
     world: World,
-    config: Config,
+    pub config: Config,
     /// On a full disk an end is stored later than its lane is told of it, and a failed write of an end may be
     /// followed by writes that are made; the upstream's limiter is the judge then.
     ends_wait: bool,

@@ -2,7 +2,7 @@
 
 use super::judge::{Book, Judge, short};
 use bedrock_sim::quota::Refusal;
-use smoother_core::config::{Config, LaneConfig};
+use smoother_core::config::{Config, LaneConfig, Pacing};
 use smoother_core::{Call, LaneId, Millis, ModelCall, Timestamp, Tokens};
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const LATE: Millis = Millis::new(100);
 /// How long that may tell.
 const TELLS_FOR: Millis = Millis::from_secs(70);
+/// Refusals that finding out which limiter it is may cost a lane, besides a tenth of its calls.
+const PROBES: usize = 20;
 const MINUTE: Millis = Millis::from_secs(60);
 
 /// What the upstream said of each lane.
@@ -20,6 +22,8 @@ pub struct Ledger {
     late: BTreeMap<LaneId, Vec<Timestamp>>,
     /// A worker went on after another had taken its place: its calls count upstream and nowhere else.
     pub replaced: bool,
+    /// What was refused in each lane.
+    refused: BTreeMap<LaneId, usize>,
 }
 
 impl Judge {
@@ -33,7 +37,21 @@ impl Judge {
         );
         let times = book.ledger.late.get(&call.lane);
         let late = times.is_some_and(|times| times.iter().any(|at| now.since(*at) < TELLS_FOR));
-        if !late && !book.ledger.replaced {
+        if late || book.ledger.replaced {
+            return;
+        }
+        let refused = book.ledger.refused.entry(call.lane.clone()).or_default();
+        *refused += 1;
+        let refused = *refused;
+        if book.finds_out(&call.lane) {
+            let calls = book.calls_in(&call.lane).count();
+            if refused > PROBES + calls / 10 {
+                book.fault(format!(
+                    "G5: {refused} of {calls} calls of {} were refused: it goes on asking which limiter it is",
+                    call.lane
+                ));
+            }
+        } else {
             book.fault(format!(
                 "G5: call {} of {} was refused by the upstream's limit of {} ({why:?}) with nothing to explain it",
                 call.number, call.request, call.lane
@@ -43,6 +61,12 @@ impl Judge {
 }
 
 impl Book {
+    /// Whether a lane lets calls go to find out which limiter it has.
+    fn finds_out(&self, lane: &LaneId) -> bool {
+        let config = self.config.lanes.get(lane);
+        config.is_some_and(|lane| lane.pacing == Pacing::Eager)
+    }
+
     /// Takes note of a call that reaches the upstream long after it was charged here.
     pub fn arrives(&mut self, call: &ModelCall) {
         let now = self.now();
@@ -82,8 +106,12 @@ impl Book {
 }
 
 fn excess(lane: &LaneConfig, tokens: Tokens, requests: u64, open: u64) -> Vec<String> {
-    let limit = lane.tokens_per_minute.get();
-    let per_minute = lane.requests_per_minute.map_or(u64::MAX, |limit| limit.get());
+    // What is left of one minute and all of the next, where a lane has found out that it may.
+    let minutes = if lane.pacing == Pacing::Eager { 2 } else { 1 };
+    let limit = lane.tokens_per_minute.get() * minutes;
+    let per_minute = lane
+        .requests_per_minute
+        .map_or(u64::MAX, |limit| limit.get() * minutes);
     let at_once = u64::from(lane.max_concurrency);
     let mut faults = Vec::new();
     if tokens.get() > limit {

@@ -238,10 +238,11 @@ fn settings(chance: &mut StdRng) -> String {
 }
 
 fn limits(chance: &mut StdRng) -> String {
+    let tokens = chance.random_range(15_000..60_000);
     let mut text = format!(
         "tokens_per_minute = {}\nmax_concurrency = {}\noutput_burndown = {}\nmax_output_tokens = 4096\n\
          chunk_timeout_ms = {}\ncall_timeout_ms = {}\nmax_tries = {}\n",
-        chance.random_range(15_000..60_000),
+        tokens,
         chance.random_range(1..10),
         [1, 5][chance.random_range(0..2)],
         chance.random_range(1_500..6_000),
@@ -253,6 +254,8 @@ fn limits(chance: &mut StdRng) -> String {
     }
     if chance.random_bool(0.2) {
         text += "pacing = \"window\"\n";
+    } else if tokens % 8 == 0 {
+        text += "pacing = \"eager\"\n";
     }
     text + &format!(
         "breaker_window_ms = 10000\nbreaker_min_calls = {}\nbreaker_open_ms = {}\nbreaker_probes = {}\n\

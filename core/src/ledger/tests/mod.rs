@@ -7,6 +7,7 @@
 )]
 
 mod calls;
+mod learned;
 pub(crate) mod limiters;
 mod promises;
 mod quota;

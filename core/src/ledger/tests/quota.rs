@@ -2,9 +2,11 @@
 
 use super::limiters::{KINDS, Kind, Limiter};
 use super::{at, key, lane, ledger, tokens};
-use crate::config::Pacing;
-use crate::ledger::Ledger;
+use crate::config::{LaneConfig, Pacing};
+use crate::ledger::{Ledger, Margins};
 use crate::scheduler::tests::world::START;
+use crate::throttle::ThrottleCause;
+use crate::units::Millis;
 use proptest::prelude::*;
 
 /// One thing that happens to a lane.
@@ -18,6 +20,10 @@ enum Act {
     End(usize, u64),
     /// The n-th open call was never made.
     Drop(usize),
+    /// The next call that starts is refused by somebody, for requests or for tokens, although the quota has room.
+    Odd(bool),
+    /// Another holder takes the lane, with what this one leaves and has learned.
+    Next,
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -31,6 +37,15 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// The same, with refusals that nothing explains and changes of holder.
+fn odd_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        24 => act(),
+        2 => any::<bool>().prop_map(Act::Odd),
+        1 => Just(Act::Next),
+    ]
+}
+
 struct OpenCall {
     number: u64,
     reserved: u64,
@@ -40,12 +55,14 @@ struct OpenCall {
 
 /// A lane and the limiter before which its calls come.
 struct Play {
+    lane: LaneConfig,
     ledger: Ledger,
     limiter: Limiter,
     quota: u64,
     now: u64,
     open: Vec<OpenCall>,
     admitted: u64,
+    odd: Option<ThrottleCause>,
 }
 
 impl Play {
@@ -68,6 +85,15 @@ impl Play {
                 }
             }
             Act::End(..) | Act::Drop(_) => {}
+            Act::Odd(true) => self.odd = Some(ThrottleCause::Requests),
+            Act::Odd(false) => self.odd = Some(ThrottleCause::Tokens),
+            Act::Next => {
+                let now = at(self.now);
+                let mut next = Ledger::new(&self.lane, Margins::default(), now);
+                next.remember(now, &self.ledger.memory());
+                next.resume(now, &self.ledger.snapshot(now), Millis::ZERO);
+                self.ledger = next;
+            }
         }
         Ok(())
     }
@@ -96,11 +122,16 @@ impl Play {
             call.started = true;
             let (when, key) = (call.starts, key(call.number));
             self.ledger.started(at(when), key, at(when));
-            if !self.limiter.admit(START + when, key, call.reserved) {
+            if let Some(cause) = self.odd.take() {
+                self.ledger.refused(at(when), key, cause);
+                call.reserved = 0;
+            } else if !self.limiter.admit(START + when, key, call.reserved) {
                 let had = self.limiter.free(START + when);
                 return Err(format!("refused {} at {when}, it had {had:?}", call.reserved));
             }
         }
+        // Those that were refused for nothing.
+        self.open.retain(|call| call.reserved > 0);
         Ok(())
     }
 
@@ -122,13 +153,16 @@ impl Play {
 
 /// Plays the acts against the ledger and a limiter; the number of admissions.
 fn play(pacing: Pacing, kind: Kind, quota: u64, requests: Option<u64>, acts: &[Act]) -> Result<u64, String> {
+    let lane = lane(quota, requests, pacing);
     let mut play = Play {
-        ledger: ledger(&lane(quota, requests, pacing)),
+        ledger: ledger(&lane),
+        lane,
         limiter: Limiter::new(kind, quota, requests),
         quota,
         now: 0,
         open: Vec::new(),
         admitted: 0,
+        odd: None,
     };
     for (number, act) in acts.iter().enumerate() {
         play.act(number as u64, act)?;
@@ -142,6 +176,20 @@ proptest! {
     #[test]
     fn auto_is_never_refused_by_any_limiter(
         acts in prop::collection::vec(act(), 1..500),
+        quota in prop_oneof![Just(60_000u64), 7_001u64..2_000_000],
+        requests in prop_oneof![Just(None), (40u64..900).prop_map(Some)],
+    ) {
+        for kind in KINDS {
+            let played = play(Pacing::Auto, kind, quota, requests, &acts_below_the_burst(&acts, kind));
+            prop_assert!(played.is_ok(), "{:?}: {:?}", kind, played);
+        }
+    }
+
+    /// What is learned of others only ever holds back: also what is let go to see whether they are still there is
+    /// within the quota, in tokens and in requests.
+    #[test]
+    fn whatever_is_refused_and_whoever_holds_the_lane_auto_never_goes_beyond_the_quota(
+        acts in prop::collection::vec(odd_act(), 1..700),
         quota in prop_oneof![Just(60_000u64), 7_001u64..2_000_000],
         requests in prop_oneof![Just(None), (40u64..900).prop_map(Some)],
     ) {
@@ -206,7 +254,12 @@ fn near_a_minutes_turn_a_charge_counts_in_both_minutes() {
     assert_eq!(fixed.free(at(turn + 600)), 30);
     fixed.credit(at(turn - 400), 20);
     assert_eq!(fixed.free(at(turn + 30_000)), 50);
-    assert_eq!(fixed.earliest(at(turn), 60, 0), at(turn + 60_500));
+    let ask = super::super::ledgers::Ask {
+        amount: 60,
+        taken: 0,
+        kept: 0,
+    };
+    assert_eq!(fixed.earliest(at(turn), ask), at(turn + 60_500));
     fixed.charge(at(turn + 1_000), 10);
     assert_eq!(fixed.free(at(turn + 60_500)), 100);
 }

@@ -5,7 +5,7 @@ use super::world::{at, config, id, lane, tenant, waiting};
 use crate::breaker::CallHealth;
 use crate::config::Pacing;
 use crate::ids::{CallNo, RequestId};
-use crate::ledger::Wait;
+use crate::ledger::{Demand, Wait};
 use crate::request::Priority;
 use crate::scheduler::{Again, Command, Event, Gone, Scheduler};
 use crate::throttle::ThrottleCause;
@@ -72,8 +72,8 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
     prop::collection::vec((prop_oneof![3 => 0u64..50, 1 => 0u64..20_000], event()), 1..200)
 }
 
-fn lane_of_two() -> Scheduler {
-    let mut lane = lane(60_000, Some(90), Pacing::Auto);
+fn lane_of_two(pacing: Pacing) -> Scheduler {
+    let mut lane = lane(60_000, Some(90), pacing);
     lane.max_concurrency = 3;
     Scheduler::new(config(lane), at(0))
 }
@@ -86,10 +86,12 @@ fn conserves_work(scheduler: &Scheduler, now: Timestamp, wake: Option<Timestamp>
     let head = scheduler.table.get(slot).ok_or("a head that is not known")?;
     let key = (head.id, head.call.next());
     let mut ledger = scheduler.ledger.clone();
+    let flow = scheduler.shares.flow(head.flow).ok_or("a head of nobody")?;
+    let wanted = Demand::of(head.reserve, flow.priority);
     let asked = if head.wants_alone {
-        ledger.reserve_alone(now, key, head.reserve)
+        ledger.reserve_alone(now, key, wanted)
     } else {
-        ledger.reserve(now, key, head.reserve)
+        ledger.reserve(now, key, wanted)
     };
     match asked {
         Ok(()) => Err(format!("{} could go and does not", head.id)),
@@ -102,8 +104,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn invariants_hold_whatever_comes(events in events()) {
-        let mut scheduler = lane_of_two();
+    fn invariants_hold_whatever_comes(events in events(), pacing in prop_oneof![
+        Just(Pacing::Auto),
+        Just(Pacing::Eager),
+    ]) {
+        let mut scheduler = lane_of_two(pacing);
         let mut now = at(0);
         let mut open: BTreeSet<(RequestId, u32)> = BTreeSet::new();
         for (passed, event) in events {
@@ -136,7 +141,7 @@ proptest! {
 
     #[test]
     fn the_same_log_gives_the_same_commands(events in events()) {
-        let (mut one, mut two) = (lane_of_two(), lane_of_two());
+        let (mut one, mut two) = (lane_of_two(Pacing::Eager), lane_of_two(Pacing::Eager));
         let mut now = at(0);
         for (passed, event) in events {
             now = now + Millis::new(passed);

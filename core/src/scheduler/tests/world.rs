@@ -135,7 +135,7 @@ enum Happening {
     Arrival(usize),
     Claim(CallKey),
     Upstream(CallKey),
-    Refused(CallKey),
+    Refused(CallKey, ThrottleCause),
     End(CallKey),
     /// The lane hears of a call's end.
     Heard(CallKey),
@@ -179,8 +179,9 @@ pub(crate) struct World<S = Scheduler> {
     pub(crate) claim_takes: u64,
     pub(crate) way_takes: u64,
     /// How far the limiter's clock is ahead of the lane's.
-    pub(crate) ahead: u64,
+    pub(crate) ahead: i64,
     others: Others,
+    limits_requests: bool,
     pub(crate) log: Vec<(u64, Command)>,
     pub(crate) keep_log: bool,
     happenings: BinaryHeap<Reverse<(u64, u64, Happening)>>,
@@ -213,6 +214,7 @@ impl<S: Decides> World<S> {
             config.lane.tokens_per_minute.get(),
             config.lane.requests_per_minute.map(|limit| limit.get()),
         );
+        let limits_requests = config.lane.requests_per_minute.is_some();
         let mut world = Self {
             scheduler,
             limiter,
@@ -228,6 +230,7 @@ impl<S: Decides> World<S> {
             way_takes: 3,
             ahead: 0,
             others: Others::default(),
+            limits_requests,
             log: Vec::new(),
             keep_log: false,
             happenings: BinaryHeap::new(),
@@ -259,7 +262,7 @@ impl<S: Decides> World<S> {
 
     /// The limiter's clock.
     fn upstream(&self) -> u64 {
-        START + self.now + self.ahead
+        (START + self.now).saturating_add_signed(self.ahead)
     }
 
     fn plan(&mut self, when: u64, what: Happening) {
@@ -306,19 +309,20 @@ impl<S: Decides> World<S> {
                 if self.limiter.admit(self.upstream(), key, charged) {
                     self.plan(now + lasts, Happening::End(key));
                 } else {
-                    self.plan(now + self.way_takes, Happening::Refused(key));
+                    let lacks_requests = self.limiter.free(self.upstream()).1 < 1.0 && self.limits_requests;
+                    let cause = if lacks_requests {
+                        ThrottleCause::Requests
+                    } else {
+                        ThrottleCause::Tokens
+                    };
+                    self.plan(now + self.way_takes, Happening::Refused(key, cause));
                 }
             }
-            Happening::Refused(key) => {
+            Happening::Refused(key, cause) => {
                 self.throttles += 1;
                 self.refused_at.push(now);
                 self.fates[self.by_id[&key.0]].throttled += 1;
-                self.end(
-                    key,
-                    0,
-                    Some(ThrottleCause::Tokens),
-                    Again::NotBefore(at(now + 200)),
-                );
+                self.end(key, 0, Some(cause), Again::NotBefore(at(now + 200)));
             }
             Happening::End(key) => {
                 let index = self.by_id[&key.0];

@@ -284,6 +284,7 @@ async fn what_a_lane_has_learned_is_the_last_it_kept(bed: Bed) {
             row,
             hand: None,
         },
+        pacing: serde_json::from_str(r#"{"t":{"o":3000,"x":1,"s":2}}"#).unwrap(),
     };
     for row in [3, 1] {
         bed.store.keep_memory(&lane("sonnet"), memory(row)).await.unwrap();

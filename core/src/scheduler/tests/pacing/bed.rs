@@ -24,7 +24,7 @@ pub(super) struct Bed {
     /// Milliseconds from a claim to the limiter, and back.
     pub(super) way: u64,
     /// How far the limiter's clock is ahead of the lane's.
-    pub(super) ahead: u64,
+    pub(super) ahead: i64,
     pub(super) client: Option<Client>,
     /// What the lane believes the quota to be, in percent of what it is.
     pub(super) believed: u64,
@@ -49,6 +49,14 @@ impl Bed {
             way: 30,
             ahead: 300,
             ..self
+        }
+    }
+
+    /// The same way, and the limiter's clock is behind.
+    pub(super) fn late(self) -> Self {
+        Self {
+            ahead: -300,
+            ..self.far_away()
         }
     }
 
@@ -105,6 +113,7 @@ impl Bed {
         waits.sort_unstable();
         let times = self.client.map(|client| Adapting {
             throttled: mean(&|run| run.throttled(client.from, client.until)),
+            settled: mean(&|run| run.throttled(client.from + 120_000, client.until)),
             adapted: mean(&|run| run.adapted(client)),
             adapted_worst: worst(&|run| run.adapted(client)),
             recovered: mean(&|run| run.recovered(client)),
@@ -180,12 +189,12 @@ impl Run {
         waits.collect()
     }
 
-    /// Seconds after which at most 2 % of the calls of every minute are refused, while the other client is there.
+    /// Seconds after the client has come until a minute begins in which at most 2 % of the calls are refused.
     fn adapted(&self, client: Client) -> f64 {
         let looks = (client.from..client.until - 60_000).step_by(5_000);
-        let bad = looks.filter(|from| self.throttled(*from, from + 60_000) > 2.0);
-        bad.last()
-            .map_or(0.0, |last| (last + 5_000 - client.from) as f64 / 1_000.0)
+        let good = |from: &u64| self.throttled(*from, from + 60_000) <= 2.0;
+        let first = looks.into_iter().find(good);
+        first.map_or(999.0, |first| (first - client.from) as f64 / 1_000.0)
     }
 
     /// Seconds after it has gone until a minute begins in which 90 % of the quota are used.
@@ -221,6 +230,8 @@ pub(super) struct Figures {
 pub(super) struct Adapting {
     /// While it was there, in percent.
     pub(super) throttled: f64,
+    /// The same from two minutes after it has come on.
+    pub(super) settled: f64,
     /// Seconds.
     pub(super) adapted: f64,
     pub(super) adapted_worst: f64,
@@ -232,23 +243,26 @@ pub(super) struct Adapting {
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{:5.2} ({:5.2}) | {:6.1} {:6.1} | {:6.1} {:5.2} | {:5} {:5}",
-            self.throttled,
-            self.throttled_worst,
-            self.utilisation,
-            self.to_last_release,
-            self.drain,
-            self.over_bound,
-            self.waits_p95,
-            self.waits_worst,
-        )?;
-        let Some(it) = self.times else { return Ok(()) };
-        write!(
-            f,
-            " | {:5.2} {:5.1} | {:4.0} ({:4.0}) {:4.0} ({:4.0})",
-            it.throttled, it.meanwhile, it.adapted, it.adapted_worst, it.recovered, it.recovered_worst
-        )
+        write!(f, "{:.2} ({:.2}) | ", self.throttled, self.throttled_worst)?;
+        if let Some(it) = self.times {
+            return write!(
+                f,
+                "{:.2} | {:.2} | {:.1} | {:.0} ({:.0}) | {:.0} ({:.0})",
+                it.throttled,
+                it.settled,
+                it.meanwhile,
+                it.adapted,
+                it.adapted_worst,
+                it.recovered,
+                it.recovered_worst
+            );
+        }
+        write!(f, "{:.1} | {:.1} | ", self.utilisation, self.to_last_release)?;
+        if self.over_bound > 0.0 {
+            write!(f, "{:.1} | {:.2} | ", self.drain, self.over_bound)?;
+        } else {
+            write!(f, "— | — | ")?;
+        }
+        write!(f, "{} | {}", self.waits_p95, self.waits_worst)
     }
 }

@@ -67,3 +67,60 @@ fn arrivals_below_the_quota_hardly_wait() {
         assert!(seen.over_bound <= 1.05, "{seen:?}");
     }
 }
+
+/// A minute upstream turns later than here.
+#[test]
+fn a_limiter_whose_clock_is_behind_refuses_hardly_anything() {
+    for law in [Pacing::Auto, Pacing::Eager] {
+        let seen = Bed::new(law, Kind::Fixed, Workload::D(5)).late().figures(2);
+        assert!(seen.throttled <= 0.3, "{law:?} {seen:?}");
+        assert!(seen.utilisation >= 95.0, "{law:?} {seen:?}");
+    }
+}
+
+#[test]
+fn another_client_is_lived_with_and_forgotten_when_it_goes() {
+    for seen in against_all(1, |kind| {
+        auto(Workload::D(30))(kind).far_away().beside(table::CLIENT)
+    }) {
+        let it = seen.times.unwrap();
+        assert!(it.throttled <= 2.5, "{seen:?}");
+        assert!(it.meanwhile >= 50.0, "{seen:?}");
+        assert!(
+            it.adapted_worst <= 120.0 && it.recovered_worst <= 90.0,
+            "{seen:?}"
+        );
+    }
+}
+
+#[test]
+fn a_quota_believed_too_large_costs_few_refusals() {
+    for seen in against_all(2, |kind| auto(Workload::D(10))(kind).far_away().believing(110)) {
+        assert!(seen.throttled <= 1.0, "{seen:?}");
+        assert!(seen.utilisation >= 90.0, "{seen:?}");
+    }
+}
+
+#[test]
+fn eager_drains_about_as_fast_as_one_who_knows_the_limiter() {
+    for workload in [Workload::A, Workload::B] {
+        for seen in against_all(2, |kind| Bed::new(Pacing::Eager, kind, workload).far_away()) {
+            assert!(seen.throttled <= 1.2, "{seen:?}");
+            assert!(seen.over_bound <= 1.15, "{seen:?}");
+            assert!(seen.waits_p95 <= 1_000, "{seen:?}");
+        }
+    }
+}
+
+/// Where refusals say again and again that nothing found out holds, it paces as `auto` does.
+#[test]
+fn eager_beside_another_client_is_as_careful_as_auto_before_long() {
+    for seen in against_all(1, |kind| {
+        let bed = Bed::new(Pacing::Eager, kind, Workload::D(20));
+        bed.far_away().beside(table::CLIENT)
+    }) {
+        let it = seen.times.unwrap();
+        assert!(it.throttled <= 5.0 && it.settled <= 2.3, "{seen:?}");
+        assert!(it.meanwhile >= 50.0, "{seen:?}");
+    }
+}

@@ -1,44 +1,77 @@
-//! The figures, for people. Not run by default: it takes half a minute.
-//! `cargo test --release -p smoother-core --lib pacing_table -- --ignored --nocapture`
+//! The figures, for people: `make pacing` prints them into docs/pacing.md.
 
 use super::bed::{Bed, Client};
 use super::workload::Workload::{self, A, B, C, D};
 use crate::config::Pacing;
-use crate::ledger::tests::limiters::KINDS;
+use crate::ledger::tests::limiters::{KINDS, Kind};
 
 const SEEDS: u64 = 10;
 
 /// Takes three tenths of the quota for ten minutes.
-const CLIENT: Client = Client {
+pub(super) const CLIENT: Client = Client {
     share: 0.3,
     from: 600_000,
     until: 1_200_000,
 };
 
-fn rows(title: &str, law: Pacing, workload: Workload, bed: impl Fn(Bed) -> Bed) {
+fn named(kind: Kind) -> String {
+    match kind {
+        Kind::Bucket(seconds) => format!("bucket of {seconds} s"),
+        Kind::Fixed => "fixed minute".to_owned(),
+        Kind::Sliding => "sliding minute".to_owned(),
+    }
+}
+
+fn rows(law: Pacing, workload: Workload, title: &str, bed: impl Fn(Bed) -> Bed) {
+    let name = match workload {
+        A => "A".to_owned(),
+        B => "B".to_owned(),
+        C => "C".to_owned(),
+        D(minutes) => format!("D, {minutes} min"),
+    };
     for kind in KINDS {
         let figures = bed(Bed::new(law, kind, workload)).figures(SEEDS);
-        println!("{law:?} {title:10} {workload:?} {kind:?}: {figures}");
+        println!("| {name}{title} | {} | {figures} |", named(kind));
     }
+}
+
+fn tables(law: Pacing) {
+    println!("\n## `{}`\n", format!("{law:?}").to_lowercase());
+    println!(
+        "| workload | limiter | refused, % (worst run) | use of the quota, % | to the last release, % | drain, s | in \
+         parts of the bound | interactive wait p95, ms | longest, ms |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for workload in [A, B, C, D(10)] {
+        rows(law, workload, "", |bed| bed);
+    }
+    for workload in [A, B, C, D(10)] {
+        rows(law, workload, "; far away", Bed::far_away);
+    }
+    for workload in [A, B, D(10)] {
+        rows(law, workload, "; believed 10 % too high", |bed| {
+            bed.far_away().believing(110)
+        });
+        rows(law, workload, "; believed 10 % too low", |bed| {
+            bed.far_away().believing(90)
+        });
+    }
+    println!(
+        "\n| beside another client | limiter | refused in all, % (worst run) | while it is there, % | from its third \
+         minute on, % | own use meanwhile, % | adapted after, s (worst) | recovered after, s (worst) |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    rows(law, D(30), "; far away", |bed| bed.far_away().beside(CLIENT));
 }
 
 #[test]
 #[ignore = "prints figures; run it with --release"]
-fn pacing_table() {
-    println!(
-        "throttled % (worst run) | use % to the last end, to the last release | drain s, in parts of the bound | \
-         interactive wait p95 ms, worst | beside the client: throttled %, own use % | adapted after s (worst), \
-         recovered after s (worst)"
-    );
-    for law in [Pacing::Auto] {
-        for workload in [A, B, C, D(10)] {
-            rows("", law, workload, |bed| bed);
-            rows("far", law, workload, Bed::far_away);
-        }
-        rows("client", law, D(30), |bed| bed.far_away().beside(CLIENT));
-        for workload in [A, B, D(10)] {
-            rows("10 % more", law, workload, |bed| bed.far_away().believing(110));
-            rows("10 % less", law, workload, |bed| bed.far_away().believing(90));
-        }
-    }
+fn pacing_table_of_auto() {
+    tables(Pacing::Auto);
+}
+
+#[test]
+#[ignore = "prints figures; run it with --release"]
+fn pacing_table_of_eager() {
+    tables(Pacing::Eager);
 }

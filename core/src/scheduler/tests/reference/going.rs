@@ -7,7 +7,7 @@ use super::super::super::waiting::never_fits;
 use super::{Fault, Reference, State};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
-use crate::ledger::Wait;
+use crate::ledger::{Demand, Wait};
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp};
 
@@ -65,12 +65,13 @@ impl Reference {
 
     fn reserve(&mut self, number: u32) -> Result<(), Wait> {
         let request = self.request(number);
-        let (key, tokens) = ((request.of.id, request.call.next()), request.of.reserve);
+        let key = (request.of.id, request.call.next());
+        let wanted = Demand::of(request.of.reserve, request.of.priority);
         let (alone, nobody) = (request.wants_alone, self.ledger.under_way() == 0);
         let admitted = if alone {
-            self.ledger.reserve_alone(self.now, key, tokens)
+            self.ledger.reserve_alone(self.now, key, wanted)
         } else {
-            self.ledger.reserve(self.now, key, tokens)
+            self.ledger.reserve(self.now, key, wanted)
         };
         self.request_mut(number).went_alone = admitted.is_ok() && nobody;
         admitted
@@ -112,16 +113,18 @@ impl Reference {
     /// The head goes at `at`. Of the next eight, those that are smaller go now if that still holds.
     fn backfill(&mut self, head: u32, at: Timestamp, out: &mut Vec<Command>) {
         let promised = self.request(head).of.reserve;
+        let wanted = Demand::of(promised, self.request(head).of.priority);
         for number in self.behind(head) {
             let (reserve, tenant) = (self.request(number).of.reserve, self.request(number).tenant);
-            let holds = self.has(Fault::PromiseMoved) || self.ledger.keeps(self.now, at, promised, reserve);
+            let small = Demand::of(reserve, self.request(number).of.priority);
+            let holds = self.has(Fault::PromiseMoved) || self.ledger.keeps(self.now, at, wanted, reserve);
             if reserve < promised
                 && !self.request(number).wants_alone
                 && self.unclaimed() < self.config.handing.most_unclaimed
                 && !self.lacks_budget(number)
                 && !self.capped(tenant)
                 && !matches!(self.breaker.gate(self.now), Gate::Shut(_))
-                && self.ledger.admits(self.now, reserve)
+                && self.ledger.admits(self.now, small)
                 && holds
                 && self.reserve(number).is_ok()
             {

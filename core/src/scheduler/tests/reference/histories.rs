@@ -49,6 +49,7 @@ const TENANTS: [&str; 5] = ["a", "b", "c", "d", "e"];
 fn settings() -> impl Strategy<Value = SchedulerConfig> {
     let pacing = prop_oneof![
         Just(Pacing::Auto),
+        Just(Pacing::Eager),
         Just(Pacing::Window),
         Just(Pacing::Bucket { seconds: 10 })
     ];

@@ -1,0 +1,65 @@
+//! What pacing has learned that outlives its process, and its holder.
+
+use super::Ledger;
+use super::kinds::Kinds;
+use super::others::Share;
+use crate::units::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Of one lane.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PacingMemory {
+    /// Of its tokens a minute.
+    #[serde(rename = "t", default)]
+    tokens: QuotaMemory,
+    /// Of its requests a minute.
+    #[serde(rename = "r", default)]
+    requests: QuotaMemory,
+}
+
+impl PacingMemory {
+    /// Whether nothing was learned.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Of one quota.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct QuotaMemory {
+    /// What other clients take, to a whole percent.
+    #[serde(rename = "o", default)]
+    pub(super) others: Share,
+    /// Limiters that do not stand upstream.
+    #[serde(rename = "x", default)]
+    pub(super) ruled_out: Kinds,
+    /// Limiters that probably do not.
+    #[serde(rename = "s", default)]
+    pub(super) suspended: Kinds,
+    /// Limiters that are not left out although that was found for tokens.
+    #[serde(rename = "d", default, skip_serializing_if = "Kinds::is_empty")]
+    pub(super) doubted: Kinds,
+}
+
+impl Ledger {
+    /// What pacing has learned, for keeping.
+    pub fn memory(&self) -> PacingMemory {
+        PacingMemory {
+            tokens: self.tokens.memory(self.now),
+            requests: self
+                .requests
+                .as_ref()
+                .map(|pace| pace.memory(self.now))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Takes up what an earlier process has learned. It is asked anew soon: nothing is believed for good.
+    pub fn remember(&mut self, now: Timestamp, memory: &PacingMemory) {
+        let now = self.advance(now);
+        self.tokens.remember(now, memory.tokens);
+        if let Some(pace) = &mut self.requests {
+            pace.remember(now, memory.requests);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Which limiter stands upstream, found by elimination: for `eager`.
+//!
+//! Every kind is a hypothesis, and its ledger says what it would admit. As long as all that are left agree, nothing is
+//! learned. Where they do not, a call is let go although some would refuse it; one at a time, and more where one was
+//! accepted that did not go beyond the margins:
+//! - accepted, it rules out those that would surely have refused it. "Surely" is what a second set of ledgers says,
+//!   which is never below such a limiter whatever clocks and round trips do;
+//! - refused, it suspends those that would have admitted it: another client of the quota may have been in the way, so
+//!   they get another chance.
+//!
+//! Only those that are left are paced for. After one was ruled out calls go in a slow start, because a mistake here
+//! would be found out by as many refusals as there are calls on their way. A refusal that those left do not explain
+//! makes suspects again of all others that do.
+//!
+//! Refusals are an account: so many may be caused at once, and each further one has to be earned by calls that went. A
+//! probe needs something in it. Deep in debt nothing that was found out holds (the quota is another one than is believed,
+//! or somebody else's too), and all kinds are paced for until calls have earned it back.
+//!
+//! Tried and dropped: one probe at a time always (on a quota of 1 M a call of 5,000 never goes beyond what the bucket
+//! refills while its answer is awaited: the drain takes 1.7 times the bound); identifying the limiter of requests by
+//! itself (the same for one request of ten a second); a tenth kept for interactive requests before it is known that a
+//! window stands upstream (it takes 1.4 times the bound to find out on a bucket of 60 s), or probes that eat it up
+//! slowly (interactive requests then wait for the window's end: p95 20 to 34 s); an account that only refused probes
+//! are charged to (beside another client 2.9 to 4.1 % are refused instead of 1.7 to 2.9 %); three refusals at once instead
+//! of four (burst A on a sliding minute takes 1.09 times the bound instead of 1.06); a slow start from sixteen calls
+//! instead of four (about a quarter more refusals with a quota believed 10 % too high or too low).
+
+use super::kinds::Kinds;
+use super::ledgers::Ledgers;
+use super::ramp::Ramp;
+use crate::units::{Millis, Timestamp};
+
+/// How long a refusal counts against the kinds that it contradicts.
+const SUSPENDED_FOR: Millis = Millis::from_secs(600);
+/// Each time it is twice as long, so often at the most.
+const DOUBLINGS: u8 = 3;
+/// Refusals that may be caused at once, and how many calls earn another.
+const REFUSALS: i32 = 4;
+const CALLS_A_REFUSAL: i32 = 150;
+/// So deep in debt, what was found out does not hold. More refusals count for no more.
+const TOO_MANY: i32 = -CALLS_A_REFUSAL;
+const DEBT: i32 = -3 * CALLS_A_REFUSAL;
+/// Probes under way together at the most.
+const AT_ONCE: usize = 8;
+
+/// The hypotheses about one quota.
+#[derive(Debug, Clone)]
+pub(super) struct Suspects {
+    /// Never below a limiter of the kind.
+    pub(super) sure: Ledgers,
+    ruled_out: Kinds,
+    suspended_until: [Timestamp; 4],
+    /// Nothing fits what was seen: all of them are paced for until then.
+    at_a_loss_until: Timestamp,
+    /// Calls that were earned, a refusal costing [`CALLS_A_REFUSAL`].
+    credit: i32,
+    /// Probes that may be under way together.
+    at_once: usize,
+    /// How often each was suspended.
+    times: [u8; 4],
+    pub(super) ramp: Ramp,
+}
+
+impl Suspects {
+    pub(super) fn all(sure: Ledgers) -> Self {
+        Self {
+            sure,
+            ruled_out: Kinds::NONE,
+            suspended_until: [Timestamp::EPOCH; 4],
+            at_a_loss_until: Timestamp::EPOCH,
+            credit: REFUSALS * CALLS_A_REFUSAL,
+            at_once: 1,
+            times: [0; 4],
+            ramp: Ramp::over(),
+        }
+    }
+
+    /// Those that may stand upstream.
+    pub(super) fn left(&self, now: Timestamp) -> Kinds {
+        let suspended = Kinds::ALL.such(|kind| self.suspended_until[kind as usize] > now);
+        let left = Kinds::ALL.without(self.ruled_out).without(suspended);
+        if left.is_empty() || self.credit < TOO_MANY {
+            Kinds::ALL
+        } else {
+            left
+        }
+    }
+
+    /// Whether a call may be let go that some of them would refuse.
+    pub(super) fn may_probe(&self, now: Timestamp, under_way: usize) -> bool {
+        self.at_a_loss_until <= now && self.credit >= CALLS_A_REFUSAL && under_way < self.at_once
+    }
+
+    pub(super) fn went(&mut self, now: Timestamp) {
+        self.credit = (self.credit + 1).min(REFUSALS * CALLS_A_REFUSAL);
+        self.ramp.went(now);
+    }
+
+    /// A probe was accepted that these would surely have refused; `last` of those that were under way.
+    pub(super) fn accepted(&mut self, now: Timestamp, contradicts: Kinds, last: bool) {
+        let fresh = contradicts.without(self.ruled_out);
+        if fresh.is_empty() {
+            if last {
+                // One call is not enough to go further than the margins.
+                self.at_once = (self.at_once * 2).min(AT_ONCE);
+            }
+            return;
+        }
+        self.at_once = 1;
+        self.ruled_out = self.ruled_out.and(fresh);
+        self.ramp = Ramp::begin();
+        if Kinds::ALL.without(self.ruled_out).is_empty() {
+            // More goes through than any of them would let: the quota is larger than was believed.
+            self.ruled_out = Kinds::NONE;
+            self.at_a_loss_until = now + SUSPENDED_FOR;
+        }
+    }
+
+    /// What ruled these out was no acceptance after all.
+    pub(super) fn reinstate(&mut self, these: Kinds) {
+        self.ruled_out = self.ruled_out.without(these);
+        for kind in these.iter() {
+            self.suspended_until[kind as usize] = Timestamp::EPOCH;
+        }
+    }
+
+    /// A probe was refused that these would have admitted.
+    pub(super) fn suspend(&mut self, now: Timestamp, these: Kinds) {
+        for kind in these.iter() {
+            let place = kind as usize;
+            if self.suspended_until[place] <= now {
+                self.suspended_until[place] =
+                    now + Millis::new(SUSPENDED_FOR.get() << self.times[place].min(DOUBLINGS));
+                self.times[place] = self.times[place].saturating_add(1);
+            }
+        }
+        self.at_once = 1;
+        self.pay();
+    }
+
+    /// A call was refused that was no probe. Where that happens again and again, what was found out does not hold: the
+    /// quota is another one than is believed, or somebody else's too.
+    pub(super) fn surprised(&mut self) {
+        self.pay();
+        self.ramp.refused();
+    }
+
+    fn pay(&mut self) {
+        self.credit = (self.credit - CALLS_A_REFUSAL).max(DEBT);
+    }
+
+    /// For keeping: those that are ruled out or suspended.
+    pub(super) fn excluded(&self, now: Timestamp) -> (Kinds, Kinds) {
+        let left = self.left(now);
+        (self.ruled_out, Kinds::ALL.without(left).without(self.ruled_out))
+    }
+
+    /// As it was kept. Who was suspended gets the chance again only after the whole time.
+    pub(super) fn known(&mut self, now: Timestamp, ruled_out: Kinds, suspended: Kinds) {
+        if Kinds::ALL.without(ruled_out).is_empty() {
+            return;
+        }
+        self.ruled_out = ruled_out;
+        for kind in suspended.iter() {
+            self.suspended_until[kind as usize] = now + SUSPENDED_FOR;
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What pacing learns outlives its process and its holder.
+
+use super::{at, key, lane, ledger, tokens};
+use crate::config::{LaneConfig, Pacing};
+use crate::ledger::{Demand, Ledger, LedgerSnapshot, Margins, PacingMemory, Wait};
+use crate::request::Priority;
+use crate::throttle::ThrottleCause::{Requests, Tokens};
+use crate::units::{Millis, TokensPerMinute};
+use proptest::prelude::*;
+
+fn small(pacing: Pacing) -> LaneConfig {
+    lane(600_000, None, pacing)
+}
+
+/// Refusals of ten seconds that no ledger explains.
+fn refused_again_and_again(ledger: &mut Ledger) -> u64 {
+    let mut now = 0;
+    for number in 0..4 {
+        while ledger.reserve(at(now), key(number), tokens(5_000)).is_err() {
+            now += 10;
+        }
+        ledger.started(at(now), key(number), at(now));
+        ledger.refused(at(now + 5), key(number), Tokens);
+        now += 5;
+    }
+    now
+}
+
+/// A later process that was told only what is kept.
+fn later(memory: PacingMemory, pacing: Pacing) -> Ledger {
+    let text = serde_json::to_string(&memory).unwrap();
+    let mut later = Ledger::new(&small(pacing), Margins::default(), at(3_600_000));
+    later.remember(at(3_600_000), &serde_json::from_str(&text).unwrap());
+    later
+}
+
+#[test]
+fn what_others_take_is_kept_and_slows_the_next_process_too() {
+    let mut first = ledger(&small(Pacing::Auto));
+    refused_again_and_again(&mut first);
+    let share = first.others_percent();
+    assert!((20..=60).contains(&share), "{share}");
+    let mut next = later(first.memory(), Pacing::Auto);
+    assert_eq!(next.others_percent(), share);
+    // The bucket holds its burst, and fills at what is left.
+    let now = at(3_600_000);
+    next.reserve(now, key(1), tokens(98_000)).unwrap();
+    next.started(now, key(1), now);
+    next.settle(now, key(1), tokens(98_000));
+    let wait = next.earliest(now, tokens(1_000)).since(now);
+    assert!(wait > Millis::new(110), "{wait}: alone it would be 100 ms");
+    // It asks before long whether they are still there.
+    assert!(next.earliest(now, tokens(98_000)).since(now) <= Millis::from_secs(10));
+}
+
+#[test]
+fn nothing_learned_takes_no_room_and_old_notes_are_read() {
+    assert!(ledger(&small(Pacing::Auto)).memory().is_empty());
+    let old: crate::ports::LaneMemory = serde_json::from_str("{}").unwrap();
+    assert!(old.pacing.is_empty());
+    assert!(!serde_json::to_string(&old).unwrap().contains("pacing"));
+}
+
+#[test]
+fn another_quota_leaves_what_the_lane_could_have() {
+    let mut ledger = ledger(&small(Pacing::Auto));
+    let now = refused_again_and_again(&mut ledger);
+    let had = u64::from(100 - ledger.others_percent()) * 600_000;
+    let mut smaller = small(Pacing::Auto);
+    smaller.tokens_per_minute = TokensPerMinute::new(500_000);
+    ledger.reconfigure(&smaller, at(now));
+    let has = u64::from(100 - ledger.others_percent()) * 500_000;
+    assert!(has.abs_diff(had) <= 500_000, "{has} instead of {had}");
+}
+
+/// An accepted call that a bucket of 10 s would have refused rules that out.
+fn found_out() -> Ledger {
+    let mut ledger = ledger(&small(Pacing::Eager));
+    assert_eq!(ledger.limiters(at(0)).len(), 4);
+    for number in 0..12 {
+        let now = number * 500;
+        ledger.reserve(at(now), key(number), tokens(20_000)).unwrap();
+        ledger.started(at(now), key(number), at(now));
+    }
+    ledger
+}
+
+#[test]
+fn a_limiter_that_was_ruled_out_stays_so_in_the_next_process_and_with_the_next_holder() {
+    let mut first = found_out();
+    // Time alone tells that the last was accepted.
+    let _ = first.reserve(at(6_000), key(99), tokens(100));
+    let found = first.limiters(at(6_000));
+    assert!(
+        !found.iter().any(|limiter| limiter == "bucket of 10 s"),
+        "{found:?}"
+    );
+    assert_eq!(
+        later(first.memory(), Pacing::Eager).limiters(at(3_600_000)),
+        found
+    );
+    let left: LedgerSnapshot =
+        serde_json::from_str(&serde_json::to_string(&first.snapshot(at(6_000))).unwrap()).unwrap();
+    let mut next = later(first.memory(), Pacing::Eager);
+    next.resume(at(3_600_000), &left, Millis::ZERO);
+    assert_eq!(next.limiters(at(3_600_000)), found);
+}
+
+#[test]
+fn a_refusal_that_comes_late_takes_back_what_its_call_ruled_out() {
+    let mut ledger = ledger(&small(Pacing::Eager));
+    let mut last = 0;
+    for number in 0..12 {
+        let now = number * 500;
+        ledger.reserve(at(now), key(number), tokens(20_000)).unwrap();
+        ledger.started(at(now), key(number), at(now));
+        if ledger.limiters(at(now)).len() < 4 {
+            break;
+        }
+        last = number;
+    }
+    let now = last * 500 + 600;
+    assert_eq!(ledger.limiters(at(now)).len(), 3);
+    ledger.refused(at(now), key(last), Tokens);
+    assert_eq!(ledger.limiters(at(now)).len(), 4);
+}
+
+#[test]
+fn of_a_window_something_is_kept_for_interactive_requests() {
+    let mut ledger = ledger(&small(Pacing::Eager));
+    // Buckets are ruled out, a fixed minute is suspended: only a sliding one is left.
+    let memory: PacingMemory = serde_json::from_str(r#"{"t":{"x":3,"s":4}}"#).unwrap();
+    ledger.remember(at(0), &memory);
+    assert_eq!(ledger.limiters(at(0)), ["sliding minute"]);
+    let of = |size, priority| Demand::of(tokens(size), priority);
+    ledger
+        .reserve(at(0), key(1), of(400_000, Priority::Batch))
+        .unwrap();
+    ledger.started(at(0), key(1), at(0));
+    assert!(!ledger.admits(at(0), of(90_000, Priority::Batch)));
+    assert!(ledger.admits(at(0), of(75_000, Priority::Batch)));
+    assert!(ledger.admits(at(0), of(150_000, Priority::Interactive)));
+    // The less, the sooner what was spent comes back.
+    let goes = ledger.earliest(at(0), of(150_000, Priority::Batch)).since(at(0));
+    assert!(
+        (Millis::from_secs(33)..=Millis::from_secs(37)).contains(&goes),
+        "{goes}"
+    );
+    assert!(!ledger.admits(at(goes.get() - 1), of(150_000, Priority::Batch)));
+    assert!(ledger.admits(at(goes.get()), of(150_000, Priority::Batch)));
+}
+
+/// Short buckets are ruled out for tokens.
+const NO_SHORT_BUCKET: &str = r#"{"t":{"x":1}}"#;
+
+/// Small calls that go at once, until one is kept back.
+fn at_once(ledger: &mut Ledger, now: u64, first: u64) -> u64 {
+    (first..)
+        .find(|number| {
+            let goes = ledger.reserve(at(now), key(*number), tokens(10)).is_ok();
+            ledger.started(at(now), key(*number), at(now));
+            !goes
+        })
+        .unwrap()
+        - first
+}
+
+#[test]
+fn requests_follow_what_was_found_for_tokens_until_a_refusal_speaks_against_it() {
+    let lane = lane(600_000, Some(600), Pacing::Eager);
+    let mut ledger = ledger(&lane);
+    assert_eq!(ledger.clone().reserve(at(0), key(0), tokens(10)), Ok(()));
+    assert_eq!(at_once(&mut ledger.clone(), 0, 0), 98);
+    ledger.remember(at(0), &serde_json::from_str(NO_SHORT_BUCKET).unwrap());
+    let went = at_once(&mut ledger, 0, 0);
+    assert!((580..=600).contains(&went), "{went}");
+    // Requests are under a short bucket after all: nobody else is blamed, and tokens keep what was found for them.
+    ledger.refused(at(50), key(went - 1), Requests);
+    let found = ledger.limiters(at(50));
+    assert!(
+        !found.iter().any(|limiter| limiter == "bucket of 10 s"),
+        "{found:?}"
+    );
+    assert!(
+        serde_json::to_string(&ledger.memory())
+            .unwrap()
+            .contains(r#""d":1"#)
+    );
+    // From now on ten a second, and no burst above a short bucket's: also in the next process.
+    assert_eq!(at_once(&mut ledger, 120_000, 10_000), 98);
+    let text = serde_json::to_string(&ledger.memory()).unwrap();
+    let mut next = Ledger::new(&lane, Margins::default(), at(3_600_000));
+    next.remember(at(3_600_000), &serde_json::from_str(&text).unwrap());
+    assert_eq!(at_once(&mut next, 3_600_000, 0), 98);
+    assert_eq!(next.limiters(at(3_600_000)), found);
+}
+
+/// What others are taken to use of tokens says nothing of requests, and the other way round.
+#[test]
+fn each_quota_has_its_own_share_of_others() {
+    let lane = lane(600_000, Some(600), Pacing::Auto);
+    let mut ledger = ledger(&lane);
+    let memory: PacingMemory = serde_json::from_str(r#"{"t":{"o":4000}}"#).unwrap();
+    ledger.remember(at(0), &memory);
+    assert_eq!(ledger.others_percent(), 40);
+    assert_eq!(at_once(&mut ledger, 0, 0), 98);
+    let waits = ledger.earliest(at(0), tokens(10)).since(at(0));
+    assert!(
+        waits <= Millis::new(100),
+        "{waits}: requests fill at their whole quota"
+    );
+}
+
+#[test]
+fn a_request_larger_than_what_others_leave_goes_when_nothing_else_counts() {
+    let memory: PacingMemory = serde_json::from_str(r#"{"t":{"o":5000}}"#).unwrap();
+    for pacing in [
+        Pacing::Auto,
+        Pacing::Eager,
+        Pacing::Window,
+        Pacing::Bucket { seconds: 10 },
+    ] {
+        let mut ledger = ledger(&small(pacing));
+        ledger.remember(at(0), &memory);
+        ledger.reserve(at(0), key(1), tokens(90_000)).unwrap();
+        ledger.started(at(0), key(1), at(0));
+        // Half of the quota is 300,000. No probe: each is told what became of those it has.
+        let when = ledger.earliest(at(0), tokens(550_000));
+        assert!(when <= at(121_000), "{pacing:?}: {when}");
+        ledger.settle(at(500), key(1), tokens(90_000));
+        let mut now = at(500);
+        while let Err(wait) = ledger.reserve(now, key(2), tokens(550_000)) {
+            let Wait::Until(next) = wait else {
+                panic!("{pacing:?}: {wait:?}")
+            };
+            assert!(next > now && next <= at(121_000), "{pacing:?}: {next}");
+            now = next;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    /// Whatever was refused before: who comes at the moments that it is told goes within some minutes.
+    #[test]
+    fn nothing_waits_for_ever(
+        eager in any::<bool>(),
+        past in prop::collection::vec((0u64..2_000, 1u64..60_000, 0u8..8), 0..150),
+        size in 1u64..600_000,
+    ) {
+        let mut ledger = ledger(&lane(600_000, Some(600), if eager { Pacing::Eager } else { Pacing::Auto }));
+        let mut now = 0;
+        for (number, (passes, size, fate)) in past.iter().enumerate() {
+            now += passes;
+            let key = key(number as u64);
+            if ledger.reserve(at(now), key, tokens(*size)).is_err() {
+                continue;
+            }
+            ledger.started(at(now), key, at(now));
+            match fate {
+                0 => ledger.refused(at(now), key, Tokens),
+                1 => ledger.refused(at(now), key, Requests),
+                2 => ledger.release(at(now), key),
+                _ => ledger.settle(at(now), key, tokens(size / 2)),
+            }
+        }
+        let mut when = at(now);
+        let mut looks = 0;
+        while let Err(wait) = ledger.reserve(when, key(9_999), tokens(size)) {
+            let Wait::Until(next) = wait else {
+                return Err(TestCaseError::fail(format!("{wait:?}")));
+            };
+            prop_assert!(next > when && next <= at(now + 400_000), "{when} then {next}");
+            looks += 1;
+            prop_assert!(looks < 100, "looked in vain so often");
+            when = next;
+        }
+    }
+}
