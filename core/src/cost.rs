@@ -31,6 +31,11 @@ impl Estimate {
         (self.input + self.max_output).max(self.settled(burndown))
     }
 
+    /// Of the reserve what Bedrock does not take at the start: burndown of the output that is expected.
+    pub fn surplus(&self, burndown: u64) -> Tokens {
+        self.reserve(burndown) - (self.input + self.max_output)
+    }
+
     /// Tokens the call is expected to have cost when it is over.
     pub fn settled(&self, burndown: u64) -> Tokens {
         self.input + self.expected_output.times(burndown)

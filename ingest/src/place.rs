@@ -74,6 +74,7 @@ mod tests {
             latest_start: None,
             reserve: Tokens::new(10),
             expected: Tokens::new(10),
+            surplus: Tokens::ZERO,
             last_call: CallNo::NONE,
             not_before: None,
             retries: false,

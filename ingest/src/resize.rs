@@ -105,6 +105,7 @@ impl Ingest {
             request: row.id,
             reserve: waiting.reserve,
             expected: waiting.expected,
+            surplus: waiting.surplus,
         };
         if let Err(error) = self.ports.lanes.send(&row.lane, event).await {
             tracing::debug!(request = %row.id, %error, "a lane was not told of a smaller size; it reserves the larger");

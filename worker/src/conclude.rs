@@ -147,6 +147,7 @@ impl Settle<'_> {
             again: Again::Resized {
                 reserve: own.reserve(burndown),
                 expected: own.settled(burndown),
+                surplus: own.surplus(burndown),
             },
             health: self.health(None, false),
             result: None,

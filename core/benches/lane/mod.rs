@@ -222,6 +222,7 @@ pub fn request(dice: &mut Dice, number: u64, now: Timestamp) -> Waiting {
         latest_start: None,
         reserve: Tokens::new(reserve),
         expected: Tokens::new(reserve * (20 + dice.below(80)) / 100),
+        surplus: Tokens::ZERO,
         last_call: CallNo::NONE,
         not_before: None,
         retries: false,

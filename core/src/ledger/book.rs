@@ -13,6 +13,9 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub(super) tokens: u64,
+    /// Of them what the upstream does not take at the start. Charged like the rest it would be given back to a bucket
+    /// that the upstream's, never having lacked it, may have had no room for; so it is held until the settlement.
+    pub(super) surplus: u64,
     /// When it was reserved.
     pub(super) released: Timestamp,
     /// Start of its call, once known.
@@ -35,6 +38,13 @@ pub struct Ledger {
     pub(super) now: Timestamp,
     /// Counts what would change a snapshot, the passing of time aside.
     pub(super) version: u64,
+}
+
+impl Open {
+    /// What the upstream takes at the start.
+    pub(super) const fn taken(&self) -> u64 {
+        self.tokens - self.surplus
+    }
 }
 
 impl Ledger {
@@ -115,6 +125,7 @@ impl Ledger {
             key,
             Open {
                 tokens: amount,
+                surplus: demand.surplus.get(),
                 released: now,
                 started: None,
             },
@@ -151,11 +162,11 @@ impl Ledger {
         };
         let at = at.min(now);
         open.started = Some(at);
-        let tokens = open.tokens;
+        let taken = open.taken();
         self.version += 1;
-        self.tokens.starts(now, key, tokens);
+        self.tokens.starts(now, key, taken);
         self.requests.iter_mut().for_each(|pace| pace.starts(now, key, 1));
-        self.date(now, at, tokens);
+        self.date(now, at, taken);
     }
 
     /// A call is over and has cost `actual`.
@@ -167,13 +178,14 @@ impl Ledger {
         self.version += 1;
         let at = open.started.unwrap_or(now);
         if open.started.is_none() {
-            self.date(now, at, open.tokens);
+            self.date(now, at, open.taken());
         }
-        let actual = actual.get();
-        if actual <= open.tokens {
-            self.tokens.credit(now, at, open.tokens - actual);
+        self.tokens.unhold(open.surplus);
+        let (taken, actual) = (open.taken(), actual.get());
+        if actual <= taken {
+            self.tokens.credit(now, at, taken - actual);
         } else {
-            self.tokens.charge_excess(now, at, actual - open.tokens);
+            self.tokens.charge_excess(now, at, actual - taken);
         }
         self.day.settle(Some(at), open.tokens, actual);
         self.park.over(key, true);
@@ -204,7 +216,8 @@ impl Ledger {
                 self.requests.iter_mut().for_each(|pace| pace.unhold(1));
             }
             Some(at) => {
-                self.tokens.credit(now, at, open.tokens);
+                self.tokens.unhold(open.surplus);
+                self.tokens.credit(now, at, open.taken());
                 self.requests.iter_mut().for_each(|pace| pace.credit(now, at, 1));
             }
         }

@@ -8,6 +8,8 @@ use crate::units::Tokens;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     pub(super) tokens: Tokens,
+    /// Of them what the upstream does not take when the call starts.
+    pub(super) surplus: Tokens,
     urgent: bool,
 }
 
@@ -16,7 +18,16 @@ impl Demand {
     pub const fn of(tokens: Tokens, priority: Priority) -> Self {
         Self {
             tokens,
+            surplus: Tokens::ZERO,
             urgent: matches!(priority, Priority::Interactive),
+        }
+    }
+
+    /// The same, where so many of the tokens are not taken at the start.
+    pub fn with_surplus(self, surplus: Tokens) -> Self {
+        Self {
+            surplus: surplus.min(self.tokens),
+            ..self
         }
     }
 
@@ -30,6 +41,10 @@ impl Demand {
 /// For whom nothing is kept back.
 impl From<Tokens> for Demand {
     fn from(tokens: Tokens) -> Self {
-        Self { tokens, urgent: true }
+        Self {
+            tokens,
+            surplus: Tokens::ZERO,
+            urgent: true,
+        }
     }
 }

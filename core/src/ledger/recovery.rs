@@ -52,6 +52,7 @@ impl Ledger {
             self.day.count_open(at, charge);
             let open = Open {
                 tokens: charge,
+                surplus: 0,
                 released: at,
                 started: Some(at),
             };

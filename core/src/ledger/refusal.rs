@@ -22,7 +22,7 @@ impl Ledger {
         let again = self.pause.within(now, AGAIN);
         match cause {
             ThrottleCause::Tokens => {
-                let taught = self.tokens.refused(now, key, open.released, open.tokens, again);
+                let taught = self.tokens.refused(now, key, open.released, open.taken(), again);
                 self.requests
                     .iter_mut()
                     .for_each(|pace| pace.over(now, key, false));

@@ -41,25 +41,42 @@ pub struct LedgerSnapshot {
 pub(crate) struct OpenCall {
     pub(crate) key: CallKey,
     pub(crate) tokens: Tokens,
+    /// Of them what is held and not charged.
+    pub(crate) surplus: Tokens,
     /// How long ago it started, or (not `started`) was released.
     pub(crate) age: Millis,
     pub(crate) started: bool,
 }
 
-/// An open call in as few bytes as JSON takes: a lane may have hundreds.
-type Compact = (String, u32, u64, u64, u8);
+/// An open call in as few bytes as JSON takes: a lane may have hundreds. Most have no surplus.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Compact {
+    Whole(String, u32, u64, u64, u8),
+    WithSurplus(String, u32, u64, u64, u8, u64),
+}
 
 impl From<OpenCall> for Compact {
     fn from(open: OpenCall) -> Self {
         let id = URL_SAFE_NO_PAD.encode(open.key.0.as_bytes());
         let (call, tokens, age) = (open.key.1.get(), open.tokens.get(), open.age.get());
-        (id, call, tokens, age, u8::from(open.started))
+        let started = u8::from(open.started);
+        match open.surplus.get() {
+            0 => Self::Whole(id, call, tokens, age, started),
+            surplus => Self::WithSurplus(id, call, tokens, age, started, surplus),
+        }
     }
 }
 
 impl TryFrom<Compact> for OpenCall {
     type Error = String;
-    fn try_from((id, call, tokens, age, started): Compact) -> Result<Self, String> {
+    fn try_from(compact: Compact) -> Result<Self, String> {
+        let (id, call, tokens, age, started, surplus) = match compact {
+            Compact::Whole(id, call, tokens, age, started) => (id, call, tokens, age, started, 0),
+            Compact::WithSurplus(id, call, tokens, age, started, surplus) => {
+                (id, call, tokens, age, started, surplus)
+            }
+        };
         let mut bytes = [0u8; 16];
         match URL_SAFE_NO_PAD.decode_slice(&id, &mut bytes) {
             Ok(16) => {}
@@ -68,6 +85,7 @@ impl TryFrom<Compact> for OpenCall {
         Ok(Self {
             key: (RequestId::from_bytes(bytes), CallNo::new(call)),
             tokens: Tokens::new(tokens),
+            surplus: Tokens::new(surplus.min(tokens)),
             age: Millis::new(age),
             started: started != 0,
         })
@@ -91,7 +109,7 @@ impl Ledger {
         let running: Vec<(Timestamp, u64)> = self
             .open
             .values()
-            .filter_map(|open| Some((open.started?, open.tokens)))
+            .filter_map(|open| Some((open.started?, open.taken())))
             .collect();
         let calls = running.iter().map(|(at, _)| (*at, 1));
         LedgerSnapshot {
@@ -136,11 +154,13 @@ impl Ledger {
         let tokens = call.tokens.get();
         let open = Open {
             tokens,
+            surplus: call.surplus.get(),
             released: at,
             started: call.started.then_some(at),
         };
         if call.started {
-            self.tokens.rejoin(now, at, tokens);
+            self.tokens.rejoin(now, at, open.taken());
+            self.tokens.reserve(now, open.surplus);
             self.requests.iter_mut().for_each(|pace| pace.rejoin(now, at, 1));
             self.day.count_open(at, tokens);
         } else {
@@ -157,6 +177,7 @@ impl Open {
         OpenCall {
             key,
             tokens: Tokens::new(self.tokens),
+            surplus: Tokens::new(self.surplus),
             age: now.since(self.started.unwrap_or(self.released)),
             started: self.started.is_some(),
         }

@@ -104,9 +104,13 @@ impl Scheduler {
             // It spends no try, but to an upstream in trouble it is one call more, like any retry.
             Again::NotBefore(at) if !stray => self.come_back(slot, at, health == CallHealth::Failed),
             Again::Retry(at) if !stray => self.come_back(slot, at, true),
-            Again::Resized { reserve, expected } if !stray => {
+            Again::Resized {
+                reserve,
+                expected,
+                surplus,
+            } if !stray => {
                 if let Some(entry) = self.table.get_mut(slot) {
-                    (entry.reserve, entry.expected) = (reserve, expected);
+                    (entry.reserve, entry.expected, entry.surplus) = (reserve, expected, surplus);
                 }
                 self.come_back(slot, Timestamp::EPOCH, health == CallHealth::Failed);
             }

@@ -60,6 +60,8 @@ pub(super) struct Entry {
     pub(super) not_before: Timestamp,
     pub(super) reserve: Tokens,
     pub(super) expected: Tokens,
+    /// Of the reserve what the upstream does not take at the start.
+    pub(super) surplus: Tokens,
     /// When it is next looked at whatever happens.
     pub(super) alarm: Timestamp,
 }
@@ -92,6 +94,7 @@ impl Entry {
             not_before: waiting.not_before.unwrap_or(Timestamp::EPOCH),
             reserve: waiting.reserve,
             expected: waiting.expected,
+            surplus: waiting.surplus,
             alarm: Timestamp::NEVER,
         }
     }
@@ -120,6 +123,7 @@ impl Entry {
             not_before: Timestamp::EPOCH,
             reserve,
             expected: Tokens::ZERO,
+            surplus: Tokens::ZERO,
             alarm: Timestamp::NEVER,
         }
     }

@@ -28,6 +28,9 @@ pub struct Waiting {
     pub reserve: Tokens,
     /// Tokens the call is expected to settle to: what its tenant is charged.
     pub expected: Tokens,
+    /// Of the reserve what Bedrock does not take when the call starts.
+    #[serde(default)]
+    pub surplus: Tokens,
     /// The last call number given out: its next call has the one after.
     pub last_call: CallNo,
     /// Not to be released before.
@@ -60,6 +63,7 @@ impl From<&crate::request::Request> for Waiting {
             latest_start: request.latest_start.filter(|_| request.calls_made == 0),
             reserve: request.estimate.reserve(1),
             expected: request.estimate.settled(1),
+            surplus: request.estimate.surplus(1),
             last_call: request.call,
             not_before: request.not_before,
             retries: repeats_a_failure(request),
@@ -87,6 +91,7 @@ impl Waiting {
         Self {
             reserve: request.estimate.reserve(burndown),
             expected: request.estimate.settled(burndown),
+            surplus: request.estimate.surplus(burndown),
             ..Self::from(request)
         }
     }
@@ -120,6 +125,9 @@ pub enum Again {
         reserve: Tokens,
         /// Tokens it is expected to settle to.
         expected: Tokens,
+        /// Of the reserve what Bedrock does not take when the call starts.
+        #[serde(default)]
+        surplus: Tokens,
     },
 }
 
@@ -146,6 +154,9 @@ pub enum Event {
         reserve: Tokens,
         /// Tokens it is expected to settle to.
         expected: Tokens,
+        /// Of the reserve what Bedrock does not take when the call starts.
+        #[serde(default)]
+        surplus: Tokens,
     },
     /// A released request was claimed: its charge is dated to `at`.
     Started {

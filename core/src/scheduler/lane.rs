@@ -123,7 +123,8 @@ impl Scheduler {
                 request,
                 reserve,
                 expected,
-            } => self.resized(request, (reserve, expected)),
+                surplus,
+            } => self.resized(request, (reserve, expected, surplus)),
             Event::Started { request, call, at } => self.started((request, call), at),
             Event::Ended {
                 request,

@@ -145,7 +145,7 @@ impl Scheduler {
     fn demand(&self, slot: u32) -> Option<Demand> {
         let entry = self.table.get(slot)?;
         let priority = self.shares.flow(entry.flow)?.priority;
-        Some(Demand::of(entry.reserve, priority))
+        Some(Demand::of(entry.reserve, priority).with_surplus(entry.surplus))
     }
 
     /// The head was promised to go `at`. A few behind it may go now if that still holds with them gone.

@@ -147,7 +147,7 @@ impl Scheduler {
     }
 
     /// A request that waits costs otherwise; its place in line stays.
-    pub(super) fn resized(&mut self, request: RequestId, cost: (Tokens, Tokens)) {
+    pub(super) fn resized(&mut self, request: RequestId, cost: (Tokens, Tokens, Tokens)) {
         let Some(slot) = self.table.find(request) else {
             return;
         };
@@ -161,7 +161,7 @@ impl Scheduler {
         };
         self.stop_waiting(slot, Standing::Snoozed);
         if let Some(entry) = self.table.get_mut(slot) {
-            (entry.reserve, entry.expected) = cost;
+            (entry.reserve, entry.expected, entry.surplus) = cost;
         }
         self.wait(slot, not_before);
     }

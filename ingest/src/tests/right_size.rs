@@ -203,6 +203,7 @@ async fn a_request_that_waits_is_resized_as_soon_as_its_size_is_known() {
         request,
         reserve,
         expected,
+        ..
     } = bed.event().await
     else {
         panic!("the lane is told of the new cost")

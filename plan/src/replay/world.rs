@@ -139,6 +139,7 @@ impl<'a> World<'a> {
             latest_start: None,
             reserve: flight.reserved,
             expected: estimate.settled(burndown),
+            surplus: estimate.surplus(burndown),
             last_call: flight.call,
             not_before: None,
             retries: false,

@@ -93,6 +93,7 @@ async fn an_answer_cut_short_is_settled_dropped_and_made_again_with_the_callers_
     let resized = Again::Resized {
         reserve: Tokens::new(1_100),
         expected: Tokens::new(100 + 5 * 200),
+        surplus: Tokens::ZERO,
     };
     assert_eq!(
         (charged, again, throttle),

@@ -3,7 +3,7 @@
 use super::limiters::{KINDS, Kind, Limiter};
 use super::{at, key, lane, ledger, tokens};
 use crate::config::{LaneConfig, Pacing};
-use crate::ledger::{Ledger, Margins};
+use crate::ledger::{Demand, Ledger, Margins};
 use crate::scheduler::tests::world::START;
 use crate::throttle::ThrottleCause;
 use crate::units::Millis;
@@ -14,8 +14,9 @@ use proptest::prelude::*;
 enum Act {
     /// Time passes, in milliseconds.
     Pass(u64),
-    /// A call is asked for, in thousandths of the quota; it starts so many milliseconds after its release.
-    Ask(u64, u64),
+    /// A call is asked for, in thousandths of the quota; it starts so many milliseconds after its release, and so many
+    /// percent of what it reserves are not taken then.
+    Ask(u64, u64, u64),
     /// The n-th open call ends, having cost so many percent of what it reserved.
     End(usize, u64),
     /// The n-th open call was never made.
@@ -30,11 +31,17 @@ fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         3 => (0u64..400).prop_map(Act::Pass),
         1 => (0u64..15_000).prop_map(Act::Pass),
-        8 => (1u64..60, Just(0u64)).prop_map(|(size, late)| Act::Ask(size, late)),
-        2 => (1u64..300, 0u64..1_500).prop_map(|(size, late)| Act::Ask(size, late)),
+        8 => (1u64..60, Just(0u64), surplus()).prop_map(|(size, late, surplus)| Act::Ask(size, late, surplus)),
+        2 => (1u64..300, 0u64..1_500, surplus())
+            .prop_map(|(size, late, surplus)| Act::Ask(size, late, surplus)),
         6 => (any::<usize>(), 0u64..150).prop_map(|(which, percent)| Act::End(which, percent)),
         1 => any::<usize>().prop_map(Act::Drop),
     ]
+}
+
+/// Most calls are expected to cost no more than what their start takes.
+fn surplus() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => Just(0u64), 1 => 1u64..95]
 }
 
 /// The same, with refusals that nothing explains and changes of holder.
@@ -49,6 +56,8 @@ fn odd_act() -> impl Strategy<Value = Act> {
 struct OpenCall {
     number: u64,
     reserved: u64,
+    /// What its start takes.
+    taken: u64,
     starts: u64,
     started: bool,
 }
@@ -72,7 +81,10 @@ impl Play {
                 self.start_until(self.now + span)?;
                 self.now += span;
             }
-            Act::Ask(size, late) => self.ask(number, (self.quota * size / 1_000).max(1), *late)?,
+            Act::Ask(size, late, surplus) => {
+                let reserved = (self.quota * size / 1_000).max(1);
+                self.ask(number, reserved, reserved * surplus / 100, *late)?;
+            }
             Act::End(which, percent) if !self.open.is_empty() => {
                 let call = self.open.remove(which % self.open.len());
                 self.end(&call, *percent);
@@ -98,13 +110,15 @@ impl Play {
         Ok(())
     }
 
-    fn ask(&mut self, number: u64, reserved: u64, late: u64) -> Result<(), String> {
-        let asked = self.ledger.reserve(at(self.now), key(number), tokens(reserved));
+    fn ask(&mut self, number: u64, reserved: u64, surplus: u64, late: u64) -> Result<(), String> {
+        let demand = Demand::from(tokens(reserved)).with_surplus(tokens(surplus));
+        let asked = self.ledger.reserve(at(self.now), key(number), demand);
         if asked.is_ok() {
             self.admitted += 1;
             self.open.push(OpenCall {
                 number,
                 reserved,
+                taken: reserved - surplus,
                 starts: self.now + late,
                 started: false,
             });
@@ -125,9 +139,9 @@ impl Play {
             if let Some(cause) = self.odd.take() {
                 self.ledger.refused(at(when), key, cause);
                 call.reserved = 0;
-            } else if !self.limiter.admit(START + when, key, call.reserved) {
+            } else if !self.limiter.admit(START + when, key, call.taken) {
                 let had = self.limiter.free(START + when);
-                return Err(format!("refused {} at {when}, it had {had:?}", call.reserved));
+                return Err(format!("refused {} at {when}, it had {had:?}", call.taken));
             }
         }
         // Those that were refused for nothing.
@@ -147,7 +161,7 @@ impl Play {
         let percent = if held { percent.min(100) } else { percent };
         let actual = call.reserved * percent / 100;
         self.ledger.settle(at(self.now), key, tokens(actual));
-        self.limiter.settle(START + self.now, key, call.reserved, actual);
+        self.limiter.settle(START + self.now, key, call.taken, actual);
     }
 }
 
@@ -222,7 +236,7 @@ fn acts_below_the_burst(acts: &[Act], kind: Kind) -> Vec<Act> {
         Kind::Fixed | Kind::Sliding => 1_000,
     };
     let smaller = |act: &Act| match act {
-        Act::Ask(size, late) => Act::Ask(1 + size % most, *late),
+        Act::Ask(size, late, surplus) => Act::Ask(1 + size % most, *late, *surplus),
         other => other.clone(),
     };
     acts.iter().map(smaller).collect()
@@ -262,4 +276,32 @@ fn near_a_minutes_turn_a_charge_counts_in_both_minutes() {
     assert_eq!(fixed.earliest(at(turn), ask), at(turn + 60_500));
     fixed.charge(at(turn + 1_000), 10);
     assert_eq!(fixed.free(at(turn + 60_500)), 100);
+}
+
+/// An answer that takes long, of a call whose start took less than it may cost in the end: by its end both buckets have
+/// long been full again, and what was only held is no more to be given back than what was taken.
+#[test]
+fn what_a_start_does_not_take_is_not_given_back_to_a_bucket_that_never_lacked_it() {
+    let mut ledger = ledger(&lane(60_000, None, Pacing::Bucket { seconds: 10 }));
+    let demand = Demand::from(tokens(5_000)).with_surplus(tokens(4_000));
+    assert_eq!(ledger.reserve(at(0), key(1), demand), Ok(()));
+    ledger.started(at(0), key(1), at(0));
+    assert!(
+        ledger.reserve(at(0), key(2), tokens(4_801)).is_err(),
+        "all of it counts"
+    );
+    assert_eq!(ledger.reserve(at(30_000), key(3), tokens(5_800)), Ok(()));
+    ledger.started(at(30_000), key(3), at(30_000));
+    assert!(ledger.reserve(at(30_000), key(4), tokens(1)).is_err());
+    let mut next = Ledger::new(
+        &lane(60_000, None, Pacing::Bucket { seconds: 10 }),
+        Margins::default(),
+        at(30_000),
+    );
+    next.resume(at(30_000), &ledger.snapshot(at(30_000)), Millis::ZERO);
+    for ledger in [&mut ledger, &mut next] {
+        ledger.settle(at(30_000), key(1), tokens(1_000));
+        assert!(ledger.reserve(at(30_000), key(5), tokens(4_001)).is_err());
+        assert_eq!(ledger.reserve(at(30_000), key(5), tokens(4_000)), Ok(()));
+    }
 }

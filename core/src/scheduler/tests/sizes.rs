@@ -14,6 +14,7 @@ fn resized(n: u64, reserve: u64) -> Event {
         request: id(n),
         reserve: Tokens::new(reserve),
         expected: Tokens::new(reserve / 2),
+        surplus: Tokens::ZERO,
     }
 }
 
@@ -85,6 +86,7 @@ fn an_answer_cut_short_goes_again_before_its_tenants_others_with_what_it_needs_n
         again: Again::Resized {
             reserve: Tokens::new(5_000),
             expected: Tokens::new(900),
+            surplus: Tokens::ZERO,
         },
         health: CallHealth::Fine,
         at: at(1_000),

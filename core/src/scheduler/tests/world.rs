@@ -72,6 +72,7 @@ pub(crate) fn waiting(number: u64, arrived: u64, priority: Priority, reserve: u6
         latest_start: None,
         reserve: Tokens::new(reserve),
         expected: Tokens::new(reserve),
+        surplus: Tokens::ZERO,
         last_call: CallNo::NONE,
         not_before: None,
         retries: false,

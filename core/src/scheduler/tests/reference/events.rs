@@ -35,12 +35,14 @@ impl Reference {
                 request,
                 reserve,
                 expected,
+                surplus,
             } => {
                 if let Some(number) = self.find(request)
                     && matches!(self.request(number).state, State::InLine | State::Snoozed)
                 {
                     let request = self.request_mut(number);
                     (request.of.reserve, request.of.expected) = (reserve, expected);
+                    request.of.surplus = surplus;
                 }
             }
             Event::Started { request, call, at } => self.started((request, call), at),
@@ -254,9 +256,14 @@ impl Reference {
         match again {
             Again::NotBefore(at) if !elsewhere => self.comes_back(number, at, health == CallHealth::Failed),
             Again::Retry(at) if !elsewhere => self.comes_back(number, at, true),
-            Again::Resized { reserve, expected } if !elsewhere => {
+            Again::Resized {
+                reserve,
+                expected,
+                surplus,
+            } if !elsewhere => {
                 let request = self.request_mut(number);
                 (request.of.reserve, request.of.expected) = (reserve, expected);
+                request.of.surplus = surplus;
                 self.comes_back(number, Timestamp::EPOCH, health == CallHealth::Failed);
             }
             _ => self.forget(number),

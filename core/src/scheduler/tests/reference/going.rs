@@ -66,7 +66,7 @@ impl Reference {
     fn reserve(&mut self, number: u32) -> Result<(), Wait> {
         let request = self.request(number);
         let key = (request.of.id, request.call.next());
-        let wanted = Demand::of(request.of.reserve, request.of.priority);
+        let wanted = Demand::of(request.of.reserve, request.of.priority).with_surplus(request.of.surplus);
         let (alone, nobody) = (request.wants_alone, self.ledger.under_way() == 0);
         let admitted = if alone {
             self.ledger.reserve_alone(self.now, key, wanted)

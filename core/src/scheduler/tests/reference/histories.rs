@@ -98,6 +98,9 @@ fn arrival() -> impl Strategy<Value = Waiting> {
             let mut one = waiting(number, 0, Priority::ALL[band], size);
             one.tenant = tenant(TENANTS[who]);
             one.expected = Tokens::new(size.div_ceil(part));
+            if part == 1 {
+                one.surplus = Tokens::new(size * number / 80);
+            }
             // Moments count from the arrival; it is put to its time when it happens.
             one.deadline = deadline.map(Timestamp::from_millis);
             one.latest_start = start.map(Timestamp::from_millis);
