@@ -6,7 +6,7 @@
 use crate::hold::DynamoHold;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{BoxFuture, Clock, LaneViews, Store, StoreError};
-use smoother_core::scheduler::{Forecast, LaneReport, LaneView, Scheduler, SchedulerConfig};
+use smoother_core::scheduler::{Forecast, Full, LaneReport, LaneView, Scheduler, SchedulerConfig, Waiting};
 use smoother_core::{LaneId, Millis, RequestId, State, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,6 +87,15 @@ impl LaneViews for StoredViews {
     fn view(&self, lane: &LaneId) -> BoxFuture<'_, Option<LaneView>> {
         let lane = self.config.lanes.get(lane);
         Box::pin(async move { Some(self.report(lane?).await?.view) })
+    }
+
+    fn admit(&self, lane: &LaneId, newcomer: Waiting) -> BoxFuture<'_, Option<Result<(), Full>>> {
+        let lane = self.config.lanes.get(lane);
+        Box::pin(async move {
+            let lane = lane?;
+            let config = SchedulerConfig::of(&self.config, lane);
+            Some(self.report(lane).await?.admit(&config, &newcomer))
+        })
     }
 
     fn forecast(&self, lane: &LaneId, id: RequestId) -> BoxFuture<'_, Option<Forecast>> {

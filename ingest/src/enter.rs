@@ -65,6 +65,7 @@ impl Ingest {
         mut presence: Presence,
         patience: Patience,
     ) -> Result<Entry, Refusal> {
+        self.admit(&prepared).await?;
         let stored = self.begin_insert(&prepared).await?;
         presence.begin();
         self.arrive(&prepared.request, prepared.burndown).await?;
@@ -77,6 +78,7 @@ impl Ingest {
         prepared: Prepared,
         patience: Patience,
     ) -> Result<Entry, Refusal> {
+        self.admit(&prepared).await?;
         let mut presence = Presence::new(self, &prepared.request);
         let inserted = self.begin_insert(&prepared).await?;
         match inserted.await? {

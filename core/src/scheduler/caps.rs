@@ -1,6 +1,7 @@
 //! Calls at once of one tenant. Whoever has as many under way in the lane as it may have is not refused: its requests
 //! wait, the others go, and as soon as one of its calls is over it has turns again.
 
+use super::bounds::Load;
 use super::fairness::Shares;
 use crate::ids::TenantId;
 use std::collections::HashMap;
@@ -57,6 +58,15 @@ impl Shares {
         here.saturating_add(self.elsewhere.of(&it.tenant)) >= it.terms.most
     }
 
+    /// What waits of a tenant, in all bands.
+    pub(super) fn waiting_of(&self, tenant: &TenantId) -> Load {
+        let mut all = Load::default();
+        for flow in self.flows_of(tenant).filter_map(|flow| self.flow(flow)) {
+            all = all.and(flow.waiting);
+        }
+        all
+    }
+
     fn under_way(&self, flow: u32) -> u32 {
         self.flow(flow).map_or(0, |it| it.under_way)
     }
@@ -77,7 +87,7 @@ impl Shares {
     }
 
     /// A tenant's flows, one a band.
-    fn flows_of<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = u32> + 'a {
+    pub(super) fn flows_of<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = u32> + 'a {
         self.bands
             .iter()
             .filter_map(move |band| band.by_tenant.get(tenant).copied())

@@ -10,6 +10,7 @@
 //! OSDI 2024; how an overcharge is given back is this module's own, see [`Account`]).
 
 use super::account::{Account, Allowance, Tag};
+use super::bounds::Load;
 use super::caps::Elsewhere;
 use super::config::Terms;
 use super::line::{Line, Place};
@@ -28,6 +29,8 @@ pub(super) struct Flow {
     pub(super) priority: Priority,
     pub(super) terms: Terms,
     pub(super) line: Line,
+    /// What waits of it, in line or snoozed.
+    pub(super) waiting: Load,
     account: Account,
     /// Its calls that are released or running.
     pub(super) under_way: u32,
@@ -145,6 +148,7 @@ impl Shares {
             priority,
             terms,
             line: Line::default(),
+            waiting: Load::default(),
             account: Account::default(),
             under_way: 0,
             members: 0,

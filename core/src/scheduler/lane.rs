@@ -1,6 +1,7 @@
 //! The scheduler of one lane: its state, and what it does with each event.
 
 use super::ages::Ages;
+use super::bounds::{Held, Load};
 use super::budget::RetryBudget;
 use super::calls::End;
 use super::entry::{Entry, Table};
@@ -12,20 +13,13 @@ use crate::call::Call;
 use crate::ids::RequestId;
 use crate::ledger::{Ledger, Margins};
 use crate::ports::{DayCount, LaneMemory};
-use crate::units::{Millis, Timestamp, Tokens};
+use crate::units::{Millis, Timestamp};
 use std::collections::BTreeSet;
 
 /// How long after a release is void its row is read, and read again until there is an answer.
 pub(super) const CHECK_AFTER: Millis = Millis::from_secs(5);
 /// How long after the longest possible call one whose end was never told is written off, and asked for anew.
 pub(super) const WRITE_OFF_AFTER: Millis = Millis::from_secs(60);
-
-/// What waits in a band, in line or snoozed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Count {
-    pub(super) requests: u64,
-    pub(super) tokens: Tokens,
-}
 
 /// Decides who goes next in one lane.
 ///
@@ -40,7 +34,10 @@ pub struct Scheduler {
     /// When to look at which slot, whatever happens.
     pub(super) alarms: BTreeSet<(Timestamp, u32)>,
     pub(super) ages: [Ages; 3],
-    pub(super) counts: [Count; 3],
+    /// What waits in each band, in line or snoozed.
+    pub(super) counts: [Load; 3],
+    /// Those who were let in at the door and have not arrived.
+    pub(super) held: Vec<Held>,
     pub(super) released: u64,
     pub(super) throttles: [u64; 4],
     pub(super) span: CallSpan,
@@ -71,6 +68,7 @@ impl Scheduler {
             alarms: BTreeSet::new(),
             ages: Default::default(),
             counts: Default::default(),
+            held: Vec::new(),
             released: 0,
             throttles: [0; 4],
             span: CallSpan::new(config.handing.first_span),

@@ -22,6 +22,7 @@
 
 mod account;
 mod ages;
+mod bounds;
 mod budget;
 mod calls;
 mod caps;
@@ -43,6 +44,7 @@ mod urgent;
 mod view;
 mod waiting;
 
+pub use bounds::{Full, Load, Measure, Scope};
 pub use config::{Handing, SchedulerConfig};
 pub use event::{Again, Command, Event, Gone, Waiting};
 pub use lane::Scheduler;

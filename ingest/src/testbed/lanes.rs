@@ -1,5 +1,5 @@
 use smoother_core::ports::{BoxFuture, LaneQueue, LaneViews, Pending, QueueError};
-use smoother_core::scheduler::{Event, Forecast, LaneView, Scheduler};
+use smoother_core::scheduler::{Event, Forecast, Full, LaneView, Scheduler, Waiting};
 use smoother_core::{LaneId, RequestId, Timestamp};
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -83,6 +83,12 @@ impl LaneViews for Lanes {
     fn view(&self, _lane: &LaneId) -> BoxFuture<'_, Option<LaneView>> {
         let view = self.scheduler.lock().unwrap().as_ref().map(|s| s.view(NOW));
         Box::pin(async { view })
+    }
+
+    fn admit(&self, _lane: &LaneId, newcomer: Waiting) -> BoxFuture<'_, Option<Result<(), Full>>> {
+        let mut scheduler = self.scheduler.lock().unwrap();
+        let said = scheduler.as_mut().map(|lane| lane.admit(NOW, &newcomer));
+        Box::pin(async { said })
     }
 
     fn forecast(&self, _lane: &LaneId, _id: RequestId) -> BoxFuture<'_, Option<Forecast>> {

@@ -4,6 +4,7 @@
 mod answers;
 mod bad_input;
 mod bodies;
+mod bounds;
 mod breaker;
 mod chains;
 mod configured;

@@ -53,11 +53,13 @@ pub enum Broken {
     RerunUnderpriced,
     /// In the lane's line the last to come goes first.
     LastComeFirst,
+    /// Nobody is refused at the door, however much waits.
+    BoundOverlooked,
 }
 
 impl Broken {
     /// Each, and the guarantee that it breaks.
-    pub const ALL: [(Self, &str); 25] = [
+    pub const ALL: [(Self, &str); 26] = [
         (Self::FenceSkipped, "G4"),
         (Self::SettledTwice, "G5"),
         (Self::SnoozeForgotten, "G6"),
@@ -83,5 +85,6 @@ impl Broken {
         (Self::CutShortUnheard, "G3"),
         (Self::RerunUnderpriced, "G5"),
         (Self::LastComeFirst, "G6"),
+        (Self::BoundOverlooked, "bound"),
     ];
 }

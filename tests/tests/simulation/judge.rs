@@ -194,11 +194,15 @@ impl Book {
             row.lane
         );
         let faults = rules::step(known, &row);
+        let crowded = (known.is_none() && self.in_order)
+            .then(|| self.bounds(&row))
+            .flatten();
         let was_open = known.is_some_and(|known| !known.state.is_terminal());
         self.note("row", &what);
         for fault in faults {
             self.fault(format!("G2: {}: {fault}", row.id));
         }
+        crowded.into_iter().for_each(|fault| self.fault(fault));
         if row.state == State::Completed && self.cut.contains(&(row.id, row.call)) {
             self.fault(format!(
                 "G3: {} was completed with an answer that was cut short",

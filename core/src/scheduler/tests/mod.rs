@@ -9,6 +9,7 @@
     clippy::needless_pass_by_value
 )]
 
+mod bounds;
 mod calls;
 mod caps;
 mod chaos;

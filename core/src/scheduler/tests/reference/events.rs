@@ -27,6 +27,7 @@ impl Reference {
         match event {
             Event::Arrived(waiting) => self.arrived(&waiting, out),
             Event::Left { request, why } => {
+                self.has_come(request);
                 if let Some(number) = self.find(request) {
                     self.left(number, why, out);
                 }
@@ -102,6 +103,7 @@ impl Reference {
     }
 
     fn arrived(&mut self, waiting: &Waiting, out: &mut Vec<Command>) {
+        self.has_come(waiting.id);
         self.outdated_by(waiting);
         if self.find(waiting.id).is_some() {
             return;
