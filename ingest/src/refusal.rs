@@ -138,6 +138,29 @@ pub enum Refusal {
         /// When the first of those that wait is expected to have gone.
         come_back: Millis,
     },
+    /// It would not be in time.
+    #[error(
+        "Too many requests, please wait before trying again. {limit} = {} cannot be met: this request would be number \
+         {position} in lane {lane} and is expected to start in {} ms, and in {} ms at best. Allow it more time, come back \
+         when less waits, or have it taken in all the same by limits.admission = \"flag\".",
+        .value.get(), .wait.get(), .at_best.get()
+    )]
+    TooLate {
+        /// Which lane.
+        lane: LaneId,
+        /// Its own limit, as its caller has named it.
+        limit: &'static str,
+        /// How long that is.
+        value: Millis,
+        /// How long it is expected to wait.
+        wait: Millis,
+        /// How long it would wait if all went better than it looks.
+        at_best: Millis,
+        /// Where it would stand.
+        position: u64,
+        /// When the same may be in time.
+        come_back: Millis,
+    },
     /// The job id in the path is none.
     #[error("{0}; a submission answers with the job's id.")]
     JobId(#[from] IdError),
@@ -179,6 +202,7 @@ impl Refusal {
             Self::LaneGone { .. } => "lane-gone",
             Self::UnknownLane { .. } => "unknown-lane",
             Self::Full { .. } => "too-much-waiting",
+            Self::TooLate { .. } => "too-late",
             Self::JobId(_) => "job-id",
             Self::Store(StoreError::Full(_)) => "store-full",
             Self::Store(_) => "store",
@@ -208,6 +232,7 @@ impl Refusal {
             Self::LaneGone { .. } => "The job's lane is not configured any more",
             Self::UnknownLane { .. } => "There is no such lane",
             Self::Full { .. } => "Too much is waiting",
+            Self::TooLate { .. } => "The request would not be in time",
             Self::JobId(_) => "The job id is not valid",
             Self::Store(StoreError::Full(_)) => "The store is full",
             Self::Store(StoreError::Damaged(_)) => "The store is damaged",
@@ -234,7 +259,7 @@ impl Refusal {
             Self::BodyGone(_) => 410,
             Self::TooLarge { .. } => 413,
             Self::MediaType { .. } => 415,
-            Self::Full { .. } => 429,
+            Self::Full { .. } | Self::TooLate { .. } => 429,
             Self::Store(StoreError::Full(_)) => 507,
             Self::Store(StoreError::Damaged(_)) => 500,
             Self::Store(_) | Self::Lane(_) | Self::Stopping => 503,
@@ -244,7 +269,7 @@ impl Refusal {
     /// When sending the same again may be answered differently; `None` where it never will.
     pub const fn retry_after(&self) -> Option<Millis> {
         match self {
-            Self::Full { come_back, .. } => Some(*come_back),
+            Self::Full { come_back, .. } | Self::TooLate { come_back, .. } => Some(*come_back),
             Self::Store(StoreError::Damaged(_)) => None,
             Self::Store(StoreError::Full(_)) => Some(Millis::from_secs(30)),
             Self::Store(_) | Self::Lane(_) | Self::Stopping => Some(Millis::from_secs(1)),
@@ -258,6 +283,7 @@ impl Refusal {
             Self::NeverFits { limit, quota, .. } => Some((limit, *quota)),
             Self::TooLarge { limit } => Some(("max_body_bytes", *limit)),
             Self::Full { full, .. } => Some((full.key(), full.bound)),
+            Self::TooLate { limit, value, .. } => Some((limit, value.get())),
             _ => None,
         }
     }

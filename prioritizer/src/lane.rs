@@ -9,7 +9,7 @@ use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{
     Clock, DayCount, Dispatch, LaneMemory, LaneQueue, Payloads, Pending, Recovered, Store, StoreError,
 };
-use smoother_core::scheduler::{Event, Full, Scheduler, SchedulerConfig, Waiting};
+use smoother_core::scheduler::{Event, Forecast, Scheduler, SchedulerConfig, TurnedAway, Waiting};
 use smoother_core::{Call, LaneId, Millis, Request, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -194,7 +194,7 @@ impl Lane {
     }
 
     /// What has expired by now makes room before anybody is refused.
-    fn admit(&mut self, newcomer: &Waiting) -> Result<(), Full> {
+    fn admit(&mut self, newcomer: &Waiting) -> Result<Forecast, TurnedAway> {
         let now = self.drive.now();
         self.drive.scheduler.admit(now, newcomer).or_else(|_| {
             self.drive.step(Event::Tick);

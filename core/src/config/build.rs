@@ -4,7 +4,7 @@
 //! checked too; the result counts only if there was none.
 
 use super::check;
-use super::limits::{Bound, Limits};
+use super::limits::{Admission, Bound, Limits};
 use super::mistake::{ConfigErrors, Mistake};
 use super::read::Reader;
 use super::settings::{Settings, dotted};
@@ -133,6 +133,10 @@ fn limits(reader: &Reader) -> Limits {
             ["limits.tenant_waiting", "limits.tenant_waiting_tokens"],
             None,
         ),
+        admission: match reader.word("limits.admission", None) {
+            Some(found) if found.value == "flag" => Admission::Flag,
+            _ => Admission::Refuse,
+        },
     }
 }
 

@@ -5,7 +5,7 @@
 //! whole or not at all. And a quota does not go from one lane to another in one step: the new lane's ledger would
 //! know nothing of what the old one has spent and is still spending.
 
-use super::limits::Bound;
+use super::limits::{Admission, Bound};
 use super::settings::dotted;
 use super::types::{Config, Durability, LaneConfig, Pacing, TenantConfig};
 use crate::ids::{LaneId, ModelId};
@@ -186,7 +186,11 @@ fn priorities(config: &Config) -> Values {
 fn limits(config: &Config) -> Values {
     let limits = &config.limits;
     let [interactive, normal, batch] = limits.bands;
-    [
+    let admission = match limits.admission {
+        Admission::Refuse => "refuse",
+        Admission::Flag => "flag",
+    };
+    let bounds = [
         (["waiting", "waiting_tokens"], limits.lane),
         (["interactive_waiting", "interactive_waiting_tokens"], interactive),
         (["normal_waiting", "normal_waiting_tokens"], normal),
@@ -194,8 +198,8 @@ fn limits(config: &Config) -> Values {
         (["tenant_waiting", "tenant_waiting_tokens"], limits.tenant),
     ]
     .into_iter()
-    .flat_map(|(keys, of)| bound(keys, of))
-    .collect()
+    .flat_map(|(keys, of)| bound(keys, of));
+    bounds.chain([("admission", admission.to_owned())]).collect()
 }
 
 fn bound([requests, tokens]: [&'static str; 2], of: Bound) -> impl Iterator<Item = (&'static str, String)> {

@@ -235,6 +235,8 @@ pub static KEYS: &[Key] = &[
         "Requests of each tenant that may wait in a lane, unless it has a bound of its own."),
     key("limits.tenant_waiting_tokens", from(1, "tokens"), Depends("not limited"),
         "The same in tokens."),
+    key("limits.admission", Kind::Word(&["refuse", "flag"]), Value("refuse"),
+        "A request that cannot meet its own timeout or longest wait, even if all goes better than it looks, is refused with 429, or is taken in and flagged."),
 
     key("tenants.*.weight", within(1, MILLION, "shares"), Value("1"),
         "The tenant's share among the tenants of its band."),

@@ -28,7 +28,17 @@ impl Bound {
     }
 }
 
-/// The bounds on what waits in each lane.
+/// What becomes of a new request that would not be in time, by its own limits and the lane's forecast.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Admission {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is taken in and told.
+    Flag,
+}
+
+/// The bounds on what waits in each lane, and who is let in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// All of it.
@@ -37,6 +47,8 @@ pub struct Limits {
     pub bands: [Bound; 3],
     /// Each tenant's, in all bands together, but for those with a bound of their own.
     pub tenant: Bound,
+    /// What becomes of those that would be late.
+    pub admission: Admission,
 }
 
 impl Limits {

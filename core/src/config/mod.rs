@@ -26,7 +26,7 @@ mod tests;
 
 pub use differences::{CannotReload, Difference, differences, reload};
 pub use keys::{KEYS, Key, Kind, Preset};
-pub use limits::{Bound, Limits};
+pub use limits::{Admission, Bound, Limits};
 pub use mistake::{ConfigErrors, Mistake, Source};
 pub use models::{burndown_of, max_output_of};
 pub use types::{

@@ -178,31 +178,28 @@ pub(super) struct Held {
 }
 
 impl Scheduler {
-    /// Whether a new request may come in. One that may holds a place until its arrival.
-    ///
-    /// # Errors
-    /// The bound that leaves it no room.
-    pub fn admit(&mut self, now: Timestamp, newcomer: &Waiting) -> Result<(), Full> {
-        let now = now.max(self.now);
+    /// The bound that leaves a new request no room, if one does.
+    pub(super) fn full(&mut self, now: Timestamp, newcomer: &Waiting) -> Option<Full> {
         if !self.config.is_bound(newcomer.priority, &newcomer.tenant) {
-            return Ok(());
+            return None;
         }
         self.held
             .retain(|held| held.until > now && held.id != newcomer.id);
-        let full = self
-            .crowd(now, newcomer)
-            .full(&self.config, newcomer, |scope| self.first_goes(now, scope));
-        if let Some(full) = full {
-            return Err(full);
+        self.crowd(now, newcomer)
+            .full(&self.config, newcomer, |scope| self.first_goes(now, scope))
+    }
+
+    /// It was let in.
+    pub(super) fn hold_place(&mut self, now: Timestamp, newcomer: &Waiting) {
+        if self.config.is_bound(newcomer.priority, &newcomer.tenant) {
+            self.held.push(Held {
+                id: newcomer.id,
+                tenant: newcomer.tenant.clone(),
+                priority: newcomer.priority,
+                reserve: newcomer.reserve,
+                until: now + HELD_FOR,
+            });
         }
-        self.held.push(Held {
-            id: newcomer.id,
-            tenant: newcomer.tenant.clone(),
-            priority: newcomer.priority,
-            reserve: newcomer.reserve,
-            until: now + HELD_FOR,
-        });
-        Ok(())
     }
 
     /// It has come, or will not.
@@ -263,12 +260,8 @@ impl Scheduler {
 }
 
 impl LaneReport {
-    /// Whether a new request may come in, as far as this tells: of tenants it says nothing, and of what waits only what
-    /// the lane's holder knew when it wrote this.
-    ///
-    /// # Errors
-    /// The bound that leaves it no room.
-    pub fn admit(&self, config: &SchedulerConfig, newcomer: &Waiting) -> Result<(), Full> {
+    /// The bound that leaves a new request no room by what this tells, if one does.
+    pub(super) fn full(&self, config: &SchedulerConfig, newcomer: &Waiting) -> Option<Full> {
         let band = |priority: Priority| {
             let view = self.view.waiting.get(priority.as_str()).copied();
             let view = view.unwrap_or_default();
@@ -294,6 +287,6 @@ impl LaneReport {
                 .min()
                 .unwrap_or(self.view.at),
         };
-        crowd.full(config, newcomer, next).map_or(Ok(()), Err)
+        crowd.full(config, newcomer, next)
     }
 }

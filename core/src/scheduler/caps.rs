@@ -49,13 +49,17 @@ impl Shares {
         }
     }
 
+    /// How many calls the flow's tenant has under way, and how many it may have; `None` where there is no limit.
+    pub(super) fn calls_of(&self, flow: u32) -> Option<(u32, u32)> {
+        let it = self.flow(flow).filter(|it| it.terms.most != u32::MAX)?;
+        let here: u32 = self.flows_of(&it.tenant).map(|flow| self.under_way(flow)).sum();
+        Some((here.saturating_add(self.elsewhere.of(&it.tenant)), it.terms.most))
+    }
+
     /// Whether the flow's tenant has as many calls under way as it may have.
     pub(super) fn is_capped(&self, flow: u32) -> bool {
-        let Some(it) = self.flow(flow).filter(|it| it.terms.most != u32::MAX) else {
-            return false;
-        };
-        let here: u32 = self.flows_of(&it.tenant).map(|flow| self.under_way(flow)).sum();
-        here.saturating_add(self.elsewhere.of(&it.tenant)) >= it.terms.most
+        self.calls_of(flow)
+            .is_some_and(|(under_way, most)| under_way >= most)
     }
 
     /// What waits of a tenant, in all bands.

@@ -136,6 +136,11 @@ impl Entry {
         (self.id, self.call)
     }
 
+    /// Its place among those with a limit on their time, if it has one.
+    pub(super) fn limit(&self) -> Option<Place> {
+        (self.expires != Timestamp::NEVER).then(|| Place::new(false, self.expires, self.id))
+    }
+
     /// Whether a call of it is released or running.
     pub(super) fn is_under_way(&self) -> bool {
         !self.waits()
@@ -198,6 +203,11 @@ impl Table {
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
         self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// How many there are.
+    pub(super) fn known(&self) -> usize {
+        self.slots.len() - self.vacant.len()
     }
 
     /// All of them, in the order of their slots.

@@ -35,7 +35,7 @@ pub(super) struct Flow {
     /// Its calls that are released or running.
     pub(super) under_way: u32,
     /// Requests that the scheduler knows of, waiting or not.
-    members: u32,
+    pub(super) members: u32,
     /// Partial view: more wait than are known here, and more have been asked for.
     pub(super) more: bool,
     pub(super) asked: bool,
@@ -136,6 +136,11 @@ impl Shares {
     pub(super) fn has_more(&self, priority: Priority) -> bool {
         let mut flows = self.bands[priority.index()].by_tenant.values();
         flows.any(|flow| self.flow(*flow).is_some_and(|flow| flow.more))
+    }
+
+    /// The flow of a tenant in a band, if it is known.
+    pub(super) fn flow_of(&self, priority: Priority, tenant: &TenantId) -> Option<u32> {
+        self.bands[priority.index()].by_tenant.get(tenant).copied()
     }
 
     /// The flow of a tenant in a band, known or new.

@@ -6,7 +6,9 @@ use super::budget::RetryBudget;
 use super::calls::End;
 use super::entry::{Entry, Table};
 use super::fairness::Shares;
+use super::line::Line;
 use super::span::CallSpan;
+use super::spend::Spend;
 use super::{Command, Event, SchedulerConfig, Waiting};
 use crate::breaker::Breaker;
 use crate::call::Call;
@@ -36,11 +38,14 @@ pub struct Scheduler {
     pub(super) ages: [Ages; 3],
     /// What waits in each band, in line or snoozed.
     pub(super) counts: [Load; 3],
+    /// What waits in each band and has a limit on its own time, by when that passes.
+    pub(super) limited: [Line; 3],
     /// Those who were let in at the door and have not arrived.
     pub(super) held: Vec<Held>,
     pub(super) released: u64,
     pub(super) throttles: [u64; 4],
     pub(super) span: CallSpan,
+    pub(super) spend: Spend,
     pub(super) breaker: Breaker,
     pub(super) budget: RetryBudget,
     /// Requests in line whose time is nearly up, the least time first.
@@ -68,10 +73,12 @@ impl Scheduler {
             alarms: BTreeSet::new(),
             ages: Default::default(),
             counts: Default::default(),
+            limited: Default::default(),
             held: Vec::new(),
             released: 0,
             throttles: [0; 4],
             span: CallSpan::new(config.handing.first_span),
+            spend: Spend::default(),
             breaker: Breaker::new(config.lane.breaker),
             budget: RetryBudget::new(now),
             urgent: BTreeSet::new(),

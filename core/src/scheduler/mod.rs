@@ -27,6 +27,7 @@ mod budget;
 mod calls;
 mod caps;
 mod config;
+mod door;
 mod entry;
 mod event;
 mod fairness;
@@ -37,6 +38,7 @@ mod release;
 mod report;
 mod snapshot;
 mod span;
+mod spend;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -46,6 +48,7 @@ mod waiting;
 
 pub use bounds::{Full, Load, Measure, Scope};
 pub use config::{Handing, SchedulerConfig};
+pub use door::{Late, Limit, TurnedAway};
 pub use event::{Again, Command, Event, Gone, Waiting};
 pub use lane::Scheduler;
 pub use snapshot::LaneSnapshot;

@@ -74,7 +74,7 @@ impl Scheduler {
         places.dedup();
         let mark = |place: &usize| {
             let (due, id) = *waiting.get(*place)?;
-            let Forecast { position, start } = self.forecast(now, id)?;
+            let Forecast { position, start, .. } = self.forecast(now, id)?;
             Some(Mark { due, position, start })
         };
         places.iter().filter_map(mark).collect()

@@ -94,10 +94,14 @@ impl Scheduler {
             self.leavers.insert(slot);
         }
         let (flow, arrived, reserve) = (entry.flow, entry.arrived, entry.reserve);
+        let (limit, cost) = (entry.limit(), entry.expected);
         if let Some(flow) = self.shares.flow_mut(flow) {
             flow.waiting.add(reserve);
             let band = flow.priority.index();
             self.counts[band].add(reserve);
+            if let Some(limit) = limit {
+                self.limited[band].insert(limit, slot, cost);
+            }
             self.ages[band].add(arrived, slot, &self.table, self.counts[band].requests);
         }
         self.line_up(slot);
@@ -135,6 +139,7 @@ impl Scheduler {
             self.leavers.remove(&slot);
         }
         let (flow, place, reserve) = (entry.flow, entry.place(), entry.reserve);
+        let limit = entry.limit();
         if in_line {
             self.shares.dequeue(flow, place);
             self.not_urgent(slot);
@@ -143,6 +148,9 @@ impl Scheduler {
             flow.waiting.take(reserve);
             let band = flow.priority.index();
             self.counts[band].take(reserve);
+            if let Some(limit) = limit {
+                self.limited[band].remove(limit);
+            }
             self.ages[band].trim(&self.table);
         }
     }

@@ -4,7 +4,9 @@ use super::world::{at, config, id, lane, tenant, waiting};
 use super::{ended, scheduler, started};
 use crate::config::{Bound, Pacing};
 use crate::request::Priority;
-use crate::scheduler::{Again, Event, Gone, Measure, Scheduler, SchedulerConfig, Scope, Waiting};
+use crate::scheduler::{
+    Again, Event, Forecast, Full, Gone, Measure, Scheduler, SchedulerConfig, Scope, TurnedAway, Waiting,
+};
 use crate::units::Tokens;
 
 /// A lane in which one call runs and nothing else goes.
@@ -20,10 +22,17 @@ fn busy(change: impl FnOnce(&mut SchedulerConfig)) -> Scheduler {
 
 /// Asks at the door, and comes in where it may; else the bound's key, the bound and what waits.
 fn comes(scheduler: &mut Scheduler, one: Waiting) -> Result<(), (&'static str, u64, u64)> {
-    let full = |full: super::super::Full| (full.key(), full.bound, full.waiting);
-    scheduler.admit(at(1), &one).map_err(full)?;
+    full(scheduler.admit(at(1), &one)).map_or(Ok(()), |full| Err((full.key(), full.bound, full.waiting)))?;
     scheduler.step(at(1), Event::Arrived(one));
     Ok(())
+}
+
+fn full(said: Result<Forecast, TurnedAway>) -> Option<Full> {
+    match said {
+        Ok(_) => None,
+        Err(TurnedAway::Full(full)) => Some(full),
+        Err(TurnedAway::Late(late)) => panic!("{late:?}"),
+    }
 }
 
 fn requests(most: u64) -> Bound {
@@ -111,7 +120,7 @@ fn what_is_under_way_does_not_wait_and_what_was_accepted_is_not_refused() {
         lane.step(at(1), Event::Arrived(one(number, Priority::Normal, 100)));
     }
     assert_eq!(lane.view(at(1)).waiting["normal"].requests, 3);
-    let full = lane.admit(at(1), &one(9, Priority::Normal, 100)).unwrap_err();
+    let full = full(lane.admit(at(1), &one(9, Priority::Normal, 100))).unwrap();
     assert_eq!(
         (full.scope, full.measure, full.waiting),
         (Scope::Lane, Measure::Requests, 3)
@@ -176,16 +185,14 @@ fn it_says_when_the_first_of_them_goes() {
     comes(&mut lane, one(1, Priority::Normal, 60_000)).unwrap();
     lane.step(at(1), started(id(1), 1, 1));
     comes(&mut lane, one(2, Priority::Batch, 1_000)).unwrap();
-    let full = lane
-        .admit(at(30_000), &one(3, Priority::Batch, 1_000))
-        .unwrap_err();
-    let wait = full.next.since(at(30_000)).get();
+    let found = full(lane.admit(at(30_000), &one(3, Priority::Batch, 1_000))).unwrap();
+    let wait = found.next.since(at(30_000)).get();
     assert!((30_000..32_000).contains(&wait), "{wait}");
     // The same, read off what its holder wrote down.
     let told = lane
         .report(at(30_000))
         .admit(&lane.config, &one(3, Priority::Batch, 1_000));
-    assert_eq!(told.unwrap_err(), full);
+    assert_eq!(full(told), Some(found));
     assert!(
         lane.report(at(0))
             .admit(&lane.config, &one(3, Priority::Normal, 1_000))

@@ -9,6 +9,7 @@
     clippy::needless_pass_by_value
 )]
 
+mod admission;
 mod bounds;
 mod calls;
 mod caps;

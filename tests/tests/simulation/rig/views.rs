@@ -3,7 +3,7 @@
 use super::Rig;
 use crate::broken::Broken;
 use smoother_core::ports::{BoxFuture, LaneViews};
-use smoother_core::scheduler::{Forecast, Full, LaneView, Waiting};
+use smoother_core::scheduler::{Forecast, LaneView, TurnedAway, Waiting};
 use smoother_core::{LaneId, RequestId};
 use smoother_prioritizer::Desk;
 use std::sync::Arc;
@@ -23,15 +23,17 @@ impl LaneViews for RigViews {
         self.desk.view(lane)
     }
 
-    fn admit(&self, lane: &LaneId, newcomer: Waiting) -> BoxFuture<'_, Option<Result<(), Full>>> {
+    fn admit(&self, lane: &LaneId, newcomer: Waiting) -> BoxFuture<'_, Option<Result<Forecast, TurnedAway>>> {
         if self.rig.mischief.is(Broken::BoundOverlooked) {
             return Box::pin(std::future::ready(None));
         }
         let asked = self.desk.admit(lane, newcomer);
         Box::pin(async move {
             let said = asked.await;
-            if let Some(Err(full)) = &said {
-                self.rig.judge.note("no room", format!("by {full:?}"));
+            match &said {
+                Some(Err(TurnedAway::Full(full))) => self.rig.judge.note("no room", format!("by {full:?}")),
+                Some(Err(TurnedAway::Late(late))) => self.rig.judge.note("too late", format!("by {late:?}")),
+                _ => {}
             }
             said
         })
