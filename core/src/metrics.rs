@@ -34,6 +34,8 @@ pub const REQUESTS_JOINED: &str = "smoother_requests_joined_total";
 pub const REQUESTS_ENDED: &str = "smoother_requests_ended_total";
 /// Seconds from arrival to the start of a call.
 pub const QUEUE_SECONDS: &str = "smoother_queue_seconds";
+/// Seconds by which a request that had to wait started later, or earlier, than was expected when it came.
+pub const START_ERROR: &str = "smoother_start_error_seconds";
 /// Seconds from arrival to the terminal state.
 pub const REQUEST_SECONDS: &str = "smoother_request_seconds";
 /// Upstream calls, by how they ended.
@@ -131,6 +133,13 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Histogram,
         labels: &["lane", "priority"],
         help: "Seconds from arrival to the start of a call.",
+    },
+    Metric {
+        name: START_ERROR,
+        kind: Kind::Histogram,
+        labels: &["lane", "side"],
+        help: "Seconds by which a request that had to wait started later (side late) or earlier (side early) than was \
+               expected when it came.",
     },
     Metric {
         name: REQUEST_SECONDS,

@@ -38,6 +38,7 @@ impl Scheduler {
         };
         if entry.standing == Standing::Released {
             entry.standing = Standing::Running;
+            entry.foretold = Timestamp::NEVER;
             // It has started: should it wait again, only a deadline can end it.
             entry.expires = if entry.has_deadline {
                 entry.due

@@ -64,6 +64,8 @@ pub(super) struct Entry {
     pub(super) surplus: Tokens,
     /// When it is next looked at whatever happens.
     pub(super) alarm: Timestamp,
+    /// When it was expected to start as it came, if it had to wait; `NEVER` else, and once it has.
+    pub(super) foretold: Timestamp,
 }
 
 impl Entry {
@@ -96,6 +98,7 @@ impl Entry {
             expected: waiting.expected,
             surplus: waiting.surplus,
             alarm: Timestamp::NEVER,
+            foretold: Timestamp::NEVER,
         }
     }
 
@@ -125,6 +128,7 @@ impl Entry {
             expected: Tokens::ZERO,
             surplus: Tokens::ZERO,
             alarm: Timestamp::NEVER,
+            foretold: Timestamp::NEVER,
         }
     }
 

@@ -28,7 +28,7 @@ use super::fairness::Backlog;
 use super::lane::Scheduler;
 use super::line::{Line, Place};
 use super::view::Forecast;
-use crate::ids::RequestId;
+use crate::ids::{CallNo, RequestId};
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp, Tokens};
 
@@ -118,6 +118,25 @@ impl Scheduler {
                 not_before: newcomer.not_before.unwrap_or(Timestamp::EPOCH),
             },
         )
+    }
+
+    /// Notes when a request that came and has to wait is expected to go, for how good that was.
+    pub(super) fn foretell(&mut self, id: RequestId) {
+        let forecast = self.forecast(self.now, id);
+        let slot = self.table.find(id).filter(|_| forecast.is_some());
+        if let Some(entry) = slot.and_then(|slot| self.table.get_mut(slot))
+            && entry.foretold == Timestamp::NEVER
+        {
+            entry.foretold = forecast.map_or(Timestamp::NEVER, |forecast| forecast.start);
+        }
+    }
+
+    /// When a released request whose first call this is was expected to start as it came; `None` where it did not have
+    /// to wait, or that is not known.
+    pub fn foretold(&self, id: RequestId, call: CallNo) -> Option<Timestamp> {
+        let entry = self.table.get(self.table.find(id)?)?;
+        let is_it = entry.standing == Standing::Released && entry.call == call;
+        Some(entry.foretold).filter(|at| is_it && *at != Timestamp::NEVER)
     }
 
     fn expect(&self, now: Timestamp, one: &Prospect) -> Forecast {

@@ -12,7 +12,7 @@ use super::spend::Spend;
 use super::{Command, Event, SchedulerConfig, Waiting};
 use crate::breaker::Breaker;
 use crate::call::Call;
-use crate::ids::RequestId;
+use crate::ids::{CallNo, RequestId};
 use crate::ledger::{Ledger, Margins};
 use crate::ports::{DayCount, LaneMemory};
 use crate::units::{Millis, Timestamp};
@@ -121,8 +121,12 @@ impl Scheduler {
     /// Ends with [`Command::WakeAt`] whenever there is a moment to wake at, changed or not.
     pub fn step_into(&mut self, now: Timestamp, event: Event, out: &mut Vec<Command>) {
         self.now = self.now.max(now);
+        let mut came = None;
         match event {
-            Event::Arrived(waiting) => self.arrived(&waiting, out),
+            Event::Arrived(waiting) => {
+                came = Some(waiting.id).filter(|_| waiting.last_call == CallNo::NONE);
+                self.arrived(&waiting, out);
+            }
             Event::Left { request, why } => self.left(request, why, out),
             Event::Resized {
                 request,
@@ -161,6 +165,9 @@ impl Scheduler {
         }
         self.ring(out);
         self.let_go(out);
+        if let Some(id) = came {
+            self.foretell(id);
+        }
         self.ask_to_be_woken(out);
     }
 
