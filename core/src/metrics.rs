@@ -77,6 +77,8 @@ pub const BREAKER_STATE: &str = "smoother_breaker_state";
 pub const BREAKER_OPENED: &str = "smoother_breaker_opened_total";
 /// Requests sent on in their chain of fallbacks without a call.
 pub const SENT_ON: &str = "smoother_requests_sent_on_total";
+/// Waiting requests that made room for others of a higher priority.
+pub const SHED: &str = "smoother_requests_shed_total";
 /// Requests answered with the configured text instead of a model's answer.
 pub const DEGRADED: &str = "smoother_degraded_answers_total";
 /// How often a retry was put off because the lane had no budget for it.
@@ -260,6 +262,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["lane"],
         help: "Requests sent on in their chain of fallbacks without a call.",
+    },
+    Metric {
+        name: SHED,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Waiting requests that made room for others of a higher priority.",
     },
     Metric {
         name: DEGRADED,

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use metrics::histogram;
 use smoother_core::config::{Config, LaneConfig};
-use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig};
+use smoother_core::scheduler::{Command, Event, Forecast, Scheduler, SchedulerConfig, TurnedAway, Waiting};
 use smoother_core::{CallNo, Priority, RequestId, TenantId, Timestamp, metrics as names};
 use std::time::Duration;
 
@@ -93,6 +93,17 @@ impl Drive {
         let took = clock.elapsed().saturating_sub(began);
         self.decision.record(took.as_secs_f64());
         self.carry_out(now);
+    }
+
+    /// Lets a new request in, or says why not. What makes room for it goes at once.
+    pub(crate) fn admit(&mut self, newcomer: &Waiting) -> Result<Forecast, TurnedAway> {
+        let now = self.now();
+        let said = self.scheduler.admit(now, newcomer, &mut self.commands);
+        if !self.commands.is_empty() {
+            self.carry_out(now);
+            self.step(Event::Tick);
+        }
+        said
     }
 
     /// How good the forecast was that its request had when it came.

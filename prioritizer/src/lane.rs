@@ -9,7 +9,7 @@ use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{
     Clock, DayCount, Dispatch, LaneMemory, LaneQueue, Payloads, Pending, Recovered, Store, StoreError,
 };
-use smoother_core::scheduler::{Event, Forecast, Scheduler, SchedulerConfig, TurnedAway, Waiting};
+use smoother_core::scheduler::{Event, Scheduler, SchedulerConfig, Waiting};
 use smoother_core::{Call, LaneId, Millis, Request, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -184,22 +184,13 @@ impl Lane {
         match question {
             Question::View(to) => drop(to.send(scheduler.view(now))),
             Question::Forecast(id, to) => drop(to.send(scheduler.forecast(now, id))),
-            Question::Admit(newcomer, to) => drop(to.send(self.admit(&newcomer))),
+            Question::Admit(newcomer, to) => drop(to.send(self.drive.admit(&newcomer))),
             Question::Configure(config, done) => {
                 self.drive.configure(&config);
                 // Whoever asked may be stopping.
                 let _ = done.send(());
             }
         }
-    }
-
-    /// What has expired by now makes room before anybody is refused.
-    fn admit(&mut self, newcomer: &Waiting) -> Result<Forecast, TurnedAway> {
-        let now = self.drive.now();
-        self.drive.scheduler.admit(now, newcomer).or_else(|_| {
-            self.drive.step(Event::Tick);
-            self.drive.scheduler.admit(now, newcomer)
-        })
     }
 
     /// Stores what is to outlive the lane's task, where it has changed or was not stored.

@@ -133,6 +133,7 @@ fn limits(reader: &Reader) -> Limits {
             ["limits.tenant_waiting", "limits.tenant_waiting_tokens"],
             None,
         ),
+        shed: reader.flag("limits.shed", None).is_some_and(|found| found.value),
         admission: match reader.word("limits.admission", None) {
             Some(found) if found.value == "flag" => Admission::Flag,
             _ => Admission::Refuse,

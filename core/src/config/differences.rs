@@ -199,7 +199,11 @@ fn limits(config: &Config) -> Values {
     ]
     .into_iter()
     .flat_map(|(keys, of)| bound(keys, of));
-    bounds.chain([("admission", admission.to_owned())]).collect()
+    let rest = [
+        ("shed", limits.shed.to_string()),
+        ("admission", admission.to_owned()),
+    ];
+    bounds.chain(rest).collect()
 }
 
 fn bound([requests, tokens]: [&'static str; 2], of: Bound) -> impl Iterator<Item = (&'static str, String)> {

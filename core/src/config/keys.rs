@@ -235,6 +235,8 @@ pub static KEYS: &[Key] = &[
         "Requests of each tenant that may wait in a lane, unless it has a bound of its own."),
     key("limits.tenant_waiting_tokens", from(1, "tokens"), Depends("not limited"),
         "The same in tokens."),
+    key("limits.shed", Kind::Flag, Value("false"),
+        "Whether, at a bound of the lane or a tenant, the last in line of a lower priority fails to make room for a request of a higher one."),
     key("limits.admission", Kind::Word(&["refuse", "flag"]), Value("refuse"),
         "A request that cannot meet its own timeout or longest wait, even if all goes better than it looks, is refused with 429, or is taken in and flagged."),
 

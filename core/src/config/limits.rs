@@ -47,6 +47,8 @@ pub struct Limits {
     pub bands: [Bound; 3],
     /// Each tenant's, in all bands together, but for those with a bound of their own.
     pub tenant: Bound,
+    /// Whether what waits in a lower band makes room for a higher one.
+    pub shed: bool,
     /// What becomes of those that would be late.
     pub admission: Admission,
 }

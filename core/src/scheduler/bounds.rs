@@ -178,28 +178,25 @@ pub(super) struct Held {
 }
 
 impl Scheduler {
-    /// The bound that leaves a new request no room, if one does.
-    pub(super) fn full(&mut self, now: Timestamp, newcomer: &Waiting) -> Option<Full> {
-        if !self.config.is_bound(newcomer.priority, &newcomer.tenant) {
-            return None;
-        }
-        self.held
-            .retain(|held| held.until > now && held.id != newcomer.id);
-        self.crowd(now, newcomer)
-            .full(&self.config, newcomer, |scope| self.first_goes(now, scope))
+    /// The first bound that leaves a new request no room beside so much, if one does.
+    pub(super) fn first_full(&self, now: Timestamp, newcomer: &Waiting, crowd: &Crowd) -> Option<Full> {
+        crowd.full(&self.config, newcomer, |scope| self.first_goes(now, scope))
+    }
+
+    /// Places of those who will not come any more, and of whoever asks again.
+    pub(super) fn give_back_places(&mut self, now: Timestamp, id: RequestId) {
+        self.held.retain(|held| held.until > now && held.id != id);
     }
 
     /// It was let in.
     pub(super) fn hold_place(&mut self, now: Timestamp, newcomer: &Waiting) {
-        if self.config.is_bound(newcomer.priority, &newcomer.tenant) {
-            self.held.push(Held {
-                id: newcomer.id,
-                tenant: newcomer.tenant.clone(),
-                priority: newcomer.priority,
-                reserve: newcomer.reserve,
-                until: now + HELD_FOR,
-            });
-        }
+        self.held.push(Held {
+            id: newcomer.id,
+            tenant: newcomer.tenant.clone(),
+            priority: newcomer.priority,
+            reserve: newcomer.reserve,
+            until: now + HELD_FOR,
+        });
     }
 
     /// It has come, or will not.
@@ -207,7 +204,7 @@ impl Scheduler {
         self.held.retain(|held| held.id != id);
     }
 
-    fn crowd(&self, now: Timestamp, newcomer: &Waiting) -> Crowd {
+    pub(super) fn crowd(&self, now: Timestamp, newcomer: &Waiting) -> Crowd {
         let mut crowd = Crowd {
             lane: self.counts.into_iter().fold(Load::default(), Load::and),
             band: self.counts[newcomer.priority.index()],

@@ -2,7 +2,7 @@
 
 use super::bounds::Full;
 use super::lane::Scheduler;
-use super::{Forecast, LaneReport, SchedulerConfig, Waiting};
+use super::{Command, Forecast, LaneReport, SchedulerConfig, Waiting};
 use crate::config::Admission;
 use crate::units::Timestamp;
 
@@ -58,20 +58,32 @@ impl SchedulerConfig {
 }
 
 impl Scheduler {
-    /// Whether a new request may come in, and when it would go. One that may holds a place until its arrival.
+    /// Whether a new request may come in, and when it would go. One that may holds a place until its arrival. To make room
+    /// for it, what has expired goes, and what is shed: that is for `out`, and a step has to follow.
     ///
     /// # Errors
     /// What leaves it no room, or by how much it would be late.
-    pub fn admit(&mut self, now: Timestamp, newcomer: &Waiting) -> Result<Forecast, TurnedAway> {
-        let now = now.max(self.now);
-        if let Some(full) = self.full(now, newcomer) {
-            return Err(TurnedAway::Full(full));
-        }
+    pub fn admit(
+        &mut self,
+        now: Timestamp,
+        newcomer: &Waiting,
+        out: &mut Vec<Command>,
+    ) -> Result<Forecast, TurnedAway> {
+        self.now = self.now.max(now);
+        let now = self.now;
         let forecast = self.forecast_of(now, newcomer);
         if let Some(late) = self.config.too_late(newcomer, &forecast) {
             return Err(TurnedAway::Late(late));
         }
-        self.hold_place(now, newcomer);
+        if self.config.is_bound(newcomer.priority, &newcomer.tenant) {
+            self.give_back_places(now, newcomer.id);
+            let crowd = self.crowd(now, newcomer);
+            if self.first_full(now, newcomer, &crowd).is_some() {
+                self.ring(out);
+                self.make_room(now, newcomer, out).map_err(TurnedAway::Full)?;
+            }
+            self.hold_place(now, newcomer);
+        }
         Ok(forecast)
     }
 }

@@ -54,6 +54,8 @@ pub struct Scheduler {
     pub(super) leavers: BTreeSet<u32>,
     /// Requests that went on in their chain without a call.
     pub(super) left: u64,
+    /// Requests that made room for those of a higher band.
+    pub(super) shed: u64,
     /// Retries that were put off for want of budget.
     pub(super) put_off: u64,
     /// The head of the queue is refused until then.
@@ -84,6 +86,7 @@ impl Scheduler {
             urgent: BTreeSet::new(),
             leavers: BTreeSet::new(),
             left: 0,
+            shed: 0,
             put_off: 0,
             blocked_until: None,
             candidates: Vec::new(),

@@ -36,6 +36,7 @@ mod lane;
 mod line;
 mod release;
 mod report;
+mod shed;
 mod snapshot;
 mod span;
 mod spend;

@@ -131,6 +131,9 @@ pub struct LaneView {
     pub retries_put_off: u64,
     /// Requests sent on in their chain without a call, since start.
     pub sent_on: u64,
+    /// Requests that made room for others of a higher band, since start.
+    #[serde(default)]
+    pub shed: u64,
     /// What the lane has learned it can have, where that is less than its quota.
     pub learned_ceiling: Option<TokensPerMinute>,
     /// What other clients of the account are taken to use of its tokens a minute, in percent.

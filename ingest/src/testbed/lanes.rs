@@ -91,7 +91,9 @@ impl LaneViews for Lanes {
         newcomer: Waiting,
     ) -> BoxFuture<'_, Option<Result<Forecast, TurnedAway>>> {
         let mut scheduler = self.scheduler.lock().unwrap();
-        let said = scheduler.as_mut().map(|lane| lane.admit(NOW, &newcomer));
+        let said = scheduler
+            .as_mut()
+            .map(|lane| lane.admit(NOW, &newcomer, &mut Vec::new()));
         Box::pin(async { said })
     }
 

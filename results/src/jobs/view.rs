@@ -213,7 +213,7 @@ impl From<&Failure> for ErrorView {
 struct HopView {
     from: LaneId,
     model: ModelId,
-    /// `breaker_open`, `parked`, `retries_spent`, `too_large`, `lane_gone`, or the kind of the error that a call met.
+    /// `breaker_open`, `parked`, `retries_spent`, `too_large`, `lane_gone`, `shed`, or the kind of the error that a call met.
     cause: &'static str,
     at: String,
 }
@@ -230,6 +230,7 @@ impl From<&Hopped> for HopView {
                 HopCause::RetriesSpent => "retries_spent",
                 HopCause::TooLarge => "too_large",
                 HopCause::LaneGone => "lane_gone",
+                HopCause::Shed => "shed",
             },
             at: rfc3339::text(hop.at),
         }

@@ -1,9 +1,31 @@
 //! No more waits than may, by what is durable.
 
-use super::judge::Book;
-use smoother_core::{CallNo, Request, State};
+use super::judge::{Book, short};
+use smoother_core::{CallNo, Failure, HopCause, Outcome, Request, State};
+
+/// Whether this is the end of one that made room for another.
+pub fn was_shed(failure: &Failure) -> bool {
+    failure.message.contains("has made room for one of priority")
+}
 
 impl Book {
+    /// What makes room waits, and has never been called.
+    pub(super) fn sheds(&mut self, known: Option<&Request>, row: &Request) -> Option<String> {
+        let known = known.filter(|known| known.state == State::Queued)?;
+        let fails = matches!(&row.outcome, Some(Outcome::Failure(failure)) if was_shed(failure));
+        let left = row.hops.get(known.hops.len());
+        if !fails && left.is_none_or(|hop| hop.cause != HopCause::Shed) {
+            return None;
+        }
+        self.note("shed", &short(row.id));
+        (known.call != CallNo::NONE && known.hops.is_empty() && known.redriven == 0).then(|| {
+            format!(
+                "bound: {} made room for another after call {}",
+                row.id, known.call
+            )
+        })
+    }
+
     /// A new row waits: those that were let in are no more than the lane's bounds allow.
     ///
     /// The lane knows earlier than its store who has gone, or will go at once: those have a place among its calls. What

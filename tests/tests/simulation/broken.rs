@@ -55,11 +55,13 @@ pub enum Broken {
     LastComeFirst,
     /// Nobody is refused at the door, however much waits.
     BoundOverlooked,
+    /// The end of a request that made room for another is not written.
+    ShedUnwritten,
 }
 
 impl Broken {
     /// Each, and the guarantee that it breaks.
-    pub const ALL: [(Self, &str); 26] = [
+    pub const ALL: [(Self, &str); 27] = [
         (Self::FenceSkipped, "G4"),
         (Self::SettledTwice, "G5"),
         (Self::SnoozeForgotten, "G6"),
@@ -86,5 +88,6 @@ impl Broken {
         (Self::RerunUnderpriced, "G5"),
         (Self::LastComeFirst, "G6"),
         (Self::BoundOverlooked, "bound"),
+        (Self::ShedUnwritten, "G6"),
     ];
 }

@@ -202,7 +202,11 @@ impl Book {
         for fault in faults {
             self.fault(format!("G2: {}: {fault}", row.id));
         }
-        crowded.into_iter().for_each(|fault| self.fault(fault));
+        let shed = self.sheds(self.rows.get(&row.id).cloned().as_ref(), &row);
+        crowded
+            .into_iter()
+            .chain(shed)
+            .for_each(|fault| self.fault(fault));
         if row.state == State::Completed && self.cut.contains(&(row.id, row.call)) {
             self.fault(format!(
                 "G3: {} was completed with an answer that was cut short",

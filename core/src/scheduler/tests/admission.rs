@@ -154,7 +154,8 @@ fn one(max_wait: Option<u64>, timeout: Option<u64>) -> Waiting {
 #[test]
 fn the_first_limit_to_pass_is_named_with_the_forecast() {
     let mut lane = behind_ten_minutes(Admission::Refuse);
-    let Err(TurnedAway::Late(late)) = lane.admit(at(1_000), &one(Some(120_000), None)) else {
+    let Err(TurnedAway::Late(late)) = lane.admit(at(1_000), &one(Some(120_000), None), &mut Vec::new())
+    else {
         panic!("two minutes are too short");
     };
     assert_eq!((late.limit, late.at), (Limit::MaxWait, at(121_000)));
@@ -162,17 +163,23 @@ fn the_first_limit_to_pass_is_named_with_the_forecast() {
     assert!((570_000..620_000).contains(&start), "{start}");
     assert_eq!(late.forecast.position, 581, "580 wait");
     // Its deadline puts it at the head of its tenant; only its own longest wait could make it late.
-    assert!(lane.admit(at(1_000), &one(None, Some(120_000))).is_ok());
+    assert!(
+        lane.admit(at(1_000), &one(None, Some(120_000)), &mut Vec::new())
+            .is_ok()
+    );
     // It is not sure that four minutes are too short.
-    assert!(lane.admit(at(1_000), &one(Some(250_000), None)).is_ok());
-    assert!(lane.admit(at(1_000), &one(None, None)).is_ok());
+    assert!(
+        lane.admit(at(1_000), &one(Some(250_000), None), &mut Vec::new())
+            .is_ok()
+    );
+    assert!(lane.admit(at(1_000), &one(None, None), &mut Vec::new()).is_ok());
 }
 
 #[test]
 fn where_it_is_only_flagged_it_comes_in() {
     let mut lane = behind_ten_minutes(Admission::Flag);
     let late = one(Some(120_000), None);
-    let forecast = lane.admit(at(1_000), &late).unwrap();
+    let forecast = lane.admit(at(1_000), &late, &mut Vec::new()).unwrap();
     let missed = forecast.misses(late.latest_start, late.deadline).unwrap();
     assert_eq!(missed.limit, Limit::MaxWait);
     lane.step(at(1_000), Event::Arrived(late.clone()));
@@ -189,7 +196,10 @@ fn a_lane_of_which_nothing_is_known_refuses_nobody() {
     for number in 0..640 {
         lane.step(at(0), Event::Arrived(waiting(number, 0, Priority::Normal, 1_000)));
     }
-    assert!(lane.admit(at(1_000), &one(Some(1_000), None)).is_ok());
+    assert!(
+        lane.admit(at(1_000), &one(Some(1_000), None), &mut Vec::new())
+            .is_ok()
+    );
 }
 
 #[test]
@@ -197,11 +207,11 @@ fn another_tenant_is_not_late_for_a_crowd_that_is_not_its_own() {
     let mut lane = behind_ten_minutes(Admission::Refuse);
     let mut other = one(Some(5_000), None);
     other.tenant = tenant("other");
-    let forecast = lane.admit(at(1_000), &other).unwrap();
+    let forecast = lane.admit(at(1_000), &other, &mut Vec::new()).unwrap();
     assert_eq!(forecast.position, 2);
     let mut higher = one(Some(5_000), None);
     higher.priority = Priority::Interactive;
-    assert!(lane.admit(at(1_000), &higher).is_ok());
+    assert!(lane.admit(at(1_000), &higher, &mut Vec::new()).is_ok());
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn busy(change: impl FnOnce(&mut SchedulerConfig)) -> Scheduler {
 
 /// Asks at the door, and comes in where it may; else the bound's key, the bound and what waits.
 fn comes(scheduler: &mut Scheduler, one: Waiting) -> Result<(), (&'static str, u64, u64)> {
-    full(scheduler.admit(at(1), &one)).map_or(Ok(()), |full| Err((full.key(), full.bound, full.waiting)))?;
+    full(scheduler.admit(at(1), &one, &mut Vec::new()))
+        .map_or(Ok(()), |full| Err((full.key(), full.bound, full.waiting)))?;
     scheduler.step(at(1), Event::Arrived(one));
     Ok(())
 }
@@ -120,7 +121,7 @@ fn what_is_under_way_does_not_wait_and_what_was_accepted_is_not_refused() {
         lane.step(at(1), Event::Arrived(one(number, Priority::Normal, 100)));
     }
     assert_eq!(lane.view(at(1)).waiting["normal"].requests, 3);
-    let full = full(lane.admit(at(1), &one(9, Priority::Normal, 100))).unwrap();
+    let full = full(lane.admit(at(1), &one(9, Priority::Normal, 100), &mut Vec::new())).unwrap();
     assert_eq!(
         (full.scope, full.measure, full.waiting),
         (Scope::Lane, Measure::Requests, 3)
@@ -146,10 +147,17 @@ fn a_place_is_held_until_its_request_comes_or_is_given_up() {
     let mut lane = busy(|config| config.limits.bands[1] = requests(2));
     assert_eq!(comes(&mut lane, one(1, Priority::Normal, 100)), Ok(()));
     // Two doors at once: the second is told to come back although nothing has arrived.
-    assert!(lane.admit(at(1), &one(2, Priority::Normal, 100)).is_ok());
-    assert!(lane.admit(at(1), &one(3, Priority::Normal, 100)).is_err());
     assert!(
-        lane.admit(at(1), &one(2, Priority::Normal, 100)).is_ok(),
+        lane.admit(at(1), &one(2, Priority::Normal, 100), &mut Vec::new())
+            .is_ok()
+    );
+    assert!(
+        lane.admit(at(1), &one(3, Priority::Normal, 100), &mut Vec::new())
+            .is_err()
+    );
+    assert!(
+        lane.admit(at(1), &one(2, Priority::Normal, 100), &mut Vec::new())
+            .is_ok(),
         "asks again"
     );
     lane.step(
@@ -159,10 +167,17 @@ fn a_place_is_held_until_its_request_comes_or_is_given_up() {
             why: Gone::Elsewhere,
         },
     );
-    assert!(lane.admit(at(3), &one(3, Priority::Normal, 100)).is_ok());
-    assert!(lane.admit(at(10_000), &one(4, Priority::Normal, 100)).is_err());
     assert!(
-        lane.admit(at(10_003), &one(4, Priority::Normal, 100)).is_ok(),
+        lane.admit(at(3), &one(3, Priority::Normal, 100), &mut Vec::new())
+            .is_ok()
+    );
+    assert!(
+        lane.admit(at(10_000), &one(4, Priority::Normal, 100), &mut Vec::new())
+            .is_err()
+    );
+    assert!(
+        lane.admit(at(10_003), &one(4, Priority::Normal, 100), &mut Vec::new())
+            .is_ok(),
         "given up"
     );
 }
@@ -173,7 +188,10 @@ fn nobody_is_refused_at_once_where_all_would_go_at_once() {
     config.limits.lane = requests(1);
     let mut lane = scheduler(config);
     // The bucket holds something less than 10,000 tokens: nine go, one waits, the next is refused.
-    let admitted = (0..20).filter(|n| lane.admit(at(0), &one(*n, Priority::Normal, 1_000)).is_ok());
+    let admitted = (0..20).filter(|n| {
+        lane.admit(at(0), &one(*n, Priority::Normal, 1_000), &mut Vec::new())
+            .is_ok()
+    });
     assert_eq!(admitted.count(), 10);
 }
 
@@ -185,7 +203,7 @@ fn it_says_when_the_first_of_them_goes() {
     comes(&mut lane, one(1, Priority::Normal, 60_000)).unwrap();
     lane.step(at(1), started(id(1), 1, 1));
     comes(&mut lane, one(2, Priority::Batch, 1_000)).unwrap();
-    let found = full(lane.admit(at(30_000), &one(3, Priority::Batch, 1_000))).unwrap();
+    let found = full(lane.admit(at(30_000), &one(3, Priority::Batch, 1_000), &mut Vec::new())).unwrap();
     let wait = found.next.since(at(30_000)).get();
     assert!((30_000..32_000).contains(&wait), "{wait}");
     // The same, read off what its holder wrote down.

@@ -25,6 +25,7 @@ mod pacing;
 mod promises;
 mod reference;
 mod shares;
+mod shedding;
 mod sizes;
 mod speed;
 mod upstream;

@@ -372,7 +372,7 @@ impl Reference {
     }
 
     /// Looks at those whose time has come: snoozes end, deadlines pass, releases and calls were not heard of.
-    fn look(&mut self, out: &mut Vec<Command>) {
+    pub(super) fn look(&mut self, out: &mut Vec<Command>) {
         loop {
             let first = self
                 .requests

@@ -81,14 +81,16 @@ fn settings() -> impl Strategy<Value = SchedulerConfig> {
     let bounds = (
         prop::array::uniform5(bound()),
         prop::option::weighted(0.3, bound()),
+        any::<bool>(),
     );
     (pacing, limits, shares, view, bounds).prop_map(
         |(pacing, (requests, day, most), shares, view, bounds)| {
-            let ([lane_bound, interactive, normal, batch, each], bounds) = bounds;
+            let ([lane_bound, interactive, normal, batch, each], bounds, shed) = bounds;
             let limits = Limits {
                 lane: lane_bound,
                 bands: [interactive, normal, batch],
                 tenant: each,
+                shed,
                 // When one will go is no decision; the plain one does not foretell it.
                 admission: Admission::Flag,
             };
@@ -252,15 +254,19 @@ impl Both {
         let event = match what {
             Happening::Arrives(one) => self.arrival(*one),
             Happening::Asks(one, comes) => {
-                let fast = self.fast.admit(now, &one);
-                let plain = self.plain.admit(now, &one);
+                let (mut made, mut plainly) = (Vec::new(), Vec::new());
+                let fast = self.fast.admit(now, &one, &mut made);
+                let plain = self.plain.admit(now, &one, &mut plainly);
                 let fast = match fast {
                     Err(TurnedAway::Full(full)) => Err((full.key().to_owned(), full.bound, full.waiting)),
                     _ => Ok(()),
                 };
                 prop_assert_eq!(&fast, &plain, "at the door: {:?}", one);
+                prop_assert_eq!(&made, &plainly, "to make room for {:?}", one);
+                let refills = |command: &Command| matches!(command, Command::Refill { .. });
+                self.asked.extend(made.into_iter().filter(refills));
                 if fast.is_err() || !comes {
-                    return Ok(());
+                    return self.tell(Event::Tick);
                 }
                 self.arrival(*one)
             }
