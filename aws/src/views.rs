@@ -6,7 +6,9 @@
 use crate::hold::DynamoHold;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{BoxFuture, Clock, LaneViews, Store, StoreError};
-use smoother_core::scheduler::{Forecast, LaneReport, LaneView, Scheduler, SchedulerConfig};
+use smoother_core::scheduler::{
+    Forecast, LaneReport, LaneView, Scheduler, SchedulerConfig, TurnedAway, Waiting,
+};
 use smoother_core::{LaneId, Millis, RequestId, State, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,6 +91,15 @@ impl LaneViews for StoredViews {
         Box::pin(async move { Some(self.report(lane?).await?.view) })
     }
 
+    fn admit(&self, lane: &LaneId, newcomer: Waiting) -> BoxFuture<'_, Option<Result<Forecast, TurnedAway>>> {
+        let lane = self.config.lanes.get(lane);
+        Box::pin(async move {
+            let lane = lane?;
+            let config = SchedulerConfig::of(&self.config, lane);
+            Some(self.report(lane).await?.admit(&config, &newcomer))
+        })
+    }
+
     fn forecast(&self, lane: &LaneId, id: RequestId) -> BoxFuture<'_, Option<Forecast>> {
         let lane = self.config.lanes.get(lane);
         Box::pin(async move {
@@ -102,10 +113,14 @@ impl LaneViews for StoredViews {
                 return None;
             }
             let report = self.report(lane).await?;
-            let Forecast { position, start } = report.forecast(row.priority, row.due());
+            let forecast = report.forecast(row.priority, row.due());
             // A report is some seconds old, and what waits now has not started before now.
-            let start = start.max(self.clock.now());
-            Some(Forecast { position, start })
+            let least = self.clock.now().max(row.not_before.unwrap_or(Timestamp::EPOCH));
+            Some(Forecast {
+                start: forecast.start.max(least),
+                earliest: forecast.earliest.max(least),
+                ..forecast
+            })
         })
     }
 }

@@ -65,6 +65,8 @@ pub enum HopCause {
     TooLarge,
     /// The lane is not configured any more.
     LaneGone,
+    /// It made room for a request of a higher band: as much waits in the lane as may.
+    Shed,
 }
 
 /// A step that was taken.

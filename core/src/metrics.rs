@@ -34,6 +34,8 @@ pub const REQUESTS_JOINED: &str = "smoother_requests_joined_total";
 pub const REQUESTS_ENDED: &str = "smoother_requests_ended_total";
 /// Seconds from arrival to the start of a call.
 pub const QUEUE_SECONDS: &str = "smoother_queue_seconds";
+/// Seconds by which a request that had to wait started later, or earlier, than was expected when it came.
+pub const START_ERROR: &str = "smoother_start_error_seconds";
 /// Seconds from arrival to the terminal state.
 pub const REQUEST_SECONDS: &str = "smoother_request_seconds";
 /// Upstream calls, by how they ended.
@@ -75,6 +77,8 @@ pub const BREAKER_STATE: &str = "smoother_breaker_state";
 pub const BREAKER_OPENED: &str = "smoother_breaker_opened_total";
 /// Requests sent on in their chain of fallbacks without a call.
 pub const SENT_ON: &str = "smoother_requests_sent_on_total";
+/// Waiting requests that made room for others of a higher priority.
+pub const SHED: &str = "smoother_requests_shed_total";
 /// Requests answered with the configured text instead of a model's answer.
 pub const DEGRADED: &str = "smoother_degraded_answers_total";
 /// How often a retry was put off because the lane had no budget for it.
@@ -131,6 +135,13 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Histogram,
         labels: &["lane", "priority"],
         help: "Seconds from arrival to the start of a call.",
+    },
+    Metric {
+        name: START_ERROR,
+        kind: Kind::Histogram,
+        labels: &["lane", "side"],
+        help: "Seconds by which a request that had to wait started later (side late) or earlier (side early) than was \
+               expected when it came.",
     },
     Metric {
         name: REQUEST_SECONDS,
@@ -251,6 +262,12 @@ pub const ALL: &[Metric] = &[
         kind: Kind::Counter,
         labels: &["lane"],
         help: "Requests sent on in their chain of fallbacks without a call.",
+    },
+    Metric {
+        name: SHED,
+        kind: Kind::Counter,
+        labels: &["lane"],
+        help: "Waiting requests that made room for others of a higher priority.",
     },
     Metric {
         name: DEGRADED,

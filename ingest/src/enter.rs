@@ -65,10 +65,12 @@ impl Ingest {
         mut presence: Presence,
         patience: Patience,
     ) -> Result<Entry, Refusal> {
+        let will_miss = self.admit(&prepared).await?;
         let stored = self.begin_insert(&prepared).await?;
         presence.begin();
         self.arrive(&prepared.request, prepared.burndown).await?;
-        let line = Line::new(self, prepared.request, presence, Some(stored), patience);
+        let mut line = Line::new(self, prepared.request, presence, Some(stored), patience);
+        line.will_miss = will_miss;
         Ok(Entry::Open(Box::new(line)))
     }
 
@@ -77,6 +79,7 @@ impl Ingest {
         prepared: Prepared,
         patience: Patience,
     ) -> Result<Entry, Refusal> {
+        let will_miss = self.admit(&prepared).await?;
         let mut presence = Presence::new(self, &prepared.request);
         let inserted = self.begin_insert(&prepared).await?;
         match inserted.await? {
@@ -90,7 +93,8 @@ impl Ingest {
         presence.begin();
         self.arrive_stored(&prepared.request, prepared.burndown).await?;
         self.settings().meters.accepted(&prepared.request);
-        let line = Line::new(self, prepared.request, presence, None, patience);
+        let mut line = Line::new(self, prepared.request, presence, None, patience);
+        line.will_miss = will_miss;
         Ok(Entry::Open(Box::new(line)))
     }
 

@@ -20,6 +20,7 @@ impl Ingest {
         Ok(Accepted {
             request,
             joined: true,
+            will_miss: None,
         })
     }
 

@@ -11,6 +11,7 @@
 //! A job's door answers once the write is durable. A synchronous door goes on to read along until the request's
 //! end is durable.
 
+mod admit;
 mod body;
 mod callers;
 mod cancel;

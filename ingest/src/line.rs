@@ -34,6 +34,8 @@ pub(crate) struct Line {
     pub(crate) presence: Presence,
     stored: Option<Stored>,
     pub(crate) patience: Patience,
+    /// The limit on its own time that it was expected to miss when it came.
+    pub(crate) will_miss: Option<&'static str>,
     pub(crate) head: Arc<ModelHead>,
     pub(crate) call: CallNo,
     pub(crate) queued_for: Millis,
@@ -62,6 +64,7 @@ impl Line {
             presence,
             stored,
             patience,
+            will_miss: None,
             head: Arc::default(),
             call: request.call,
             queued_for: request.queued_for().unwrap_or_default(),

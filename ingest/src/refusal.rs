@@ -3,6 +3,7 @@
 //! The doors render these in their own shapes; nothing here knows of HTTP beyond the status it amounts to.
 
 use smoother_core::ports::{QueueError, StoreError};
+use smoother_core::scheduler::{Full, Measure, Scope};
 use smoother_core::{IdError, LaneId, Millis, Priority, RequestId, State, TenantId, Tokens};
 
 /// A submission or a request about one that was turned away. Nothing was stored for it, but for one that meets a
@@ -127,6 +128,39 @@ pub enum Refusal {
         /// The lanes there are.
         known: String,
     },
+    /// More would wait than may.
+    #[error("{}", too_much(.lane, .full, *.come_back))]
+    Full {
+        /// In which lane.
+        lane: LaneId,
+        /// The bound.
+        full: Box<Full>,
+        /// When the first of those that wait is expected to have gone.
+        come_back: Millis,
+    },
+    /// It would not be in time.
+    #[error(
+        "Too many requests, please wait before trying again. {limit} = {} cannot be met: this request would be number \
+         {position} in lane {lane} and is expected to start in {} ms, and in {} ms at best. Allow it more time, come back \
+         when less waits, or have it taken in all the same by limits.admission = \"flag\".",
+        .value.get(), .wait.get(), .at_best.get()
+    )]
+    TooLate {
+        /// Which lane.
+        lane: LaneId,
+        /// Its own limit, as its caller has named it.
+        limit: &'static str,
+        /// How long that is.
+        value: Millis,
+        /// How long it is expected to wait.
+        wait: Millis,
+        /// How long it would wait if all went better than it looks.
+        at_best: Millis,
+        /// Where it would stand.
+        position: u64,
+        /// When the same may be in time.
+        come_back: Millis,
+    },
     /// The job id in the path is none.
     #[error("{0}; a submission answers with the job's id.")]
     JobId(#[from] IdError),
@@ -167,6 +201,8 @@ impl Refusal {
             Self::BodyGone(_) => "body-gone",
             Self::LaneGone { .. } => "lane-gone",
             Self::UnknownLane { .. } => "unknown-lane",
+            Self::Full { .. } => "too-much-waiting",
+            Self::TooLate { .. } => "too-late",
             Self::JobId(_) => "job-id",
             Self::Store(StoreError::Full(_)) => "store-full",
             Self::Store(_) => "store",
@@ -195,6 +231,8 @@ impl Refusal {
             Self::BodyGone(_) => "The body is no longer kept",
             Self::LaneGone { .. } => "The job's lane is not configured any more",
             Self::UnknownLane { .. } => "There is no such lane",
+            Self::Full { .. } => "Too much is waiting",
+            Self::TooLate { .. } => "The request would not be in time",
             Self::JobId(_) => "The job id is not valid",
             Self::Store(StoreError::Full(_)) => "The store is full",
             Self::Store(StoreError::Damaged(_)) => "The store is damaged",
@@ -221,6 +259,7 @@ impl Refusal {
             Self::BodyGone(_) => 410,
             Self::TooLarge { .. } => 413,
             Self::MediaType { .. } => 415,
+            Self::Full { .. } | Self::TooLate { .. } => 429,
             Self::Store(StoreError::Full(_)) => 507,
             Self::Store(StoreError::Damaged(_)) => 500,
             Self::Store(_) | Self::Lane(_) | Self::Stopping => 503,
@@ -230,6 +269,7 @@ impl Refusal {
     /// When sending the same again may be answered differently; `None` where it never will.
     pub const fn retry_after(&self) -> Option<Millis> {
         match self {
+            Self::Full { come_back, .. } | Self::TooLate { come_back, .. } => Some(*come_back),
             Self::Store(StoreError::Damaged(_)) => None,
             Self::Store(StoreError::Full(_)) => Some(Millis::from_secs(30)),
             Self::Store(_) | Self::Lane(_) | Self::Stopping => Some(Millis::from_secs(1)),
@@ -238,13 +278,42 @@ impl Refusal {
     }
 
     /// The configured limit that refused it: key and value.
-    pub const fn limit(&self) -> Option<(&'static str, u64)> {
+    pub fn limit(&self) -> Option<(&'static str, u64)> {
         match self {
             Self::NeverFits { limit, quota, .. } => Some((limit, *quota)),
             Self::TooLarge { limit } => Some(("max_body_bytes", *limit)),
+            Self::Full { full, .. } => Some((full.key(), full.bound)),
+            Self::TooLate { limit, value, .. } => Some((limit, value.get())),
             _ => None,
         }
     }
+}
+
+/// Which bound, how much waits, and when to come back.
+fn too_much(lane: &LaneId, full: &Full, come_back: Millis) -> String {
+    let whose = match &full.scope {
+        Scope::Lane => String::new(),
+        Scope::Band(priority) => format!(" of priority {priority}"),
+        Scope::Tenant { id, .. } => format!(" of tenant {id}"),
+    };
+    let key = match &full.scope {
+        Scope::Tenant { id, own: true } => full.key().replace('*', id.as_str()),
+        _ => full.key().to_owned(),
+    };
+    let (waiting, bound) = (full.waiting, full.bound);
+    let waits = match full.measure {
+        Measure::Requests => format!("{waiting} requests{whose} wait for lane {lane}"),
+        Measure::Tokens => {
+            format!(
+                "Requests{whose} that will reserve {waiting} tokens wait for lane {lane}, and one more is too much"
+            )
+        }
+    };
+    let seconds = come_back.get().div_ceil(1_000);
+    format!(
+        "Too many requests, please wait before trying again. {waits}; {key} is {bound}. The first of them is expected to \
+         go in {seconds} s."
+    )
 }
 
 /// Text of a caller, short enough to be quoted back.

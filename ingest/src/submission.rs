@@ -46,4 +46,6 @@ pub struct Accepted {
     pub request: Request,
     /// Whether it was known by its key, so that nothing new was stored.
     pub joined: bool,
+    /// The limit on its own time, by its name, that it will miss by its lane's forecast.
+    pub will_miss: Option<&'static str>,
 }

@@ -31,6 +31,7 @@ impl Ingest {
                 Known::Not(id) => prepared.request.id = id,
             }
         }
+        let will_miss = self.admit(&prepared).await?;
         let (inserted, request) = (self.begin_insert(&prepared).await?, &prepared.request);
         // A fresh id cannot be known, and a store that commits in order needs no waiting in between.
         let at_once = prepared.key.id(&request.tenant, 0).is_none() && self.ports.store.commits_in_order();
@@ -53,6 +54,7 @@ impl Ingest {
         Ok(Accepted {
             request: prepared.request,
             joined: false,
+            will_miss,
         })
     }
 

@@ -3,7 +3,7 @@
 use futures_util::FutureExt;
 use smoother_core::config::Config;
 use smoother_core::ports::{BoxFuture, LaneViews};
-use smoother_core::scheduler::{Forecast, LaneView};
+use smoother_core::scheduler::{Forecast, LaneView, TurnedAway, Waiting};
 use smoother_core::{LaneId, RequestId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,6 +16,8 @@ pub enum Question {
     View(oneshot::Sender<LaneView>),
     /// Where a request stands.
     Forecast(RequestId, oneshot::Sender<Option<Forecast>>),
+    /// Whether a new request may come in.
+    Admit(Box<Waiting>, oneshot::Sender<Result<Forecast, TurnedAway>>),
     /// A configuration that is in force once this is answered.
     Configure(Arc<Config>, oneshot::Sender<()>),
 }
@@ -87,6 +89,15 @@ impl LaneViews for Desk {
     fn view(&self, lane: &LaneId) -> BoxFuture<'_, Option<LaneView>> {
         let lane = lane.clone();
         async move { self.ask(&lane, Question::View).await }.boxed()
+    }
+
+    fn admit(&self, lane: &LaneId, newcomer: Waiting) -> BoxFuture<'_, Option<Result<Forecast, TurnedAway>>> {
+        let lane = lane.clone();
+        async move {
+            self.ask(&lane, |answer| Question::Admit(Box::new(newcomer), answer))
+                .await
+        }
+        .boxed()
     }
 
     fn forecast(&self, lane: &LaneId, id: RequestId) -> BoxFuture<'_, Option<Forecast>> {

@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use metrics::histogram;
 use smoother_core::config::{Config, LaneConfig};
-use smoother_core::scheduler::{Command, Event, Scheduler, SchedulerConfig};
-use smoother_core::{Priority, TenantId, Timestamp, metrics as names};
+use smoother_core::scheduler::{Command, Event, Forecast, Scheduler, SchedulerConfig, TurnedAway, Waiting};
+use smoother_core::{CallNo, Priority, RequestId, TenantId, Timestamp, metrics as names};
 use std::time::Duration;
 
 /// Outcomes that are heard in one turn.
@@ -81,6 +81,9 @@ impl Drive {
         if let (Event::Started { at, .. }, Some(_)) = (&mut event, &self.withheld) {
             *at = now;
         }
+        if let Event::Started { request, call, at } = &event {
+            self.hear_start(*request, *call, *at);
+        }
         self.steps += 1;
         let clock = &self.hands.ports.clock;
         let began = clock.elapsed();
@@ -90,6 +93,31 @@ impl Drive {
         let took = clock.elapsed().saturating_sub(began);
         self.decision.record(took.as_secs_f64());
         self.carry_out(now);
+    }
+
+    /// Lets a new request in, or says why not. What makes room for it goes at once.
+    pub(crate) fn admit(&mut self, newcomer: &Waiting) -> Result<Forecast, TurnedAway> {
+        let now = self.now();
+        let said = self.scheduler.admit(now, newcomer, &mut self.commands);
+        if !self.commands.is_empty() {
+            self.carry_out(now);
+            self.step(Event::Tick);
+        }
+        said
+    }
+
+    /// How good the forecast was that its request had when it came.
+    fn hear_start(&self, request: RequestId, call: CallNo, at: Timestamp) {
+        let Some(expected) = self.scheduler.foretold(request, call) else {
+            return;
+        };
+        let (side, off) = if at >= expected {
+            ("late", at.since(expected))
+        } else {
+            ("early", expected.since(at))
+        };
+        let lane = self.hands.lane.to_string();
+        histogram!(names::START_ERROR, "lane" => lane, "side" => side).record(off.get() as f64 / 1_000.0);
     }
 
     fn carry_out(&mut self, now: Timestamp) {

@@ -184,6 +184,7 @@ impl Lane {
         match question {
             Question::View(to) => drop(to.send(scheduler.view(now))),
             Question::Forecast(id, to) => drop(to.send(scheduler.forecast(now, id))),
+            Question::Admit(newcomer, to) => drop(to.send(self.drive.admit(&newcomer))),
             Question::Configure(config, done) => {
                 self.drive.configure(&config);
                 // Whoever asked may be stopping.

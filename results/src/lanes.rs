@@ -38,6 +38,8 @@ pub struct LaneAnswer {
     retries_put_off: u64,
     /// Requests sent on to another lane, or answered degraded, without a call.
     sent_on: u64,
+    /// Requests that made room for others of a higher priority.
+    shed: u64,
     /// The lanes its requests go on in.
     fallback: Vec<LaneId>,
     /// It serves only what falls back to it.
@@ -70,6 +72,7 @@ impl LaneAnswer {
             retries_left: view.retries_left,
             retries_put_off: view.retries_put_off,
             sent_on: view.sent_on,
+            shed: view.shed,
             fallback: config.map(|c| c.fallback.lanes.clone()).unwrap_or_default(),
             standby: config.is_some_and(|c| c.fallback.standby),
             parked_until: view.parked_until.map(rfc3339::text),

@@ -4,7 +4,7 @@ use crate::service::Results;
 use smoother_core::breaker::Phase;
 use smoother_core::metrics::{
     ALL, BREAKER_OPENED, BREAKER_STATE, DEAD_LETTERS_NOW, Kind, OLDEST_SECONDS, QUOTA_LIMIT, QUOTA_OTHERS,
-    QUOTA_USED, RETRIES_PUT_OFF, RUNNING, SENT_ON, WAITING,
+    QUOTA_USED, RETRIES_PUT_OFF, RUNNING, SENT_ON, SHED, WAITING,
 };
 use smoother_core::scheduler::LaneView;
 use smoother_core::{LaneId, Priority};
@@ -84,6 +84,7 @@ pub fn show(view: &LaneView) {
     for (name, count) in [
         (BREAKER_OPENED, view.breaker.opened),
         (SENT_ON, view.sent_on),
+        (SHED, view.shed),
         (RETRIES_PUT_OFF, view.retries_put_off),
     ] {
         metrics::counter!(name, "lane" => lane.to_owned()).absolute(count);

@@ -267,16 +267,21 @@ impl Breaker {
         let seen = self.rates.seen(now, self.config.window);
         BreakerView {
             state: self.phase(),
-            until: match self.stand {
-                Stand::Open { until } if self.hand.is_none() => Some(until),
-                _ => None,
-            },
+            until: self.opens(),
             admits: !matches!(self.clone().gate(now), Gate::Shut(_)),
             by_hand: self.hand.is_some(),
             calls: seen.calls,
             failed: seen.failed,
             slow: seen.slow,
             opened: self.opened,
+        }
+    }
+
+    /// Before this no call goes, where it is open by itself.
+    pub fn opens(&self) -> Option<Timestamp> {
+        match self.stand {
+            Stand::Open { until } if self.hand.is_none() => Some(until),
+            _ => None,
         }
     }
 

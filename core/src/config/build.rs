@@ -4,6 +4,7 @@
 //! checked too; the result counts only if there was none.
 
 use super::check;
+use super::limits::{Admission, Bound, Limits};
 use super::mistake::{ConfigErrors, Mistake};
 use super::read::Reader;
 use super::settings::{Settings, dotted};
@@ -11,7 +12,7 @@ use super::types::{Config, Durability, PriorityWeights, ServerConfig, TenantConf
 use super::{env, file, lanes};
 use crate::ids::{IdError, TenantId};
 use crate::request::Priority;
-use crate::units::Millis;
+use crate::units::{Millis, Tokens};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -59,6 +60,7 @@ pub(super) fn build(reader: &Reader) -> Config {
         server: server(reader),
         lanes: lanes::all(reader),
         priorities: priorities(reader),
+        limits: limits(reader),
         tenants: tenants(reader),
     }
 }
@@ -117,6 +119,35 @@ fn priorities(reader: &Reader) -> PriorityWeights {
     PriorityWeights::new(interactive, normal, weight("priorities.batch")).unwrap_or_default()
 }
 
+fn limits(reader: &Reader) -> Limits {
+    Limits {
+        lane: bound(reader, ["limits.waiting", "limits.waiting_tokens"], None),
+        bands: [
+            ["limits.interactive_waiting", "limits.interactive_waiting_tokens"],
+            ["limits.normal_waiting", "limits.normal_waiting_tokens"],
+            ["limits.batch_waiting", "limits.batch_waiting_tokens"],
+        ]
+        .map(|keys| bound(reader, keys, None)),
+        tenant: bound(
+            reader,
+            ["limits.tenant_waiting", "limits.tenant_waiting_tokens"],
+            None,
+        ),
+        shed: reader.flag("limits.shed", None).is_some_and(|found| found.value),
+        admission: match reader.word("limits.admission", None) {
+            Some(found) if found.value == "flag" => Admission::Flag,
+            _ => Admission::Refuse,
+        },
+    }
+}
+
+fn bound(reader: &Reader, [requests, tokens]: [&str; 2], name: Option<&str>) -> Bound {
+    Bound {
+        requests: reader.number(requests, name),
+        tokens: reader.number(tokens, name).map(Tokens::new),
+    }
+}
+
 fn tenants(reader: &Reader) -> BTreeMap<TenantId, TenantConfig> {
     named(reader, "tenants", TenantId::new)
         .into_iter()
@@ -144,6 +175,11 @@ fn tenant(reader: &Reader, name: &str) -> TenantConfig {
         default_priority: default,
         highest_priority: highest,
         max_concurrency: reader.small("tenants.*.max_concurrency", Some(name)),
+        max_waiting: bound(
+            reader,
+            ["tenants.*.max_waiting", "tenants.*.max_waiting_tokens"],
+            Some(name),
+        ),
         right_size: reader
             .flag("tenants.*.right_size", Some(name))
             .is_some_and(|found| found.value),

@@ -5,6 +5,7 @@
 //! whole or not at all. And a quota does not go from one lane to another in one step: the new lane's ledger would
 //! know nothing of what the old one has spent and is still spending.
 
+use super::limits::{Admission, Bound};
 use super::settings::dotted;
 use super::types::{Config, Durability, LaneConfig, Pacing, TenantConfig};
 use crate::ids::{LaneId, ModelId};
@@ -133,6 +134,7 @@ fn sections(config: &Config) -> BTreeMap<String, Values> {
     let fixed = [
         ("server".to_owned(), server(config)),
         ("priorities".to_owned(), priorities(config)),
+        ("limits".to_owned(), limits(config)),
     ];
     let lanes = config
         .lanes
@@ -179,6 +181,35 @@ fn priorities(config: &Config) -> Values {
         .into_iter()
         .map(|priority| (priority.as_str(), weight(priority)))
         .collect()
+}
+
+fn limits(config: &Config) -> Values {
+    let limits = &config.limits;
+    let [interactive, normal, batch] = limits.bands;
+    let admission = match limits.admission {
+        Admission::Refuse => "refuse",
+        Admission::Flag => "flag",
+    };
+    let bounds = [
+        (["waiting", "waiting_tokens"], limits.lane),
+        (["interactive_waiting", "interactive_waiting_tokens"], interactive),
+        (["normal_waiting", "normal_waiting_tokens"], normal),
+        (["batch_waiting", "batch_waiting_tokens"], batch),
+        (["tenant_waiting", "tenant_waiting_tokens"], limits.tenant),
+    ]
+    .into_iter()
+    .flat_map(|(keys, of)| bound(keys, of));
+    let rest = [
+        ("shed", limits.shed.to_string()),
+        ("admission", admission.to_owned()),
+    ];
+    bounds.chain(rest).collect()
+}
+
+fn bound([requests, tokens]: [&'static str; 2], of: Bound) -> impl Iterator<Item = (&'static str, String)> {
+    let requests = of.requests.map(|most| (requests, most.to_string()));
+    let tokens = of.tokens.map(|most| (tokens, most.get().to_string()));
+    requests.into_iter().chain(tokens)
 }
 
 fn of_lane(lane: &LaneConfig) -> Values {
@@ -259,6 +290,7 @@ fn of_tenant(tenant: &TenantConfig) -> Values {
             .max_concurrency
             .map(|most| ("max_concurrency", most.to_string())),
     );
+    values.extend(bound(["max_waiting", "max_waiting_tokens"], tenant.max_waiting));
     values
 }
 

@@ -13,6 +13,7 @@ mod fallback;
 mod file;
 mod keys;
 mod lanes;
+mod limits;
 mod mistake;
 mod models;
 mod read;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use differences::{CannotReload, Difference, differences, reload};
 pub use keys::{KEYS, Key, Kind, Preset};
+pub use limits::{Admission, Bound, Limits};
 pub use mistake::{ConfigErrors, Mistake, Source};
 pub use models::{burndown_of, max_output_of};
 pub use types::{

@@ -6,7 +6,7 @@ use super::*;
 use crate::breaker::BreakerConfig;
 use crate::ids::{LaneId, ModelId, TenantId};
 use crate::request::Priority;
-use crate::units::{Millis, RequestsPerMinute, TokensPerDay, TokensPerMinute};
+use crate::units::{Millis, RequestsPerMinute, Tokens, TokensPerDay, TokensPerMinute};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -155,6 +155,28 @@ fn the_table_holds_exactly_the_keys_that_are_read() {
             key.path
         );
     }
+}
+
+#[test]
+fn a_tenants_own_bound_stands_before_every_tenants() {
+    let config = load(FULL).unwrap();
+    let acme = config.tenant(&TenantId::new("acme").unwrap()).max_waiting;
+    assert_eq!(acme.requests, Some(3_000));
+    assert_eq!(
+        config.limits.of(Priority::Batch).tokens,
+        Some(Tokens::new(7_000_000))
+    );
+    let own = Bound {
+        requests: Some(5),
+        tokens: None,
+    };
+    let both = own.or(config.limits.tenant);
+    assert_eq!(
+        (both.requests, both.tokens),
+        (Some(5), Some(Tokens::new(2_000_000)))
+    );
+    let none = load("").unwrap().limits;
+    assert!(!Priority::ALL.into_iter().any(|priority| none.bound(priority)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The configuration as the program uses it; units are types, defaults are filled in, names are checked.
 
+use super::limits::{Bound, Limits};
 use crate::breaker::BreakerConfig;
 use crate::ids::{LaneId, ModelId, TenantId};
 use crate::request::Priority;
@@ -153,6 +154,8 @@ pub struct TenantConfig {
     pub highest_priority: Priority,
     /// Calls it may have under way at once in each lane, if there is a limit.
     pub max_concurrency: Option<u32>,
+    /// What of it may wait in each lane, where that is its own.
+    pub max_waiting: Bound,
     /// Whether its requests may go with a smaller max_tokens than they ask for.
     pub right_size: bool,
 }
@@ -164,6 +167,7 @@ impl Default for TenantConfig {
             default_priority: Priority::Normal,
             highest_priority: Priority::Interactive,
             max_concurrency: None,
+            max_waiting: Bound::default(),
             right_size: false,
         }
     }
@@ -199,6 +203,8 @@ pub struct Config {
     pub lanes: BTreeMap<LaneId, LaneConfig>,
     /// Shares of the bands.
     pub priorities: PriorityWeights,
+    /// How much may wait.
+    pub limits: Limits,
     /// Tenants with settings of their own.
     pub tenants: BTreeMap<TenantId, TenantConfig>,
 }

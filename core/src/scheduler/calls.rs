@@ -38,6 +38,7 @@ impl Scheduler {
         };
         if entry.standing == Standing::Released {
             entry.standing = Standing::Running;
+            entry.foretold = Timestamp::NEVER;
             // It has started: should it wait again, only a deadline can end it.
             entry.expires = if entry.has_deadline {
                 entry.due
@@ -92,6 +93,13 @@ impl Scheduler {
             out.push(check(key));
         }
         let Some(slot) = current else { return };
+        if let Some(entry) = self.table.get(slot)
+            && counts
+            && throttle.is_none()
+            && matches!(health, CallHealth::Fine | CallHealth::Slow)
+        {
+            self.spend.heard(entry.expected, charged);
+        }
         self.charge_share(slot, charged);
         let flow = self.table.get(slot).map(|entry| entry.flow);
         let too_large = throttle == Some(ThrottleCause::Tokens) && !stray && self.too_large_alone(slot);

@@ -1,6 +1,7 @@
 //! Calls at once of one tenant. Whoever has as many under way in the lane as it may have is not refused: its requests
 //! wait, the others go, and as soon as one of its calls is over it has turns again.
 
+use super::bounds::Load;
 use super::fairness::Shares;
 use crate::ids::TenantId;
 use std::collections::HashMap;
@@ -48,13 +49,26 @@ impl Shares {
         }
     }
 
+    /// How many calls the flow's tenant has under way, and how many it may have; `None` where there is no limit.
+    pub(super) fn calls_of(&self, flow: u32) -> Option<(u32, u32)> {
+        let it = self.flow(flow).filter(|it| it.terms.most != u32::MAX)?;
+        let here: u32 = self.flows_of(&it.tenant).map(|flow| self.under_way(flow)).sum();
+        Some((here.saturating_add(self.elsewhere.of(&it.tenant)), it.terms.most))
+    }
+
     /// Whether the flow's tenant has as many calls under way as it may have.
     pub(super) fn is_capped(&self, flow: u32) -> bool {
-        let Some(it) = self.flow(flow).filter(|it| it.terms.most != u32::MAX) else {
-            return false;
-        };
-        let here: u32 = self.flows_of(&it.tenant).map(|flow| self.under_way(flow)).sum();
-        here.saturating_add(self.elsewhere.of(&it.tenant)) >= it.terms.most
+        self.calls_of(flow)
+            .is_some_and(|(under_way, most)| under_way >= most)
+    }
+
+    /// What waits of a tenant, in all bands.
+    pub(super) fn waiting_of(&self, tenant: &TenantId) -> Load {
+        let mut all = Load::default();
+        for flow in self.flows_of(tenant).filter_map(|flow| self.flow(flow)) {
+            all = all.and(flow.waiting);
+        }
+        all
     }
 
     fn under_way(&self, flow: u32) -> u32 {
@@ -77,7 +91,7 @@ impl Shares {
     }
 
     /// A tenant's flows, one a band.
-    fn flows_of<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = u32> + 'a {
+    pub(super) fn flows_of<'a>(&'a self, tenant: &'a TenantId) -> impl Iterator<Item = u32> + 'a {
         self.bands
             .iter()
             .filter_map(move |band| band.by_tenant.get(tenant).copied())

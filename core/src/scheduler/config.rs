@@ -1,7 +1,8 @@
 //! What a lane's scheduler is set up with.
 
-use crate::config::{Config, LaneConfig, PriorityWeights};
+use crate::config::{Bound, Config, LaneConfig, Limits, PriorityWeights};
 use crate::ids::TenantId;
+use crate::request::Priority;
 use crate::units::Millis;
 use std::collections::BTreeMap;
 
@@ -16,6 +17,10 @@ pub struct SchedulerConfig {
     pub tenants: BTreeMap<TenantId, u32>,
     /// Calls at once of the tenants that have a limit of their own.
     pub caps: BTreeMap<TenantId, u32>,
+    /// How much may wait.
+    pub limits: Limits,
+    /// How much may wait of the tenants that have a bound of their own.
+    pub bounds: BTreeMap<TenantId, Bound>,
     /// Partial view: heads kept of each tenant in each band. `None` keeps every waiting request.
     pub window: Option<usize>,
     /// How releases reach whoever makes the calls.
@@ -69,9 +74,21 @@ impl SchedulerConfig {
                 .iter()
                 .filter_map(|(id, tenant)| Some((id.clone(), tenant.max_concurrency?)))
                 .collect(),
+            limits: config.limits,
+            bounds: config
+                .tenants
+                .iter()
+                .map(|(id, tenant)| (id.clone(), tenant.max_waiting))
+                .filter(|(_, bound)| bound.is_set())
+                .collect(),
             window: None,
             handing: Handing::default(),
         }
+    }
+
+    /// Whether there is a bound on what waits of this band or tenant.
+    pub fn is_bound(&self, priority: Priority, tenant: &TenantId) -> bool {
+        self.limits.bound(priority) || self.bounds.contains_key(tenant)
     }
 
     /// On what terms a tenant is served.

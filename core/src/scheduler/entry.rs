@@ -64,6 +64,8 @@ pub(super) struct Entry {
     pub(super) surplus: Tokens,
     /// When it is next looked at whatever happens.
     pub(super) alarm: Timestamp,
+    /// When it was expected to start as it came, if it had to wait; `NEVER` else, and once it has.
+    pub(super) foretold: Timestamp,
 }
 
 impl Entry {
@@ -96,6 +98,7 @@ impl Entry {
             expected: waiting.expected,
             surplus: waiting.surplus,
             alarm: Timestamp::NEVER,
+            foretold: Timestamp::NEVER,
         }
     }
 
@@ -125,6 +128,7 @@ impl Entry {
             expected: Tokens::ZERO,
             surplus: Tokens::ZERO,
             alarm: Timestamp::NEVER,
+            foretold: Timestamp::NEVER,
         }
     }
 
@@ -134,6 +138,11 @@ impl Entry {
 
     pub(super) fn key(&self) -> CallKey {
         (self.id, self.call)
+    }
+
+    /// Its place among those with a limit on their time, if it has one.
+    pub(super) fn limit(&self) -> Option<Place> {
+        (self.expires != Timestamp::NEVER).then(|| Place::new(false, self.expires, self.id))
     }
 
     /// Whether a call of it is released or running.
@@ -198,6 +207,11 @@ impl Table {
 
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
         self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// How many there are.
+    pub(super) fn known(&self) -> usize {
+        self.slots.len() - self.vacant.len()
     }
 
     /// All of them, in the order of their slots.

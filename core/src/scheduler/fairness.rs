@@ -10,6 +10,7 @@
 //! OSDI 2024; how an overcharge is given back is this module's own, see [`Account`]).
 
 use super::account::{Account, Allowance, Tag};
+use super::bounds::Load;
 use super::caps::Elsewhere;
 use super::config::Terms;
 use super::line::{Line, Place};
@@ -28,11 +29,13 @@ pub(super) struct Flow {
     pub(super) priority: Priority,
     pub(super) terms: Terms,
     pub(super) line: Line,
+    /// What waits of it, in line or snoozed.
+    pub(super) waiting: Load,
     account: Account,
     /// Its calls that are released or running.
     pub(super) under_way: u32,
     /// Requests that the scheduler knows of, waiting or not.
-    members: u32,
+    pub(super) members: u32,
     /// Partial view: more wait than are known here, and more have been asked for.
     pub(super) more: bool,
     pub(super) asked: bool,
@@ -135,6 +138,11 @@ impl Shares {
         flows.any(|flow| self.flow(*flow).is_some_and(|flow| flow.more))
     }
 
+    /// The flow of a tenant in a band, if it is known.
+    pub(super) fn flow_of(&self, priority: Priority, tenant: &TenantId) -> Option<u32> {
+        self.bands[priority.index()].by_tenant.get(tenant).copied()
+    }
+
     /// The flow of a tenant in a band, known or new.
     pub(super) fn intern(&mut self, priority: Priority, tenant: &TenantId, terms: Terms) -> u32 {
         if let Some(flow) = self.bands[priority.index()].by_tenant.get(tenant) {
@@ -145,6 +153,7 @@ impl Shares {
             priority,
             terms,
             line: Line::default(),
+            waiting: Load::default(),
             account: Account::default(),
             under_way: 0,
             members: 0,

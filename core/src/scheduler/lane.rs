@@ -1,31 +1,27 @@
 //! The scheduler of one lane: its state, and what it does with each event.
 
 use super::ages::Ages;
+use super::bounds::{Held, Load};
 use super::budget::RetryBudget;
 use super::calls::End;
 use super::entry::{Entry, Table};
 use super::fairness::Shares;
+use super::line::Line;
 use super::span::CallSpan;
+use super::spend::Spend;
 use super::{Command, Event, SchedulerConfig, Waiting};
 use crate::breaker::Breaker;
 use crate::call::Call;
-use crate::ids::RequestId;
+use crate::ids::{CallNo, RequestId};
 use crate::ledger::{Ledger, Margins};
 use crate::ports::{DayCount, LaneMemory};
-use crate::units::{Millis, Timestamp, Tokens};
+use crate::units::{Millis, Timestamp};
 use std::collections::BTreeSet;
 
 /// How long after a release is void its row is read, and read again until there is an answer.
 pub(super) const CHECK_AFTER: Millis = Millis::from_secs(5);
 /// How long after the longest possible call one whose end was never told is written off, and asked for anew.
 pub(super) const WRITE_OFF_AFTER: Millis = Millis::from_secs(60);
-
-/// What waits in a band, in line or snoozed.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Count {
-    pub(super) requests: u64,
-    pub(super) tokens: Tokens,
-}
 
 /// Decides who goes next in one lane.
 ///
@@ -40,10 +36,16 @@ pub struct Scheduler {
     /// When to look at which slot, whatever happens.
     pub(super) alarms: BTreeSet<(Timestamp, u32)>,
     pub(super) ages: [Ages; 3],
-    pub(super) counts: [Count; 3],
+    /// What waits in each band, in line or snoozed.
+    pub(super) counts: [Load; 3],
+    /// What waits in each band and has a limit on its own time, by when that passes.
+    pub(super) limited: [Line; 3],
+    /// Those who were let in at the door and have not arrived.
+    pub(super) held: Vec<Held>,
     pub(super) released: u64,
     pub(super) throttles: [u64; 4],
     pub(super) span: CallSpan,
+    pub(super) spend: Spend,
     pub(super) breaker: Breaker,
     pub(super) budget: RetryBudget,
     /// Requests in line whose time is nearly up, the least time first.
@@ -52,6 +54,8 @@ pub struct Scheduler {
     pub(super) leavers: BTreeSet<u32>,
     /// Requests that went on in their chain without a call.
     pub(super) left: u64,
+    /// Requests that made room for those of a higher band.
+    pub(super) shed: u64,
     /// Retries that were put off for want of budget.
     pub(super) put_off: u64,
     /// The head of the queue is refused until then.
@@ -71,14 +75,18 @@ impl Scheduler {
             alarms: BTreeSet::new(),
             ages: Default::default(),
             counts: Default::default(),
+            limited: Default::default(),
+            held: Vec::new(),
             released: 0,
             throttles: [0; 4],
             span: CallSpan::new(config.handing.first_span),
+            spend: Spend::default(),
             breaker: Breaker::new(config.lane.breaker),
             budget: RetryBudget::new(now),
             urgent: BTreeSet::new(),
             leavers: BTreeSet::new(),
             left: 0,
+            shed: 0,
             put_off: 0,
             blocked_until: None,
             candidates: Vec::new(),
@@ -116,8 +124,12 @@ impl Scheduler {
     /// Ends with [`Command::WakeAt`] whenever there is a moment to wake at, changed or not.
     pub fn step_into(&mut self, now: Timestamp, event: Event, out: &mut Vec<Command>) {
         self.now = self.now.max(now);
+        let mut came = None;
         match event {
-            Event::Arrived(waiting) => self.arrived(&waiting, out),
+            Event::Arrived(waiting) => {
+                came = Some(waiting.id).filter(|_| waiting.last_call == CallNo::NONE);
+                self.arrived(&waiting, out);
+            }
             Event::Left { request, why } => self.left(request, why, out),
             Event::Resized {
                 request,
@@ -156,6 +168,9 @@ impl Scheduler {
         }
         self.ring(out);
         self.let_go(out);
+        if let Some(id) = came {
+            self.foretell(id);
+        }
         self.ask_to_be_woken(out);
     }
 

@@ -48,6 +48,7 @@ struct Chunk {
 pub(super) struct Line {
     chunks: Vec<Chunk>,
     len: usize,
+    tokens: Tokens,
 }
 
 impl Line {
@@ -61,7 +62,7 @@ impl Line {
 
     /// Tokens that all of it is expected to cost.
     pub(super) fn tokens(&self) -> Tokens {
-        self.chunks.iter().map(|chunk| chunk.tokens).sum()
+        self.tokens
     }
 
     pub(super) fn first(&self) -> Option<u32> {
@@ -87,7 +88,9 @@ impl Line {
         let cost = u32::try_from(cost.get()).unwrap_or(u32::MAX);
         self.len += 1;
         self.put(Spot { place, slot, cost });
-        Tokens::new(u64::from(cost))
+        let cost = Tokens::new(u64::from(cost));
+        self.tokens += cost;
+        cost
     }
 
     fn put(&mut self, spot: Spot) {
@@ -129,15 +132,25 @@ impl Line {
             self.chunks.remove(at);
         }
         self.len -= 1;
+        self.tokens -= cost;
         Some(cost)
     }
 
     /// How many requests stand before `place`, and how many tokens they are expected to cost.
     pub(super) fn before(&self, place: Place) -> (u64, Tokens) {
         let at = self.chunk_of(place);
-        let whole = &self.chunks[..at.min(self.chunks.len())];
-        let mut count: u64 = whole.iter().map(|chunk| chunk.spots.len() as u64).sum();
-        let mut tokens: Tokens = whole.iter().map(|chunk| chunk.tokens).sum();
+        let (before, after) = self.chunks.split_at(at.min(self.chunks.len()));
+        let sum = |chunks: &[Chunk]| {
+            let requests: u64 = chunks.iter().map(|chunk| chunk.spots.len() as u64).sum();
+            (requests, chunks.iter().map(|chunk| chunk.tokens).sum::<Tokens>())
+        };
+        // From the nearer end: whoever comes last is asked for the most.
+        let (mut count, mut tokens) = if before.len() <= after.len() {
+            sum(before)
+        } else {
+            let (requests, cost) = sum(after);
+            (self.len as u64 - requests, self.tokens - cost)
+        };
         if let Some(chunk) = self.chunks.get(at) {
             let index = chunk.index_of(place);
             count += index as u64;

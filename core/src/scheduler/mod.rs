@@ -22,10 +22,12 @@
 
 mod account;
 mod ages;
+mod bounds;
 mod budget;
 mod calls;
 mod caps;
 mod config;
+mod door;
 mod entry;
 mod event;
 mod fairness;
@@ -34,8 +36,10 @@ mod lane;
 mod line;
 mod release;
 mod report;
+mod shed;
 mod snapshot;
 mod span;
+mod spend;
 mod tenants;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -43,7 +47,9 @@ mod urgent;
 mod view;
 mod waiting;
 
+pub use bounds::{Full, Load, Measure, Scope};
 pub use config::{Handing, SchedulerConfig};
+pub use door::{Late, Limit, TurnedAway};
 pub use event::{Again, Command, Event, Gone, Waiting};
 pub use lane::Scheduler;
 pub use snapshot::LaneSnapshot;

@@ -38,6 +38,7 @@ impl Scheduler {
             retries_left: self.budget.left(),
             retries_put_off: self.put_off,
             sent_on: self.left,
+            shed: self.shed,
             parked_until: self.ledger.parked_until(now),
             learned_ceiling: self.ledger.learned_ceiling(now),
             others_percent: self.ledger.others_percent(),
@@ -74,7 +75,7 @@ impl Scheduler {
         places.dedup();
         let mark = |place: &usize| {
             let (due, id) = *waiting.get(*place)?;
-            let Forecast { position, start } = self.forecast(now, id)?;
+            let Forecast { position, start, .. } = self.forecast(now, id)?;
             Some(Mark { due, position, start })
         };
         places.iter().filter_map(mark).collect()

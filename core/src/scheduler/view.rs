@@ -14,6 +14,8 @@ pub struct Forecast {
     pub position: u64,
     /// When it is expected to be released.
     pub start: Timestamp,
+    /// Before this it will not be, even if all goes better than it looks.
+    pub earliest: Timestamp,
 }
 
 /// Where a request of some due time stands in its band's line.
@@ -45,6 +47,7 @@ impl LaneReport {
             return Forecast {
                 position: 1,
                 start: self.view.at,
+                earliest: self.view.at,
             };
         };
         let before = after
@@ -60,6 +63,8 @@ impl LaneReport {
         Forecast {
             position: part(before.position, next.position),
             start: Timestamp::from_millis(part(before.start.as_millis(), next.start.as_millis())),
+            // The marks are of all tenants together: one with little before it may go long before.
+            earliest: self.view.at,
         }
     }
 }
@@ -126,6 +131,9 @@ pub struct LaneView {
     pub retries_put_off: u64,
     /// Requests sent on in their chain without a call, since start.
     pub sent_on: u64,
+    /// Requests that made room for others of a higher band, since start.
+    #[serde(default)]
+    pub shed: u64,
     /// What the lane has learned it can have, where that is less than its quota.
     pub learned_ceiling: Option<TokensPerMinute>,
     /// What other clients of the account are taken to use of its tokens a minute, in percent.

@@ -11,6 +11,7 @@ use crate::units::{Timestamp, Tokens};
 
 impl Scheduler {
     pub(super) fn arrived(&mut self, waiting: &Waiting, out: &mut Vec<Command>) {
+        self.no_longer_held(waiting.id);
         self.outdated_by(waiting);
         if self.table.find(waiting.id).is_some() {
             return;
@@ -93,11 +94,15 @@ impl Scheduler {
             self.leavers.insert(slot);
         }
         let (flow, arrived, reserve) = (entry.flow, entry.arrived, entry.reserve);
-        if let Some(band) = self.shares.flow(flow).map(|flow| flow.priority.index()) {
-            let count = &mut self.counts[band];
-            count.requests += 1;
-            count.tokens += reserve;
-            self.ages[band].add(arrived, slot, &self.table, count.requests);
+        let (limit, cost) = (entry.limit(), entry.expected);
+        if let Some(flow) = self.shares.flow_mut(flow) {
+            flow.waiting.add(reserve);
+            let band = flow.priority.index();
+            self.counts[band].add(reserve);
+            if let Some(limit) = limit {
+                self.limited[band].insert(limit, slot, cost);
+            }
+            self.ages[band].add(arrived, slot, &self.table, self.counts[band].requests);
         }
         self.line_up(slot);
     }
@@ -134,14 +139,18 @@ impl Scheduler {
             self.leavers.remove(&slot);
         }
         let (flow, place, reserve) = (entry.flow, entry.place(), entry.reserve);
+        let limit = entry.limit();
         if in_line {
             self.shares.dequeue(flow, place);
             self.not_urgent(slot);
         }
-        if let Some(band) = self.shares.flow(flow).map(|flow| flow.priority.index()) {
-            let count = &mut self.counts[band];
-            count.requests = count.requests.saturating_sub(1);
-            count.tokens -= reserve;
+        if let Some(flow) = self.shares.flow_mut(flow) {
+            flow.waiting.take(reserve);
+            let band = flow.priority.index();
+            self.counts[band].take(reserve);
+            if let Some(limit) = limit {
+                self.limited[band].remove(limit);
+            }
             self.ages[band].trim(&self.table);
         }
     }
@@ -181,6 +190,7 @@ impl Scheduler {
     }
 
     pub(super) fn left(&mut self, request: RequestId, why: Gone, out: &mut Vec<Command>) {
+        self.no_longer_held(request);
         let Some(slot) = self.table.find(request) else {
             return;
         };

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | can be taken | is stored and in its lane's queue |
 //! | cannot be taken, now or later | a letter for the dead-letter queue, with the reason; where its tenant and its lane are known also a request that ended FAILED |
-//! | cannot be taken now | is left to come again |
+//! | cannot be taken now, because more waits than may or something fails | is left to come again |
 //!
 //! A request that failed so stands under the message's id, not under the producer's key: the key stays free for the
 //! message that is mended.

@@ -1,5 +1,5 @@
 use smoother_core::ports::{BoxFuture, LaneQueue, LaneViews, Pending, QueueError};
-use smoother_core::scheduler::{Event, Forecast, LaneView, Scheduler};
+use smoother_core::scheduler::{Event, Forecast, LaneView, Scheduler, TurnedAway, Waiting};
 use smoother_core::{LaneId, RequestId, Timestamp};
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -85,8 +85,26 @@ impl LaneViews for Lanes {
         Box::pin(async { view })
     }
 
+    fn admit(
+        &self,
+        _lane: &LaneId,
+        newcomer: Waiting,
+    ) -> BoxFuture<'_, Option<Result<Forecast, TurnedAway>>> {
+        let mut scheduler = self.scheduler.lock().unwrap();
+        let said = scheduler
+            .as_mut()
+            .map(|lane| lane.admit(NOW, &newcomer, &mut Vec::new()));
+        Box::pin(async { said })
+    }
+
     fn forecast(&self, _lane: &LaneId, _id: RequestId) -> BoxFuture<'_, Option<Forecast>> {
         let start = Timestamp::from_millis(1_800_000_060_000);
-        Box::pin(async move { Some(Forecast { position: 3, start }) })
+        Box::pin(async move {
+            Some(Forecast {
+                position: 3,
+                start,
+                earliest: start,
+            })
+        })
     }
 }

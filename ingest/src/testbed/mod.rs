@@ -133,6 +133,7 @@ fn config() -> Config {
         },
         lanes: lanes.into_iter().map(|lane| (lane.id.clone(), lane)).collect(),
         priorities: smoother_core::config::PriorityWeights::default(),
+        limits: smoother_core::config::Limits::default(),
         tenants: BTreeMap::from([(TenantId::new("capped").unwrap(), capped)]),
     }
 }

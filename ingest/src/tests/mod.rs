@@ -1,9 +1,11 @@
 //! The doors, from their first byte to their last, among ports in memory.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod answers;
 mod bad_input;
 mod bodies;
+mod bounds;
 mod breaker;
 mod chains;
 mod configured;

@@ -50,7 +50,7 @@ impl Results {
             self.ports.store.calls(row.id).await?
         };
         Ok(JobView::of(row, self.ports.clock.now())
-            .expected(forecast)
+            .expected(row, forecast)
             .with_calls(&calls))
     }
 }

@@ -3,7 +3,7 @@
 use super::timings::{Timings, waits};
 use crate::rfc3339;
 use serde::Serialize;
-use smoother_core::scheduler::Forecast;
+use smoother_core::scheduler::{Forecast, Limit};
 use smoother_core::{
     Call, CallEnding, Failure, HopCause, Hopped, LaneId, ModelErrorKind, ModelId, Operation, Outcome,
     Priority, Request, RequestId, TenantId, ThrottleCause, Timestamp, Usage,
@@ -39,6 +39,9 @@ pub struct JobView {
     estimated_position: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_start: Option<String>,
+    /// The limit on its own time that it will miss by that, even if all goes better than it looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    will_miss: Option<&'static str>,
     calls_made: u32,
     tries: u32,
     throttles: BTreeMap<ThrottleCause, u32>,
@@ -104,6 +107,7 @@ impl JobView {
             ended_at: row.ended_at.map(rfc3339::text),
             estimated_position: None,
             estimated_start: None,
+            will_miss: None,
             calls_made: row.calls_made,
             tries: row.tries,
             throttles: row.throttles.clone(),
@@ -128,9 +132,16 @@ impl JobView {
 
     /// With what its lane's scheduler expects.
     #[must_use]
-    pub fn expected(mut self, forecast: Option<Forecast>) -> Self {
+    pub fn expected(mut self, row: &Request, forecast: Option<Forecast>) -> Self {
         self.estimated_position = forecast.map(|f| f.position);
         self.estimated_start = forecast.map(|f| rfc3339::text(f.start));
+        // Once it has started, the wait it was promised is over.
+        let latest_start = row.latest_start.filter(|_| row.calls_made == 0);
+        let late = forecast.and_then(|f| f.misses(latest_start, row.deadline));
+        self.will_miss = late.map(|late| match late.limit {
+            Limit::MaxWait => "max_wait_ms",
+            Limit::Timeout => "timeout_ms",
+        });
         self
     }
 
@@ -202,7 +213,7 @@ impl From<&Failure> for ErrorView {
 struct HopView {
     from: LaneId,
     model: ModelId,
-    /// `breaker_open`, `parked`, `retries_spent`, `too_large`, `lane_gone`, or the kind of the error that a call met.
+    /// `breaker_open`, `parked`, `retries_spent`, `too_large`, `lane_gone`, `shed`, or the kind of the error that a call met.
     cause: &'static str,
     at: String,
 }
@@ -219,6 +230,7 @@ impl From<&Hopped> for HopView {
                 HopCause::RetriesSpent => "retries_spent",
                 HopCause::TooLarge => "too_large",
                 HopCause::LaneGone => "lane_gone",
+                HopCause::Shed => "shed",
             },
             at: rfc3339::text(hop.at),
         }

@@ -18,6 +18,7 @@ async fn a_waiting_job_shows_its_place() {
     *world.views.forecast.lock().unwrap() = Some(Forecast {
         position: 7,
         start: NOW + Millis::from_secs(3),
+        earliest: NOW,
     });
     let answer = world.get(&format!("/v1/jobs/{}", row.id)).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -28,6 +29,32 @@ async fn a_waiting_job_shows_its_place() {
     assert_eq!(job["estimated_start"], "2026-01-01T00:00:13.000Z");
     assert_eq!(job["timings"], json!({"queued_ms": 10_000, "total_ms": 10_000}));
     assert_eq!(job["result_url"], format!("/v1/jobs/{}/result", row.id));
+    assert!(job.get("will_miss").is_none(), "it has no limit");
+}
+
+#[tokio::test]
+async fn a_waiting_job_says_which_of_its_limits_it_will_miss() {
+    let world = World::new();
+    let mut row = job(1);
+    row.latest_start = Some(NOW + Millis::from_secs(2));
+    row.deadline = Some(NOW + Millis::from_secs(60));
+    world.rows.put(row.clone());
+    let will_miss = async |earliest: u64| {
+        *world.views.forecast.lock().unwrap() = Some(Forecast {
+            position: 7,
+            start: NOW + Millis::from_secs(90),
+            earliest: NOW + Millis::from_secs(earliest),
+        });
+        let answer = world.get(&format!("/v1/jobs/{}", row.id)).await;
+        answer.json()["will_miss"].clone()
+    };
+    assert_eq!(will_miss(2).await, json!(null), "it may be in time");
+    assert_eq!(will_miss(3).await, "max_wait_ms");
+    // Once it has been called, only its deadline counts.
+    row.calls_made = 1;
+    world.rows.put(row.clone());
+    assert_eq!(will_miss(3).await, json!(null));
+    assert_eq!(will_miss(61).await, "timeout_ms");
 }
 
 #[tokio::test]

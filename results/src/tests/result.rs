@@ -58,6 +58,7 @@ async fn an_unfinished_job_says_when_to_come_back() {
     *world.views.forecast.lock().unwrap() = Some(Forecast {
         position: 2,
         start: NOW + Millis::new(4_200),
+        earliest: NOW,
     });
     let answer = world.get(&format!("/v1/jobs/{}/result", row.id)).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);

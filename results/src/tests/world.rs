@@ -164,6 +164,7 @@ pub fn view() -> LaneView {
         retries_left: 10,
         retries_put_off: 4,
         sent_on: 5,
+        shed: 2,
         parked_until: None,
         learned_ceiling: None,
         others_percent: 0,

@@ -53,11 +53,15 @@ pub enum Broken {
     RerunUnderpriced,
     /// In the lane's line the last to come goes first.
     LastComeFirst,
+    /// Nobody is refused at the door, however much waits.
+    BoundOverlooked,
+    /// The end of a request that made room for another is not written.
+    ShedUnwritten,
 }
 
 impl Broken {
     /// Each, and the guarantee that it breaks.
-    pub const ALL: [(Self, &str); 25] = [
+    pub const ALL: [(Self, &str); 27] = [
         (Self::FenceSkipped, "G4"),
         (Self::SettledTwice, "G5"),
         (Self::SnoozeForgotten, "G6"),
@@ -83,5 +87,7 @@ impl Broken {
         (Self::CutShortUnheard, "G3"),
         (Self::RerunUnderpriced, "G5"),
         (Self::LastComeFirst, "G6"),
+        (Self::BoundOverlooked, "bound"),
+        (Self::ShedUnwritten, "G6"),
     ];
 }

@@ -64,7 +64,11 @@ async fn try_once(house: &House, judge: &Judge, ask: &Ask, attempt: u32) -> Atte
         Err(refusal) => {
             judge.note("refused", format!("ask {}: {}", ask.number, refusal));
             match refusal {
-                Refusal::Store(_) | Refusal::Lane(_) | Refusal::Stopping => Attempt::Again,
+                Refusal::Store(_)
+                | Refusal::Lane(_)
+                | Refusal::Stopping
+                | Refusal::Full { .. }
+                | Refusal::TooLate { .. } => Attempt::Again,
                 _ => Attempt::Over,
             }
         }

@@ -2,7 +2,7 @@
 
 use super::broken::Broken;
 use super::life::Life;
-use super::rig::{Part, Rig, RigDispatch, RigLanes, RigModel, RigStore};
+use super::rig::{Part, Rig, RigDispatch, RigLanes, RigModel, RigStore, RigViews};
 use super::scenario::{MODELS, TENANTS};
 use super::town::Town;
 use axum::Router;
@@ -107,7 +107,10 @@ impl House {
                 payloads: own.store.clone(),
                 lanes: own.lanes.clone(),
                 live: hub.clone(),
-                views: desk.clone(),
+                views: Arc::new(RigViews {
+                    rig: own.rig.clone(),
+                    desk: desk.clone(),
+                }),
                 free: Arc::new(NothingFree),
                 clock: clock.clone(),
                 entropy: entropy.clone(),

@@ -194,11 +194,19 @@ impl Book {
             row.lane
         );
         let faults = rules::step(known, &row);
+        let crowded = (known.is_none() && self.in_order)
+            .then(|| self.bounds(&row))
+            .flatten();
         let was_open = known.is_some_and(|known| !known.state.is_terminal());
         self.note("row", &what);
         for fault in faults {
             self.fault(format!("G2: {}: {fault}", row.id));
         }
+        let shed = self.sheds(self.rows.get(&row.id).cloned().as_ref(), &row);
+        crowded
+            .into_iter()
+            .chain(shed)
+            .for_each(|fault| self.fault(fault));
         if row.state == State::Completed && self.cut.contains(&(row.id, row.call)) {
             self.fault(format!(
                 "G3: {} was completed with an answer that was cut short",

@@ -10,6 +10,7 @@
 //! One seed is one run, and replays it to the last event.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bounds;
 mod broken;
 mod callers;
 mod calm;

@@ -5,10 +5,12 @@ mod model;
 mod queues;
 mod spoiled;
 mod store;
+mod views;
 
 pub use model::RigModel;
 pub use queues::{Post, RigDispatch, RigLanes};
 pub use store::RigStore;
+pub use views::RigViews;
 
 use super::broken::Broken;
 use super::judge::Judge;

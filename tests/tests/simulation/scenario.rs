@@ -86,7 +86,7 @@ impl Scenario {
         let one_machine = chance.random_bool(0.6);
         let storm_s = chance.random_range(8..45);
         let storm = Duration::from_secs(storm_s);
-        let settings = settings(&mut chance);
+        let settings = settings(&mut chance) + &bounds(seed);
         let weather = Weather::of(&mut chance, one_machine, storm);
         let mut plan = asks(&mut chance, storm);
         plan.extend(accidents(&mut chance, storm, &weather));
@@ -235,6 +235,39 @@ fn settings(chance: &mut StdRng) -> String {
         }
     }
     text + "[tenants.acme]\nweight = 2\n"
+}
+
+/// How much may wait, in some of the runs: drawn by itself, so that the rest of a run stays what it was.
+fn bounds(seed: u64) -> String {
+    let mut chance = StdRng::seed_from_u64(seed ^ 0xb0d5_11ed);
+    if !chance.random_bool(0.5) {
+        return String::new();
+    }
+    let mut text = "[limits]\n".to_owned();
+    // Where little may wait there is much to shed.
+    let sheds = chance.random_bool(0.6);
+    let most = if sheds { 3 } else { 8 };
+    if sheds {
+        text += "shed = true\n";
+    }
+    for (key, likely) in [
+        ("waiting", if sheds { 1.0 } else { 0.6 }),
+        ("interactive_waiting", 0.2),
+        ("normal_waiting", 0.2),
+        ("batch_waiting", 0.2),
+        ("tenant_waiting", 0.3),
+    ] {
+        if chance.random_bool(likely) {
+            text += &format!("{key} = {}\n", chance.random_range(1..most));
+        }
+    }
+    if chance.random_bool(0.3) {
+        text += "admission = \"flag\"\n";
+    }
+    if chance.random_bool(0.3) {
+        text += &format!("waiting_tokens = {}\n", chance.random_range(2_000..20_000));
+    }
+    text
 }
 
 fn limits(chance: &mut StdRng) -> String {

@@ -28,6 +28,8 @@ fn a_thousand_seeds_keep_every_promise() {
         "cut off",
         "broke",
         "house",
+        "no room",
+        "shed",
     ] {
         let count = tally.counts.get(what).copied().unwrap_or_default();
         assert!(count > 20, "{what} was seen {count} times in {:?}", tally.counts);

@@ -116,3 +116,28 @@ fn what_does_not_wait_has_no_forecast() {
     let forecast = scheduler.forecast(at(0), id(2)).unwrap();
     assert_eq!((forecast.position, forecast.start), (1, at(5_000)));
 }
+
+#[test]
+fn what_was_foretold_to_a_request_that_had_to_wait_is_known_until_it_starts() {
+    let mut scheduler = super::scheduler(config(lane(60_000, None, Pacing::Window)));
+    let arrives = |number| Event::Arrived(waiting(number, 0, Priority::Normal, 40_000));
+    scheduler.step(at(0), arrives(1));
+    let first = crate::ids::CallNo::new(1);
+    assert_eq!(scheduler.foretold(id(1), first), None, "it went at once");
+    scheduler.step(at(0), arrives(2));
+    let expected = scheduler.forecast(at(0), id(2)).unwrap();
+    // What comes later, and before it, changes the forecast and not what was foretold.
+    let mut urgent = waiting(3, 0, Priority::Normal, 40_000);
+    urgent.deadline = Some(at(500_000));
+    scheduler.step(at(0), Event::Arrived(urgent));
+    assert!(scheduler.forecast(at(0), id(2)).unwrap().position > expected.position);
+    assert_eq!(scheduler.foretold(id(2), first), None, "it has not gone");
+    scheduler.step(at(1), super::started(id(1), 1, 1));
+    scheduler.step(at(1), super::ended(id(1), 1, 0, 1));
+    scheduler.step(at(2), super::started(id(3), 1, 2));
+    scheduler.step(at(2), super::ended(id(3), 1, 0, 2));
+    assert_eq!(scheduler.foretold(id(2), first), Some(expected.start));
+    assert_eq!(scheduler.foretold(id(2), first.next()), None);
+    scheduler.step(at(3), super::started(id(2), 1, 3));
+    assert_eq!(scheduler.foretold(id(2), first), None, "it has started");
+}

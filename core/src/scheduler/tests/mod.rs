@@ -9,6 +9,8 @@
     clippy::needless_pass_by_value
 )]
 
+mod admission;
+mod bounds;
 mod calls;
 mod caps;
 mod chaos;
@@ -23,6 +25,7 @@ mod pacing;
 mod promises;
 mod reference;
 mod shares;
+mod shedding;
 mod sizes;
 mod speed;
 mod upstream;

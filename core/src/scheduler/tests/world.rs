@@ -57,6 +57,8 @@ pub(crate) fn config(lane: LaneConfig) -> SchedulerConfig {
         priorities: PriorityWeights::default(),
         tenants: BTreeMap::new(),
         caps: BTreeMap::new(),
+        limits: crate::config::Limits::default(),
+        bounds: BTreeMap::new(),
         window: None,
         handing: Handing::default(),
     }

@@ -77,6 +77,7 @@ pub(super) fn of_refusal(refusal: &Refusal, id: &RequestId) -> Response {
         Refusal::SlowBody(_) => (408, "RequestTimeoutException"),
         Refusal::Conflict(_) => (409, "ConflictException"),
         Refusal::MediaType { .. } => (415, "UnsupportedMediaTypeException"),
+        Refusal::Full { .. } | Refusal::TooLate { .. } => (429, "ThrottlingException"),
         Refusal::Store(StoreError::Damaged(_)) => (500, "InternalServerException"),
         Refusal::Store(_) | Refusal::Lane(_) | Refusal::Stopping => (503, "ServiceUnavailableException"),
         // Bedrock answers a body over its 25 MB, too, as a member that fails its constraint.

@@ -18,6 +18,7 @@ use crate::refusal::Refusal;
 use crate::submission::Submission;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::{HeaderName, HeaderValue};
 use path::Asked;
 use smoother_core::{Door, OnIndeterminate};
 use std::sync::Arc;
@@ -97,7 +98,8 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
 }
 
 async fn wait(ingest: &Arc<Ingest>, mut line: Line) -> Result<Response, Refusal> {
-    Ok(match line.first_word().await? {
+    let will_miss = line.will_miss;
+    let mut response = match line.first_word().await? {
         Word::Frame(first) => stream::begin(line, first),
         Word::Ended(ended) => answer::of_row(ingest, &ended.request, ended.result.clone()).await,
         Word::Over(row) => answer::of_row(ingest, &row, None).await,
@@ -106,5 +108,12 @@ async fn wait(ingest: &Arc<Ingest>, mut line: Line) -> Result<Response, Refusal>
             let forecast = ingest.ports.views.forecast(&lane, id).await;
             error::of_limit(&line, forecast, ingest.ports.clock.now())
         }
-    })
+    };
+    if let Some(limit) = will_miss {
+        let name = HeaderName::from_static("x-smoother-will-miss");
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(limit));
+    }
+    Ok(response)
 }

@@ -27,6 +27,9 @@ struct Job<'a> {
     /// When it is expected to start, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     estimated_start: Option<String>,
+    /// The limit on its own time that it will miss by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    will_miss: Option<&'static str>,
 }
 
 impl<'a> Job<'a> {
@@ -43,6 +46,7 @@ impl<'a> Job<'a> {
             priority: row.priority.as_str(),
             estimated_position: None,
             estimated_start: None,
+            will_miss: None,
         }
     }
 
@@ -75,6 +79,7 @@ pub(super) async fn accepted(ingest: &Arc<Ingest>, accepted: &Accepted) -> Respo
     };
     job.estimated_position = Some(position);
     job.estimated_start = rfc3339(start);
+    job.will_miss = accepted.will_miss;
     job.response(StatusCode::ACCEPTED)
 }
 

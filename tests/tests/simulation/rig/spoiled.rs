@@ -1,6 +1,7 @@
 //! What a broken store does wrong.
 
 use super::RigStore;
+use crate::bounds::was_shed;
 use crate::broken::Broken;
 use smoother_core::call::Settlement;
 use smoother_core::lifecycle::apply;
@@ -13,6 +14,9 @@ impl RigStore {
     pub(super) fn unwritten(&self, id: RequestId, change: &Change) -> Option<Request> {
         match change {
             Change::Expire { .. } if self.is(Broken::ExpiryUnwritten) => apply(&self.row(id)?, change).ok(),
+            Change::Fail { failure, .. } if self.is(Broken::ShedUnwritten) && was_shed(failure) => {
+                apply(&self.row(id)?, change).ok()
+            }
             Change::Join { .. } if self.is(Broken::JoinForgotten) => self.row(id),
             _ => None,
         }

@@ -90,6 +90,7 @@ fn histories_tell_a_fault_from_none() {
         Fault::SettlementForgotten,
         Fault::PromiseMoved,
         Fault::CapNotCounted,
+        Fault::BoundOverlooked,
     ] {
         assert!(differ(fault), "{fault:?}");
     }

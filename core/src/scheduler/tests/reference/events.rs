@@ -27,6 +27,7 @@ impl Reference {
         match event {
             Event::Arrived(waiting) => self.arrived(&waiting, out),
             Event::Left { request, why } => {
+                self.has_come(request);
                 if let Some(number) = self.find(request) {
                     self.left(number, why, out);
                 }
@@ -102,6 +103,7 @@ impl Reference {
     }
 
     fn arrived(&mut self, waiting: &Waiting, out: &mut Vec<Command>) {
+        self.has_come(waiting.id);
         self.outdated_by(waiting);
         if self.find(waiting.id).is_some() {
             return;
@@ -370,7 +372,7 @@ impl Reference {
     }
 
     /// Looks at those whose time has come: snoozes end, deadlines pass, releases and calls were not heard of.
-    fn look(&mut self, out: &mut Vec<Command>) {
+    pub(super) fn look(&mut self, out: &mut Vec<Command>) {
         loop {
             let first = self
                 .requests

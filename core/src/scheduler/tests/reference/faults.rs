@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     IdlenessSavesUp,
     /// Inside a tenant the first to come goes first, whatever its deadline.
     FirstComeFirstServed,
+    /// Nobody is refused at the door, however much waits.
+    BoundOverlooked,
     /// A step lets one request go, though more could.
     OneAStep,
 }

@@ -4,10 +4,10 @@ use super::super::world::{at, config, id, lane, tenant, waiting};
 use super::super::{Scheduler, released};
 use super::Reference;
 use crate::breaker::{CallHealth, Hand};
-use crate::config::{Pacing, PriorityWeights};
+use crate::config::{Admission, Bound, Limits, Pacing, PriorityWeights};
 use crate::ids::{CallNo, RequestId};
 use crate::request::Priority;
-use crate::scheduler::{Again, Command, Event, Gone, SchedulerConfig, Waiting};
+use crate::scheduler::{Again, Command, Event, Gone, SchedulerConfig, TurnedAway, Waiting};
 use crate::throttle::ThrottleCause;
 use crate::units::{Millis, Timestamp, Tokens, TokensPerDay};
 use proptest::prelude::*;
@@ -19,6 +19,8 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 #[derive(Debug, Clone)]
 enum Happening {
     Arrives(Box<Waiting>),
+    /// It asks at the door first, and comes only if it may; or asks and never comes.
+    Asks(Box<Waiting>, bool),
     /// A row that waits again is told of, as a refill or another holder would.
     ArrivesAgain(usize),
     Starts(usize, u64),
@@ -46,6 +48,15 @@ enum Happening {
 
 const TENANTS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
+fn bound() -> impl Strategy<Value = Bound> {
+    let requests = prop::option::weighted(0.3, 1u64..12);
+    let tokens = prop::option::weighted(0.2, 1_000u64..60_000);
+    (requests, tokens).prop_map(|(requests, tokens)| Bound {
+        requests,
+        tokens: tokens.map(Tokens::new),
+    })
+}
+
 fn settings() -> impl Strategy<Value = SchedulerConfig> {
     let pacing = prop_oneof![
         Just(Pacing::Auto),
@@ -67,22 +78,42 @@ fn settings() -> impl Strategy<Value = SchedulerConfig> {
         prop::option::of(1usize..6),
         prop_oneof![3 => Just(u64::MAX), 1 => 1u64..4],
     );
-    (pacing, limits, shares, view).prop_map(|(pacing, (requests, day, most), shares, view)| {
-        let mut lane = lane(60_000, requests, pacing);
-        lane.tokens_per_day = day.map(TokensPerDay::new);
-        lane.max_concurrency = most;
-        let mut config = config(lane);
-        for (name, weight) in TENANTS.iter().zip(shares.0) {
-            config.tenants.insert(tenant(name), weight);
-        }
-        for (name, cap) in TENANTS.iter().zip(shares.1) {
-            config.caps.extend(cap.map(|cap| (tenant(name), cap)));
-        }
-        config.priorities = PriorityWeights::new(shares.2, 25, 5).unwrap();
-        config.window = view.0;
-        config.handing.most_unclaimed = view.1;
-        config
-    })
+    let bounds = (
+        prop::array::uniform5(bound()),
+        prop::option::weighted(0.3, bound()),
+        any::<bool>(),
+    );
+    (pacing, limits, shares, view, bounds).prop_map(
+        |(pacing, (requests, day, most), shares, view, bounds)| {
+            let ([lane_bound, interactive, normal, batch, each], bounds, shed) = bounds;
+            let limits = Limits {
+                lane: lane_bound,
+                bands: [interactive, normal, batch],
+                tenant: each,
+                shed,
+                // When one will go is no decision; the plain one does not foretell it.
+                admission: Admission::Flag,
+            };
+            let mut lane = lane(60_000, requests, pacing);
+            lane.tokens_per_day = day.map(TokensPerDay::new);
+            lane.max_concurrency = most;
+            let mut config = config(lane);
+            for (name, weight) in TENANTS.iter().zip(shares.0) {
+                config.tenants.insert(tenant(name), weight);
+            }
+            for (name, cap) in TENANTS.iter().zip(shares.1) {
+                config.caps.extend(cap.map(|cap| (tenant(name), cap)));
+            }
+            config.limits = limits;
+            config
+                .bounds
+                .extend(bounds.map(|bound| (tenant(TENANTS[0]), bound)));
+            config.priorities = PriorityWeights::new(shares.2, 25, 5).unwrap();
+            config.window = view.0;
+            config.handing.most_unclaimed = view.1;
+            config
+        },
+    )
 }
 
 fn arrival() -> impl Strategy<Value = Waiting> {
@@ -125,7 +156,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     ];
     let hand = prop_oneof![3 => Just(None), 1 => Just(Some(Hand::Open)), 1 => Just(Some(Hand::Closed))];
     prop_oneof![
-        12 => arrival().prop_map(|one| Happening::Arrives(Box::new(one))),
+        8 => arrival().prop_map(|one| Happening::Arrives(Box::new(one))),
+        5 => (arrival(), prop::bool::weighted(0.8)).prop_map(|(one, comes)| Happening::Asks(Box::new(one), comes)),
         1 => which().prop_map(Happening::ArrivesAgain),
         8 => (which(), 0u64..2_000).prop_map(|(which, ago)| Happening::Starts(which, ago)),
         8 => (which(), 0u64..12_000, cause, 0u8..6, 0u64..4_000, health).prop_map(
@@ -202,6 +234,16 @@ impl Both {
         Ok(())
     }
 
+    /// It comes now; its moments count from here.
+    fn arrival(&mut self, mut one: Waiting) -> Event {
+        one.arrived_at = self.now;
+        for moment in [&mut one.deadline, &mut one.latest_start, &mut one.not_before] {
+            *moment = moment.map(|after| self.now + Millis::new(after.as_millis()));
+        }
+        self.arrived.push(one.clone());
+        Event::Arrived(one)
+    }
+
     fn call(&self, which: usize) -> Option<(RequestId, CallNo)> {
         let count = self.calls.len();
         (count > 0).then(|| self.calls[which % count])
@@ -210,13 +252,23 @@ impl Both {
     fn happens(&mut self, what: Happening) -> Result<(), TestCaseError> {
         let now = self.now;
         let event = match what {
-            Happening::Arrives(mut one) => {
-                one.arrived_at = now;
-                for moment in [&mut one.deadline, &mut one.latest_start, &mut one.not_before] {
-                    *moment = moment.map(|after| now + Millis::new(after.as_millis()));
+            Happening::Arrives(one) => self.arrival(*one),
+            Happening::Asks(one, comes) => {
+                let (mut made, mut plainly) = (Vec::new(), Vec::new());
+                let fast = self.fast.admit(now, &one, &mut made);
+                let plain = self.plain.admit(now, &one, &mut plainly);
+                let fast = match fast {
+                    Err(TurnedAway::Full(full)) => Err((full.key().to_owned(), full.bound, full.waiting)),
+                    _ => Ok(()),
+                };
+                prop_assert_eq!(&fast, &plain, "at the door: {:?}", one);
+                prop_assert_eq!(&made, &plainly, "to make room for {:?}", one);
+                let refills = |command: &Command| matches!(command, Command::Refill { .. });
+                self.asked.extend(made.into_iter().filter(refills));
+                if fast.is_err() || !comes {
+                    return self.tell(Event::Tick);
                 }
-                self.arrived.push((*one).clone());
-                Event::Arrived(*one)
+                self.arrival(*one)
             }
             Happening::ArrivesAgain(which) => {
                 let Some((request, call)) = self.call(which) else {

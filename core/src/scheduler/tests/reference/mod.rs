@@ -10,6 +10,7 @@
 //!
 //! It can be broken on purpose, too ([`Fault`]): whatever holds the scheduler to its promises has to find each fault.
 
+mod door;
 mod events;
 mod faults;
 mod going;
@@ -119,6 +120,8 @@ pub(crate) struct Reference {
     /// Whom the last step left waiting at the head, and until when.
     blocked: Option<(RequestId, Timestamp)>,
     blocked_until: Option<Timestamp>,
+    /// Who was let in at the door and has not come, and until when that counts.
+    held: Vec<(Waiting, Timestamp)>,
     now: Timestamp,
     fault: Option<Fault>,
 }
@@ -142,6 +145,7 @@ impl Reference {
             tenant_numbers: Numbers::default(),
             blocked: None,
             blocked_until: None,
+            held: Vec::new(),
             now,
             config,
             fault: None,

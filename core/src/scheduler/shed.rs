@@ -1,0 +1,112 @@
+//! Making room: what waits in a lower band is given up for one of a higher band that would find no room.
+//!
+//! What has expired goes first, as ever. Then goes the last in line of the lowest band, of the tenant of which most waits
+//! there; under a tenant's own bound of that tenant. As many go as make the room that is wanted and no more; if all that
+//! may go does not make it, nothing goes. Nobody is given up for one of its own band, so a band's own bound makes no room;
+//! nor is what has been called before, snoozes, or has been let go. Each goes on in its chain of fallbacks or fails, and
+//! says for what.
+
+use super::bounds::{Crowd, Full, Scope};
+use super::lane::Scheduler;
+use super::{Command, Waiting};
+use crate::fallback::HopCause;
+use crate::ids::{LaneId, TenantId};
+use crate::request::{Failure, Priority};
+use crate::units::Timestamp;
+use std::collections::BTreeMap;
+
+/// How many are given up for one: where more would have to go, it is refused.
+const MOST: usize = 64;
+
+/// How many of each flow's last are to be given up.
+#[derive(Debug, Default)]
+struct Chosen {
+    of_flow: BTreeMap<u32, usize>,
+    slots: Vec<(u32, Full)>,
+}
+
+impl Scheduler {
+    /// Gives up what a newcomer needs the room of.
+    ///
+    /// # Errors
+    /// The bound that leaves it no room all the same; then nothing was given up.
+    pub(super) fn make_room(
+        &mut self,
+        now: Timestamp,
+        newcomer: &Waiting,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Full> {
+        let mut crowd = self.crowd(now, newcomer);
+        let mut chosen = Chosen::default();
+        while let Some(full) = self.first_full(now, newcomer, &crowd) {
+            let next = (self.config.limits.shed && chosen.slots.len() < MOST)
+                .then(|| self.to_be_shed(newcomer.priority, &full.scope, &chosen))
+                .flatten();
+            let Some((flow, slot)) = next else {
+                return Err(full);
+            };
+            self.take_off(&mut crowd, slot, newcomer);
+            *chosen.of_flow.entry(flow).or_default() += 1;
+            chosen.slots.push((slot, full));
+        }
+        for (slot, full) in chosen.slots {
+            self.shed += 1;
+            let failure = made_room(&self.config.lane.id, full.key(), full.bound, newcomer.priority);
+            self.give_up(slot, HopCause::Shed, failure, out);
+        }
+        Ok(())
+    }
+
+    fn take_off(&self, crowd: &mut Crowd, slot: u32, newcomer: &Waiting) {
+        let Some(entry) = self.table.get(slot) else { return };
+        crowd.lane.take(entry.reserve);
+        let flow = self.shares.flow(entry.flow);
+        if flow.is_some_and(|flow| flow.tenant == newcomer.tenant) {
+            crowd.tenant.take(entry.reserve);
+        }
+    }
+
+    /// The next to be given up, and its flow.
+    fn to_be_shed(&self, newcomer: Priority, scope: &Scope, chosen: &Chosen) -> Option<(u32, u32)> {
+        let lower = Priority::ALL.into_iter().rev().filter(|band| *band > newcomer);
+        lower.into_iter().find_map(|band| match scope {
+            Scope::Band(_) => None,
+            Scope::Lane => self.last_of_the_longest(band, None, chosen),
+            Scope::Tenant { id, .. } => self.last_of_the_longest(band, Some(id), chosen),
+        })
+    }
+
+    fn last_of_the_longest(
+        &self,
+        band: Priority,
+        only: Option<&TenantId>,
+        chosen: &Chosen,
+    ) -> Option<(u32, u32)> {
+        let flows = self.shares.bands[band.index()].by_tenant.iter();
+        let last = |(tenant, flow): (&TenantId, &u32)| {
+            let line = &self.shares.flow(*flow)?.line;
+            let left = line.len() - chosen.of_flow.get(flow).copied().unwrap_or(0);
+            let slot = line.nth(left.checked_sub(1)?)?;
+            // Those that come back stand first: it is the last of all if it is one of them.
+            let fresh = self.table.get(slot).is_some_and(|entry| !entry.returned);
+            fresh.then(|| (left, std::cmp::Reverse(tenant.clone()), *flow, slot))
+        };
+        let named = flows.filter(|(tenant, _)| only.is_none_or(|only| only == *tenant));
+        let longest = named.filter_map(last).max();
+        longest.map(|(_, _, flow, slot)| (flow, slot))
+    }
+}
+
+/// Why it was given up, as its caller will read it. Not its own fault, so a job that fails by it is a dead letter.
+pub(super) fn made_room(lane: &LaneId, key: &str, bound: u64, higher: Priority) -> Failure {
+    Failure {
+        kind: None,
+        status: 429,
+        exception: "ThrottlingException".to_owned(),
+        message: format!(
+            "Too many requests, please wait before trying again. As much waits for lane {lane} as may ({key} is \
+             {bound}), and this request, the last in line, has made room for one of priority {higher}."
+        ),
+        headers: Vec::new(),
+    }
+}
