@@ -126,7 +126,7 @@ impl Reference {
         for band in bands.into_iter().filter(|band| *band > one.priority) {
             let mut best: Option<(usize, &str, u32)> = None;
             for tenant in self.tenants.iter().filter(|tenant| tenant.band == band) {
-                if !of_lane && !(of_tenant && tenant.name == one.tenant) {
+                if !(of_lane || of_tenant && tenant.name == one.tenant) {
                     continue;
                 }
                 let mut line = self.line(tenant.number);
