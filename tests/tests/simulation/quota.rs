@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 const LATE: Millis = Millis::new(100);
 /// How long that may tell.
 const TELLS_FOR: Millis = Millis::from_secs(70);
-/// Refusals that finding out which limiter it is may cost a lane, besides a tenth of its calls.
-const PROBES: usize = 20;
+/// Refusals that finding out which limiter it is may cost a lane, besides one of twenty calls.
+const PROBES: usize = 8;
 const MINUTE: Millis = Millis::from_secs(60);
 
 /// What the upstream said of each lane.
@@ -45,7 +45,7 @@ impl Judge {
         let refused = *refused;
         if book.finds_out(&call.lane) {
             let calls = book.calls_in(&call.lane).count();
-            if refused > PROBES + calls / 10 {
+            if refused > PROBES + calls / 20 {
                 book.fault(format!(
                     "G5: {refused} of {calls} calls of {} were refused: it goes on asking which limiter it is",
                     call.lane
