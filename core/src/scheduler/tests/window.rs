@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 
 const WINDOW: usize = 8;
+/// So many behind a head are looked at.
+const BACKFILLED: usize = 8;
 const TENANTS: usize = 5;
 
 /// Everybody's waiting requests, in the order in which a tenant's go.
@@ -97,10 +99,12 @@ fn decides_as_the_full_one(sizes: &[(u64, usize)], window: usize) -> Result<(), 
     let all = drain(scheduler(full), rest(sizes), 10_000);
     prop_assert_eq!(by_window.len(), sizes.len());
     let place: BTreeMap<RequestId, usize> = all.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    // The first burst goes while the window is still being filled; after that they stay together.
+    // The first burst goes while the window is still being filled; after that they stay together, but for what only the
+    // full view sees to be small enough to go before a head that has to wait.
     for (index, request) in by_window.iter().enumerate() {
         let other = place[request];
-        prop_assert!(index.abs_diff(other) <= window * TENANTS, "{} {}", index, other);
+        let apart = window * TENANTS + BACKFILLED;
+        prop_assert!(index.abs_diff(other) <= apart, "{} {}", index, other);
     }
     Ok(())
 }
