@@ -51,9 +51,9 @@ fn crowd(dice: &mut Dice, count: u64, limited: u64) -> Vec<Job> {
         one.priority = Priority::ALL[if tenants == 1 { 1 } else { dice.below(3) as usize }];
         let spans = [2_000, 10_000, 60_000, 200_000];
         let mut span = || one.arrived_at + Millis::new(spans[dice.below(4) as usize]);
-        let has_limit = number % limited == 0;
-        one.latest_start = (has_limit && number / limited % 2 == 0).then(&mut span);
-        one.deadline = (has_limit && number / limited % 3 == 0).then(&mut span);
+        let has_limit = number.is_multiple_of(limited);
+        one.latest_start = (has_limit && (number / limited).is_multiple_of(2)).then(&mut span);
+        one.deadline = (has_limit && (number / limited).is_multiple_of(3)).then(&mut span);
         Job {
             waiting: one,
             charged: size,

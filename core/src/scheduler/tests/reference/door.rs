@@ -126,7 +126,8 @@ impl Reference {
         for band in bands.into_iter().filter(|band| *band > one.priority) {
             let mut best: Option<(usize, &str, u32)> = None;
             for tenant in self.tenants.iter().filter(|tenant| tenant.band == band) {
-                if !of_lane && !(of_tenant && tenant.name == one.tenant) {
+                let counts = of_lane || (of_tenant && tenant.name == one.tenant);
+                if !counts {
                     continue;
                 }
                 let mut line = self.line(tenant.number);
