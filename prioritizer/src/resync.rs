@@ -54,7 +54,8 @@ async fn look(hands: &Hands, id: RequestId, call: CallNo) -> Result<Vec<Event>, 
     let Some(mut row) = store.get(id).await? else {
         return Ok(vec![Event::Void { request, call }]);
     };
-    let current = row.call == call;
+    // Another lane to which it went on gives out the same number as one here whose release was refused.
+    let current = row.call == call && row.lane == hands.lane;
     let mut events = match row.state {
         State::Released if current => {
             let at = hands.ports.clock.now();
@@ -67,7 +68,7 @@ async fn look(hands: &Hands, id: RequestId, call: CallNo) -> Result<Vec<Event>, 
             .calls(id)
             .await?
             .into_iter()
-            .find(|made| made.number == call)
+            .find(|made| made.number == call && made.lane == hands.lane)
         {
             Some(made) => as_made(&made),
             None if row.state == State::Queued && current => vec![Event::Lapsed { request, call }],

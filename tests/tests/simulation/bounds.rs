@@ -38,6 +38,7 @@ impl Book {
                 && row.lane == new.lane
                 && row.call == CallNo::NONE
                 && row.hops.is_empty()
+                && row.redriven == 0
         };
         let mut lane = 1;
         let mut band = 1;
