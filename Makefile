@@ -101,12 +101,17 @@ $(CDK_INSTALLED): cdk/package-lock.json
 
 # Installs the gateways that it compares with into bench/installed; says what is missing and goes on without.
 .PHONY: bench
-bench: ## Measure and write docs/benchmarks.md (QUICK=1: shorter; TRACES=DIR: the traces too; ONLY=burst-a, TARGETS=litellm)
+bench: ## Measure and write docs/benchmarks.md (QUICK=1: shorter; TRACES=DIR: the traces too; ONLY=burst-a, TARGETS=litellm; OUT=FILE)
 	@.ci/prerequisites bench
 	$(CARGO) build --release --locked -p smoother -p bedrock-sim -p smoother-bench
 	tests/clients/make-venv
-	$(TARGET_DIR)/release/smoother-bench run --install --out docs/benchmarks.md $(if $(QUICK),--quick) \
+	$(TARGET_DIR)/release/smoother-bench run --install --out '$(or $(OUT),docs/benchmarks.md)' $(if $(QUICK),--quick) \
 		$(if $(TRACES),--traces '$(TRACES)') $(if $(ONLY),--only '$(ONLY)') $(if $(TARGETS),--targets '$(TARGETS)')
+
+.PHONY: bench-report
+bench-report: ## Write docs/benchmarks.md and its pictures again from the figures beside it, without measuring (OUT=FILE)
+	@.ci/prerequisites check
+	$(CARGO) run --release --locked -p smoother-bench -- report --out '$(or $(OUT),docs/benchmarks.md)'
 
 .PHONY: bench-core
 bench-core: ## What a single decision of the scheduler costs with 100 to 1,000,000 waiting; writes docs/scheduler.md

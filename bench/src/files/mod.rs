@@ -19,7 +19,19 @@ pub fn workload(path: &Path, quick: bool) -> anyhow::Result<Workload> {
     if quick && let Some(toml::Value::Table(over)) = table.get("quick").cloned() {
         lay_over(&mut table, over);
     }
-    table.try_into().with_context(|| path.display().to_string())
+    let setting = serde_json::to_value(setting(table.clone()))?;
+    let mut workload: Workload = table.try_into().with_context(|| path.display().to_string())?;
+    workload.setting = setting;
+    Ok(workload)
+}
+
+/// What figures depend on, whatever they are of.
+fn setting(mut table: toml::Table) -> toml::Table {
+    table.retain(|key, _| !["title", "about", "goal", "targets", "quick"].contains(&key));
+    if let Some(toml::Value::Table(measure)) = table.get_mut("measure") {
+        measure.retain(|key, _| !["parallel", "seeds_of"].contains(&key));
+    }
+    table
 }
 
 /// Reads a target.

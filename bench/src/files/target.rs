@@ -13,6 +13,9 @@ pub struct Target {
     /// What it cannot do, or how it is set up, as far as a reader of its figures must know: one sentence each.
     #[serde(default)]
     pub remarks: Vec<String>,
+    /// How much of the room for runs at once one of it takes: about the processors it keeps busy, in eighths.
+    #[serde(default = "light")]
+    pub weight: usize,
     /// Packages to install for it; none: it is there.
     #[serde(default)]
     pub install: Option<Install>,
@@ -108,4 +111,8 @@ pub enum Speaks {
 
 const fn a_minute() -> u64 {
     60
+}
+
+const fn light() -> usize {
+    1
 }

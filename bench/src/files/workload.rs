@@ -28,6 +28,10 @@ pub struct Workload {
     /// Values for a target's files: `${tokens_per_minute}` and so on.
     #[serde(default)]
     pub lane: BTreeMap<String, toml::Value>,
+    /// All of the above as the file says it, without its texts, its targets and how many runs there are at once: figures
+    /// may stand in one table where this is the same.
+    #[serde(skip)]
+    pub setting: serde_json::Value,
     /// Laid over all of the above for a quick run; read before this struct is.
     #[serde(default, rename = "quick")]
     _quick: Option<toml::Table>,
@@ -102,7 +106,7 @@ pub struct Burst {
     /// Targets that run with other seeds than these.
     #[serde(default)]
     pub seeds_of: BTreeMap<String, Vec<u64>>,
-    /// Runs of a target at once: a burst mostly waits.
+    /// Room for runs at once, which a target takes by its weight: a burst mostly waits.
     pub parallel: usize,
     /// Calls that are not answered so long after the last was due are given up.
     pub patience_seconds: u64,
@@ -135,7 +139,7 @@ pub struct Trace {
     pub seed: u64,
     /// The priorities, their shares, and by when an answer is wanted, in the trace's time.
     pub priorities: Vec<Priority>,
-    /// Runs of a target at once.
+    /// Room for runs at once, which a target takes by its weight: calls mostly wait.
     pub parallel: usize,
     /// Calls that are not answered so long after the last was due, in real time, are given up.
     pub patience_seconds: u64,

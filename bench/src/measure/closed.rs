@@ -73,7 +73,7 @@ pub(super) async fn run(
         ]);
         table
             .notes
-            .extend(complaint(stand.title(), first_error(&results)));
+            .extend(complaint(stand.title(), "", first_error(&results)));
         stand.take_down().await?;
     }
     Ok(vec![table])

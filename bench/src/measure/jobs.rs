@@ -66,7 +66,7 @@ pub(super) async fn run(bench: &Bench, workload: &Workload) -> anyhow::Result<Ve
         ]);
         table
             .notes
-            .extend(complaint(stand.title(), first_error([&submitted])));
+            .extend(complaint(stand.title(), "", first_error([&submitted])));
         stand.take_down().await?;
     }
     Ok(vec![table])

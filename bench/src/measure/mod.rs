@@ -13,7 +13,7 @@ use crate::driver::Bench;
 use crate::files::{Measure, Workload};
 use crate::plan::Results;
 use crate::process::Server;
-use crate::report::Findings;
+use crate::report::{Findings, Note};
 use crate::stats::Sample;
 
 /// Measures a workload.
@@ -87,7 +87,7 @@ async fn estimate_error(server: Option<&Server>) -> Option<f64> {
     (count > 0.0).then(|| total("sum") / count)
 }
 
-/// Notes on what went wrong, for one row of a table.
-fn complaint(title: &str, error: Option<&str>) -> Option<String> {
-    error.map(|error| format!("{title}: the first error was “{error}”"))
+/// Notes on what went wrong, for one row of a table; `place` says which of the target's.
+fn complaint(title: &str, place: &str, error: Option<&str>) -> Option<Note> {
+    error.map(|error| Note::of(title, &format!("{place}: the first error was “{error}”")))
 }

@@ -76,7 +76,7 @@ fn whole(rows: &[(String, Vec<Results>)]) -> Table {
             millis(added(500)),
             millis(added(990)),
         ]);
-        table.notes.extend(complaint(title, first_error(results)));
+        table.notes.extend(complaint(title, "", first_error(results)));
     }
     table
 }
@@ -141,7 +141,7 @@ fn events(rows: &[(String, Vec<Results>)]) -> Table {
             millis(due(&|number| number == end).permille(500)),
             millis(due(&between).permille(500)),
         ]);
-        table.notes.extend(complaint(title, first_error(results)));
+        table.notes.extend(complaint(title, "", first_error(results)));
     }
     table
 }

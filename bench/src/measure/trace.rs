@@ -12,7 +12,7 @@ use super::contest::{Cell, Contest, Round, hold};
 use super::settings::under;
 use crate::driver::{Bench, replay};
 use crate::files::{Trace, Workload};
-use crate::report::Findings;
+use crate::report::{Findings, Note};
 use crate::trace::{Row, read};
 
 /// Tokens of quota that one output token costs; the lanes of all targets say the same.
@@ -24,7 +24,7 @@ pub(super) async fn run(bench: &Bench, workload: &Workload, trace: &Trace) -> an
     let contest = contest(workload, trace, &rows)?;
     let mut findings = hold(bench, &workload.targets, &contest).await?;
     if let Some(table) = findings.tables.first_mut() {
-        table.notes.insert(0, setting(trace, &rows));
+        table.notes.insert(0, Note::of_all(setting(trace, &rows)));
     }
     Ok(findings)
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::wire::Connection;
 
-pub use usage::Usage;
+pub use usage::{Processors, Usage};
 
 /// How a server is started.
 #[derive(Debug)]

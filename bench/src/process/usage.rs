@@ -27,6 +27,42 @@ impl Usage {
     }
 }
 
+/// What all processors of the machine have done so far, in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Processors {
+    busy: u64,
+    all: u64,
+}
+
+impl Processors {
+    /// Now; none where /proc does not tell.
+    pub fn now() -> Option<Self> {
+        Self::of(&std::fs::read_to_string("/proc/stat").ok()?)
+    }
+
+    /// The first line sums user, nice, system, idle, iowait, irq, softirq and steal; what follows is part of user.
+    fn of(stat: &str) -> Option<Self> {
+        let fields = stat.lines().next()?.strip_prefix("cpu ")?;
+        let ticks: Vec<u64> = fields
+            .split_ascii_whitespace()
+            .take(8)
+            .map(|field| field.parse().ok())
+            .collect::<Option<_>>()?;
+        let all = ticks.iter().sum();
+        let idle = ticks.get(3)? + ticks.get(4)?;
+        Some(Self {
+            busy: all - idle,
+            all,
+        })
+    }
+
+    /// The share of the time since `before` in which they were busy.
+    pub fn busy_since(self, before: Self) -> Option<f64> {
+        let all = self.all.saturating_sub(before.all);
+        (all > 0).then(|| self.busy.saturating_sub(before.busy) as f64 / all as f64)
+    }
+}
+
 /// The command's name, in parentheses, may hold blanks: fields are counted after it. utime and stime are the 14th and
 /// 15th of all, in ticks, which Linux fixes at 100 a second towards user space.
 fn cpu(stat: &str) -> Option<Duration> {
@@ -57,6 +93,17 @@ mod tests {
         let stat = "7 (a ) b) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20";
         assert_eq!(cpu(stat), Some(Duration::from_secs(2)));
         assert_eq!(cpu("7 (a) S 1"), None);
+    }
+
+    #[test]
+    fn processors_are_busy_when_they_neither_idle_nor_wait_for_a_disk() {
+        let at = |line: &str| Processors::of(&format!("{line}\ncpu0 1 2 3\n")).unwrap();
+        let (before, after) = (
+            at("cpu  10 0 10 80 0 0 0 0 5 0"),
+            at("cpu  40 10 20 120 20 5 5 0 9 0"),
+        );
+        assert_eq!(after.busy_since(before), Some(0.5));
+        assert_eq!(before.busy_since(before), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::stats::Sample;
 /// Syncs measured.
 const SYNCS: usize = 200;
 
-/// One paragraph about this machine; measures the disk under `scratch`.
+/// This machine in a few words; measures the disk under `scratch`.
 ///
 /// # Errors
 /// The disk cannot be written.
@@ -22,8 +22,7 @@ pub fn machine(scratch: &Path) -> anyhow::Result<String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let syncs = syncs(scratch)?;
     Ok(format!(
-        "Machine: {cpu}, {cores} cores, {} GB memory, Linux {}. A write of 4 KB with fdatasync on its disk takes \
-         {:.2} ms (p50), {:.2} ms (p99): what one durable commit must wait for.",
+        "{cpu}, {cores} cores, {} GB memory, Linux {}, syncs of {:.2} ms (p50) and {:.2} ms (p99)",
         kilobytes / 1_000_000,
         kernel.trim(),
         syncs.permille(500).unwrap_or_default(),

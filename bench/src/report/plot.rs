@@ -138,6 +138,19 @@ impl Plot {
         svg
     }
 
+    /// Takes the bars of an earlier picture's targets that `is_old` names beside its own, in the order of `titles`.
+    pub(super) fn join(&mut self, before: Self, is_old: impl Fn(&str) -> bool, titles: &[String]) {
+        for old in before.groups {
+            let bars = old.bars.into_iter().filter(|(name, _)| is_old(name));
+            if let Some(group) = self.groups.iter_mut().find(|group| group.title == old.title) {
+                group.bars.extend(bars);
+                group
+                    .bars
+                    .sort_by_key(|(name, _)| titles.iter().position(|title| title == name));
+            }
+        }
+    }
+
     fn bar(&self, svg: &mut String, y: f64, name: &str, values: &[Value], ends: &[f64], colour: &str) {
         text(svg, 22.0, y + 12.0, "fill=\"#222222\"", name);
         for (number, ((axis, value), end)) in self.axes.iter().zip(values).zip(ends).enumerate() {

@@ -1,8 +1,7 @@
-//! One workload's section, and all of them together.
+//! One workload's section.
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,49 +30,83 @@ impl From<Vec<Table>> for Findings {
 /// What one workload gave, kept between runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Section {
+    /// The workload's, and of its pictures.
+    name: String,
     title: String,
     about: String,
     goal: Option<String>,
-    command: String,
-    date: String,
-    commit: String,
-    /// How long the measuring took.
-    #[serde(default)]
-    minutes: Option<u64>,
-    /// The name of its pictures.
-    #[serde(default)]
-    name: String,
+    /// Which runs gave the figures.
+    runs: Vec<Made>,
     tables: Vec<Table>,
-    #[serde(default)]
     plots: Vec<Plot>,
+    /// How it was measured, as the workload's file says.
+    setting: serde_json::Value,
+}
+
+/// How figures came about.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Made {
+    /// Of which targets, by their titles.
+    pub targets: Vec<String>,
+    /// The day.
+    pub date: String,
+    /// The commit.
+    pub commit: String,
+    /// The machine.
+    pub machine: String,
+    /// How long the measuring took.
+    pub minutes: u64,
+    /// What was called.
+    pub command: String,
 }
 
 impl Section {
-    /// Of what was measured just now, by `command` within `took`.
-    pub fn new(
-        root: &Path,
-        name: &str,
-        workload: &Workload,
-        command: String,
-        took: Duration,
-        findings: Findings,
-    ) -> Self {
+    /// Of what was measured just now.
+    pub fn new(name: &str, workload: &Workload, made: Made, findings: Findings) -> Self {
         Self {
+            name: name.to_owned(),
             title: workload.title.clone(),
             about: workload.about.clone(),
             goal: workload.goal.clone(),
-            command,
-            date: chrono::Local::now().format("%Y-%m-%d").to_string(),
-            commit: commit(root),
-            minutes: Some(took.as_secs().div_ceil(60)),
-            name: name.to_owned(),
+            runs: vec![made],
             tables: findings.tables,
             plots: findings.plots,
+            setting: workload.setting.clone(),
         }
     }
 
+    /// The workload's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it was measured so.
+    pub fn has_setting(&self, setting: &serde_json::Value) -> bool {
+        self.setting == *setting
+    }
+
+    /// Takes the figures of targets that were measured before, and not now, beside its own; all in the order of `titles`.
+    pub fn join(&mut self, before: Self, titles: &[String]) {
+        let measured: Vec<String> = self.runs.iter().flat_map(|run| run.targets.clone()).collect();
+        let is_old = |title: &str| {
+            titles.iter().any(|each| each == title) && !measured.iter().any(|each| each == title)
+        };
+        for (table, before) in self.tables.iter_mut().zip(before.tables) {
+            table.join(before, is_old, titles);
+        }
+        for (plot, before) in self.plots.iter_mut().zip(before.plots) {
+            plot.join(before, is_old, titles);
+        }
+        let mut runs = before.runs;
+        for run in &mut runs {
+            run.targets.retain(|title| is_old(title));
+        }
+        runs.retain(|run| !run.targets.is_empty());
+        self.runs.splice(0..0, runs);
+    }
+
     /// In Markdown, with its pictures in the folder `pictures`.
-    fn markdown(&self, pictures: &str) -> String {
+    pub(super) fn markdown(&self, pictures: &str) -> String {
         let mut text = format!("## {}\n\n{}\n\n", self.title, self.about.trim());
         if let Some(goal) = &self.goal {
             text += &format!("Wanted: {}.\n\n", goal.trim());
@@ -85,14 +118,21 @@ impl Section {
             text += &table.markdown();
             text.push('\n');
         }
-        let took = self
-            .minutes
-            .map_or_else(String::new, |minutes| format!(", in {minutes} min"));
-        text += &format!(
-            "{}, commit {}{took}: `{}`\n",
-            self.date, self.commit, self.command
-        );
-        text
+        let lines: Vec<String> = self.runs.iter().map(|run| self.line(run)).collect();
+        text + &lines.join("\n")
+    }
+
+    /// How figures came about; of which targets, where they came about in several runs.
+    fn line(&self, run: &Made) -> String {
+        let of = if self.runs.len() > 1 {
+            format!("{}: ", run.targets.join("; "))
+        } else {
+            String::new()
+        };
+        format!(
+            "{of}{}, commit {}, in {} min, on {}: `{}`\n",
+            run.date, run.commit, run.minutes, run.machine, run.command
+        )
     }
 
     fn picture(&self, number: usize) -> String {
@@ -101,47 +141,100 @@ impl Section {
             more => format!("{}-{more}.svg", self.name),
         }
     }
-}
 
-/// The commit, marked where the tree has changes besides.
-fn commit(root: &Path) -> String {
-    Command::new("git")
-        .args(["describe", "--always", "--dirty", "--exclude=*"])
-        .current_dir(root)
-        .output()
-        .ok()
-        .filter(|output| output.status.success())
-        .map_or_else(
-            || "unknown".to_owned(),
-            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        )
-}
-
-/// The whole report; its pictures lie in the folder `pictures` beside it.
-pub fn report(machine: &str, sections: &[Section], pictures: &str) -> String {
-    let mut text = format!(
-        "# Benchmarks\n\n\
-         Written by `make bench` (`make bench QUICK=1` for a short run); do not edit. Workloads are \
-         `bench/workloads/*.toml`, targets `bench/targets/*.toml`: [how to add one](../bench/README.md).\n\n\
-         {machine}\n\n\
-         Client processes, the targets and the simulator share this machine's cores: in the closed loop they \
-         take them from each other, so a machine of its own for each would show higher rates. The simulator \
-         stands for Bedrock; nothing here was measured against Bedrock itself.\n"
-    );
-    for section in sections {
-        text.push('\n');
-        text += &section.markdown(pictures);
-    }
-    text
-}
-
-/// All pictures: file name and content.
-pub fn pictures(sections: &[Section]) -> Vec<(String, String)> {
-    let of = |section: &Section| -> Vec<(String, String)> {
-        let plots = section.plots.iter().enumerate();
+    /// Its pictures: file name and content.
+    pub(super) fn pictures(&self) -> Vec<(String, String)> {
+        let plots = self.plots.iter().enumerate();
         plots
-            .map(|(number, plot)| (section.picture(number), plot.svg(&section.title)))
+            .map(|(number, plot)| (self.picture(number), plot.svg(&self.title)))
             .collect()
+    }
+}
+
+/// The commit, marked where the tree has changes besides; the report's own do not count, which a run makes itself.
+pub fn commit(root: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(root)
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
     };
-    sections.iter().flat_map(of).collect()
+    let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else {
+        return "unknown".to_owned();
+    };
+    let changes = git(&[
+        "status",
+        "--porcelain",
+        "--untracked-files=no",
+        "--",
+        ".",
+        ":(exclude)docs/benchmarks.md",
+        ":(exclude)docs/benchmarks",
+    ]);
+    match changes.as_deref() {
+        Some("") => commit,
+        _ => format!("{commit}-dirty"),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::super::plot::{Axis, Group, Value};
+    use super::*;
+
+    /// Figures of a workload, one row and one bar for each target.
+    pub fn section(name: &str, title: &str, targets: &[&str]) -> Section {
+        let mut table = Table::new(["target", "limiter", "answered"]);
+        for target in targets {
+            table.row([(*target).to_owned(), "x".to_owned(), "1".to_owned()]);
+        }
+        Section {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            about: "About.".to_owned(),
+            goal: None,
+            runs: vec![Made {
+                targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+                date: "2026-01-01".to_owned(),
+                commit: "abc".to_owned(),
+                machine: "a machine".to_owned(),
+                minutes: 1,
+                command: format!("bench {}", targets.join(",")),
+            }],
+            tables: vec![table],
+            plots: vec![Plot {
+                axes: vec![Axis::linear("answered", "%", 100.0)],
+                groups: vec![Group {
+                    title: "x".to_owned(),
+                    bars: targets
+                        .iter()
+                        .map(|target| ((*target).to_owned(), vec![Value::Number(1.0)]))
+                        .collect(),
+                }],
+            }],
+            setting: serde_json::Value::Null,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::section;
+
+    #[test]
+    fn a_run_of_some_targets_replaces_theirs_and_tells_which_run_gave_what() {
+        let all = ["a", "b", "c"].map(str::to_owned);
+        let mut now = section("n", "T", &["b"]);
+        now.join(section("n", "T", &["c", "b", "gone"]), &all);
+        let text = now.markdown("p");
+        let rows: Vec<&str> = text.lines().filter(|line| line.ends_with("| x | 1 |")).collect();
+        assert_eq!(rows, ["| b | x | 1 |", "| c | x | 1 |"]);
+        assert!(text.contains("\nc: 2026-01-01, commit abc, in 1 min, on a machine: `bench c,b,gone`\n"));
+        assert!(text.contains("\nb: 2026-01-01, commit abc, in 1 min, on a machine: `bench b`\n"));
+        let svg = &now.pictures()[0].1;
+        assert!(svg.contains(">c<") && !svg.contains(">gone<"));
+    }
 }

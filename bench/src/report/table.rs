@@ -7,8 +7,35 @@ use serde::{Deserialize, Serialize};
 pub struct Table {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
+    /// Whether rows of one second column stand together.
+    #[serde(default)]
+    grouped: bool,
     /// What a reader must know beside the figures.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
+}
+
+/// What a reader must know beside the figures, of a target or of all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The target's title; none: of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    text: String,
+}
+
+impl Note {
+    /// Of a target, whose title it begins with.
+    pub fn of(target: &str, text: &str) -> Self {
+        Self {
+            target: Some(target.to_owned()),
+            text: format!("{target}{text}"),
+        }
+    }
+
+    /// Of all.
+    pub fn of_all(text: String) -> Self {
+        Self { target: None, text }
+    }
 }
 
 impl Table {
@@ -28,8 +55,17 @@ impl Table {
         }
     }
 
+    /// The same table, in which rows of one second column stand together.
+    #[must_use]
+    pub fn grouped(self) -> Self {
+        Self {
+            grouped: true,
+            ..self
+        }
+    }
+
     /// Notes without a table.
-    pub fn notes_only(notes: Vec<String>) -> Self {
+    pub fn notes_only(notes: Vec<Note>) -> Self {
         Self {
             notes,
             ..Self::default()
@@ -60,9 +96,38 @@ impl Table {
             text.extend(self.rows.iter().map(|row| line(row)));
         }
         for note in &self.notes {
-            text += &format!("\n{note}\n");
+            text += &format!("\n{}\n", note.text);
         }
         text
+    }
+
+    /// Takes the rows and notes of an earlier table's targets that `is_old` names beside its own: by groups, in the order
+    /// in which they came up here, then by targets, in the order of `titles`, behind the rows that are of none.
+    pub(super) fn join(&mut self, before: Self, is_old: impl Fn(&str) -> bool, titles: &[String]) {
+        if self.header == before.header {
+            let mut groups: Vec<String> = Vec::new();
+            let rows = self.rows.iter().chain(&before.rows);
+            for group in rows.filter_map(|row| row.get(1)) {
+                if self.grouped && !groups.contains(group) {
+                    groups.push(group.clone());
+                }
+            }
+            let old = before.rows.into_iter();
+            self.rows
+                .extend(old.filter(|row| row.first().is_some_and(|title| is_old(title))));
+            let place = |all: &[String], each: Option<&String>| all.iter().position(|one| Some(one) == each);
+            self.rows
+                .sort_by_key(|row| (place(&groups, row.get(1)), place(titles, row.first())));
+        }
+        let of_old = |note: &Note| note.target.as_deref().is_some_and(&is_old);
+        self.notes
+            .extend(before.notes.into_iter().filter(|note| of_old(note)));
+        let place = |note: &Note| {
+            titles
+                .iter()
+                .position(|title| Some(title) == note.target.as_ref())
+        };
+        self.notes.sort_by_key(place);
     }
 }
 
@@ -88,4 +153,52 @@ pub fn percent(share: Option<f64>) -> String {
 /// Bytes in megabytes (10⁶).
 pub fn megabytes(bytes: u64) -> String {
     format!("{:.0}", bytes as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(rows: &[(&str, &str, &str)]) -> Table {
+        let mut table = Table::new(["target", "limiter", "calls"]).grouped();
+        for (target, limiter, calls) in rows {
+            table.row([target, limiter, calls].map(|cell| (*cell).to_owned()));
+        }
+        table
+    }
+
+    #[test]
+    fn rows_of_other_targets_stay_in_their_groups_and_order() {
+        let titles = ["a", "b", "c"].map(str::to_owned);
+        let mut now = table(&[
+            ("bound", "x", "1"),
+            ("b", "x", "1"),
+            ("bound", "y", "1"),
+            ("b", "y", "1"),
+        ]);
+        now.notes.push(Note::of("b", ": new"));
+        let mut before = table(&[
+            ("bound", "x", "0"),
+            ("a", "x", "0"),
+            ("b", "x", "0"),
+            ("bound", "y", "0"),
+            ("c", "y", "0"),
+        ]);
+        before.notes = vec![
+            Note::of_all("of all".to_owned()),
+            Note::of("a", ": kept"),
+            Note::of("b", ": old"),
+        ];
+        now.join(before, |title| title == "a" || title == "c", &titles);
+        let wanted = table(&[
+            ("bound", "x", "1"),
+            ("a", "x", "0"),
+            ("b", "x", "1"),
+            ("bound", "y", "1"),
+            ("b", "y", "1"),
+            ("c", "y", "0"),
+        ]);
+        assert_eq!(now.rows, wanted.rows);
+        assert_eq!(now.notes, [Note::of("a", ": kept"), Note::of("b", ": new")]);
+    }
 }

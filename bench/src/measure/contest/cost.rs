@@ -3,9 +3,10 @@
 use anyhow::Context;
 use serde_json::Value;
 
+use super::room::Span;
 use super::run::Run;
 use super::{Contest, Entry};
-use crate::report::{Table, figure, megabytes, percent};
+use crate::report::{Note, Table, figure, megabytes, percent};
 use crate::stats::Sample;
 
 pub(super) fn table(contest: &Contest, entries: &[Entry]) -> anyhow::Result<Table> {
@@ -19,16 +20,28 @@ pub(super) fn table(contest: &Contest, entries: &[Entry]) -> anyhow::Result<Tabl
         "busy s (bound)",
         "processor s per 1,000 calls",
         "peak memory MB",
-    ]);
+        "processors busy (runs at once)",
+    ])
+    .grouped();
+    let spans: Vec<Span> = runs_of(entries).map(|run| run.span).collect();
     for cell in &contest.cells {
         for entry in entries.iter().filter(|entry| entry.cell == cell.name) {
-            table.row(row(entry, contest.scale)?);
+            table.row(row(entry, contest.scale, &spans)?);
         }
     }
+    table.notes.push(Note::of_all(format!(
+        "Runs share the machine: as many went on at once as their targets' weights allow ({} in all). The last column \
+         tells how busy they kept its processors, together and with whatever else ran on it.",
+        contest.parallel
+    )));
     Ok(table)
 }
 
-fn row(entry: &Entry, scale: f64) -> anyhow::Result<[String; 9]> {
+fn runs_of(entries: &[Entry]) -> impl Iterator<Item = &Run> {
+    entries.iter().flat_map(|entry| &entry.runs)
+}
+
+fn row(entry: &Entry, scale: f64, spans: &[Span]) -> anyhow::Result<[String; 10]> {
     let runs = &entry.runs;
     let calls = runs.iter().map(|run| run.fates.len()).sum::<usize>().max(1) as f64;
     let throttled: u64 = runs.iter().map(throttled).sum();
@@ -67,7 +80,15 @@ fn row(entry: &Entry, scale: f64) -> anyhow::Result<[String; 9]> {
         ),
         figure(measured.then_some(cpu * 1e3 / calls), 2),
         peak.map_or_else(|| "–".to_owned(), megabytes),
+        shared(runs, spans),
     ])
+}
+
+/// How busy the processors were during these runs, and how many went on at once.
+fn shared(runs: &[Run], spans: &[Span]) -> String {
+    let busy = Sample::of(runs.iter().filter_map(|run| run.processors)).mean();
+    let at_once = Sample::of(runs.iter().map(|run| run.span.at_once(spans))).mean();
+    format!("{} ({})", percent(busy), figure(at_once, 1))
 }
 
 fn figures(runs: &[Run], pointer: &str) -> anyhow::Result<Vec<f64>> {

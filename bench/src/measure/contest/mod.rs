@@ -2,6 +2,7 @@
 
 mod cost;
 mod picture;
+mod room;
 mod run;
 mod seen;
 
@@ -11,12 +12,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use crate::bound::{Best, Upstream};
 use crate::driver::Bench;
 use crate::plan::Call;
-use crate::report::{Findings, Table};
+use crate::report::{Findings, Note, Table};
+use room::Room;
 use run::{Run, run};
 
 /// One thing to be measured, with one seed.
@@ -50,7 +51,7 @@ pub(super) struct Contest {
     pub(super) seeds_of: BTreeMap<String, Vec<u64>>,
     /// Client processes.
     pub(super) processes: usize,
-    /// Runs of a target at once.
+    /// Room for runs at once: so much may the weights of their targets add up to.
     pub(super) parallel: usize,
     /// Calls that are not answered so long after the last was due are given up.
     pub(super) patience: Duration,
@@ -67,30 +68,37 @@ struct Entry {
     runs: Vec<Run>,
 }
 
-/// Runs every target in every cell. Where one fails, that is told, and the others go on.
+/// Runs every target in every cell, as many at once as there is room for. Where one fails, that is told, and the others
+/// go on.
 pub(super) async fn hold(bench: &Bench, targets: &[String], contest: &Contest) -> anyhow::Result<Findings> {
-    let mut entries = Vec::new();
     let mut notes = Vec::new();
+    let mut installed = Vec::new();
     for name in targets {
         let target = bench.target(name)?;
         notes.extend(
             target
                 .remarks
                 .iter()
-                .map(|remark| format!("{}: {remark}", target.title)),
+                .map(|remark| Note::of(&target.title, &format!(": {remark}"))),
         );
-        if let Err(error) = bench.install(name).await {
-            notes.push(format!("{}: left out: {error:#}", target.title));
-            continue;
+        match bench.install(name).await {
+            Ok(()) => installed.push((name, target)),
+            Err(error) => notes.push(Note::of(&target.title, &format!(": left out: {error:#}"))),
         }
-        for (cell, runs) in contest.cells.iter().zip(rounds(bench, name, contest).await) {
+    }
+    let room = Room::new(contest.parallel);
+    let all = installed
+        .iter()
+        .map(|(name, target)| rounds(bench, name, target.weight, contest, &room));
+    let mut entries = Vec::new();
+    for ((_, target), by_cell) in installed.iter().zip(join_all(all).await) {
+        for (cell, runs) in contest.cells.iter().zip(by_cell) {
             let (runs, failed): (Vec<_>, Vec<_>) = runs.into_iter().partition(Result::is_ok);
-            notes.extend(
-                failed
-                    .into_iter()
-                    .filter_map(Result::err)
-                    .map(|error| format!("{}, {}: a run failed: {error:#}", target.title, cell.name)),
-            );
+            let failed = failed.into_iter().filter_map(Result::err);
+            notes.extend(failed.map(|error| {
+                let told = format!(", {}: a run failed: {error:#}", cell.name);
+                Note::of(&target.title, &told)
+            }));
             entries.push(Entry {
                 target: target.title.clone(),
                 cell: cell.name.clone(),
@@ -102,21 +110,26 @@ pub(super) async fn hold(bench: &Bench, targets: &[String], contest: &Contest) -
 }
 
 /// The runs of one target, cell by cell.
-async fn rounds(bench: &Bench, target: &str, contest: &Contest) -> Vec<Vec<anyhow::Result<Run>>> {
-    let gate = Semaphore::new(contest.parallel.max(1));
+async fn rounds(
+    bench: &Bench,
+    target: &str,
+    weight: usize,
+    contest: &Contest,
+    room: &Room,
+) -> Vec<Vec<anyhow::Result<Run>>> {
     let seeds = contest.seeds_of.get(target);
     let wanted = |seed: &u64| seeds.is_none_or(|seeds| seeds.contains(seed));
     join_all(contest.cells.iter().map(|cell| {
         let rounds = cell.rounds.iter().filter(|(seed, _)| wanted(seed));
         join_all(rounds.map(|(_, round)| async {
-            let _turn = gate.acquire().await?;
+            let _turn = room.turn(weight).await?;
             run(bench, target, contest, round).await
         }))
     }))
     .await
 }
 
-fn told(contest: &Contest, entries: &[Entry], notes: Vec<String>) -> anyhow::Result<Findings> {
+fn told(contest: &Contest, entries: &[Entry], notes: Vec<Note>) -> anyhow::Result<Findings> {
     let bounds = contest
         .cells
         .iter()
@@ -147,13 +160,14 @@ fn bests(cell: &Cell) -> anyhow::Result<Bounds> {
         .collect()
 }
 
-fn complaints(entries: &[Entry]) -> Vec<String> {
+fn complaints(entries: &[Entry]) -> Vec<Note> {
     entries
         .iter()
         .filter_map(|entry| {
             let results = entry.runs.iter().map(|run| &run.results);
             super::complaint(
-                &format!("{}, {}", entry.target, entry.cell),
+                &entry.target,
+                &format!(", {}", entry.cell),
                 super::first_error(results),
             )
         })
@@ -161,7 +175,7 @@ fn complaints(entries: &[Entry]) -> Vec<String> {
 }
 
 /// How good a target's estimates of its calls' inputs were, where it tells.
-fn estimates(entries: &[Entry]) -> Vec<String> {
+fn estimates(entries: &[Entry]) -> Vec<Note> {
     let mut of: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for entry in entries {
         let errors = entry.runs.iter().filter_map(|run| run.estimate_error);
@@ -171,8 +185,9 @@ fn estimates(entries: &[Entry]) -> Vec<String> {
         .filter_map(|(target, errors)| {
             let mean = crate::stats::Sample::of(errors).mean()?;
             let off = crate::report::percent(Some(mean));
-            Some(format!(
-                "{target}: its estimate of a call's input was off by {off} on average."
+            Some(Note::of(
+                target,
+                &format!(": its estimate of a call's input was off by {off} on average."),
             ))
         })
         .collect()

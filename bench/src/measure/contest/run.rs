@@ -1,15 +1,16 @@
 //! One run: a simulator, a target, its clients, and what they and the simulator saw.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde_json::Value;
 
+use super::room::Span;
 use super::{Contest, Round};
 use crate::bound::{Best, Upstream};
 use crate::driver::{Bench, Stand};
 use crate::plan::{Call, Outcome, Pace, Results};
-use crate::process::Usage;
+use crate::process::{Processors, Usage};
 
 /// Beyond its calls, what a run may take to be set up and taken down. A run that takes longer has failed, and its
 /// processes are ended.
@@ -30,6 +31,10 @@ pub(super) struct Run {
     pub(super) best: Best,
     /// What of the quota other clients leave.
     pub(super) left: f64,
+    /// When its calls went in and were answered.
+    pub(super) span: Span,
+    /// The share of all processors that was busy meanwhile, whoever kept them so; none where that is not told.
+    pub(super) processors: Option<f64>,
 }
 
 /// What became of a call.
@@ -80,9 +85,11 @@ async fn measured(
 ) -> anyhow::Result<Run> {
     let stand = Stand::set_up(bench, target, &round.lane, &round.simulator).await?;
     stand.warm_up().await?;
+    let (from, before) = (Instant::now(), Processors::now());
     let results = stand
         .ask(contest.processes, Pace::Open, Some(until), round.calls.clone())
         .await?;
+    let (until, after) = (Instant::now(), Processors::now());
     let stats = stand.simulator.json("/stats").await?;
     let estimate_error = super::super::estimate_error(stand.server.as_ref()).await;
     let usage = usage(&stand, &results)?;
@@ -95,6 +102,10 @@ async fn measured(
         estimate_error,
         best: upstream.best(&round.calls),
         left: upstream.left(),
+        span: Span { from, until },
+        processors: before
+            .zip(after)
+            .and_then(|(before, after)| after.busy_since(before)),
         stats,
     })
 }

@@ -64,7 +64,7 @@ pub(super) fn table(contest: &Contest, entries: &[Entry], bounds: &[(&Cell, Boun
     if tenants {
         header.extend(["Jain index of tenants", "light tenants' wait p95 s"].map(str::to_owned));
     }
-    let mut table = Table::of(header);
+    let mut table = Table::of(header).grouped();
     for (name, fates) in &bounds {
         let fates: Vec<&Fate> = fates.iter().collect();
         table.push(row(BOUND, name, &fates, contest, &priorities, tenants));

@@ -14,7 +14,7 @@ use super::{complaint, errors, first_error};
 use crate::driver::{Bench, Schedule, Stand, calls};
 use crate::files::{Phase, Workload};
 use crate::plan::{Outcome, Pace, Results};
-use crate::report::{Table, figure, percent};
+use crate::report::{Note, Table, figure, percent};
 use crate::stats::Sample;
 use phases::{Timed, script, timed};
 use watch::{Moment, Watch};
@@ -49,16 +49,16 @@ pub(super) async fn run(
         let title = stand.title().to_owned();
         stand.take_down().await?;
         let mut table = by_phase(&times, &results, &watch.moments);
-        table.notes.extend(complaint(&title, first_error([&results])));
+        table.notes.extend(complaint(&title, "", first_error([&results])));
         tables.push(table);
         totals.row(Totals::row(title, &times, &results, &watch.moments, &hops));
     }
-    totals.notes.push(
+    totals.notes.push(Note::of_all(
         "Normal again: the end of a phase's last second in which the p95 of interactive calls was above twice the \
          first phase's p99, or one failed; here the slowest of the phases after the first in which nothing is wrong \
          upstream. Repeated after a failure: calls upstream less requests less refusals for quota or connections."
             .to_owned(),
-    );
+    ));
     tables.push(totals);
     Ok(tables)
 }
