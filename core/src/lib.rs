@@ -18,6 +18,7 @@ pub mod lifecycle;
 pub mod listing;
 pub mod metrics;
 pub mod model;
+pub mod named;
 pub mod ports;
 pub mod request;
 pub mod right_size;

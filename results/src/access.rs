@@ -2,22 +2,29 @@
 
 use crate::problem::Problem;
 use crate::query::in_api_words;
+use crate::router::App;
 use axum::extract::{FromRequestParts, Path, Query};
+use http::HeaderValue;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use smoother_core::named::{TENANT_HEADER, tenant_named};
 use smoother_core::{LaneId, RequestId, TenantId};
 
 /// The tenant that asks: the only place where a door of this crate learns it.
 ///
-/// A server without keys listens on the loopback alone and has one tenant, `default`.
+/// A server without keys listens on the loopback alone and has one tenant, `default`, unless its configuration trusts the
+/// header that names another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller(pub TenantId);
 
-impl<S: Send + Sync> FromRequestParts<S> for Caller {
+impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(_parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        Ok(Self(TenantId::default()))
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let values = parts.headers.get_all(TENANT_HEADER).iter();
+        tenant_named(app.results.trusts_tenants(), values.map(HeaderValue::as_bytes))
+            .map(Self)
+            .map_err(|error| Problem::invalid(format!("{error}.")))
     }
 }
 

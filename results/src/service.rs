@@ -6,6 +6,7 @@ use smoother_core::ports::{Clock, LaneViews, Live, Outbox, Payloads, Store};
 use smoother_core::{LaneId, Millis, Request, RequestId, TenantId};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +41,8 @@ impl fmt::Debug for ResultsPorts {
 pub struct ResultsConfig {
     /// The lanes as configured at the start: what `/v1/models` lists and `/v1/lanes` adds.
     pub lanes: Vec<LaneConfig>,
+    /// Whether the header that names a tenant is believed.
+    pub trust_tenant: bool,
     /// Longest a `wait_ms` is honoured.
     pub longest_wait: Millis,
     /// While someone waits, the row is read again this often, for changes that were made in another process and
@@ -58,6 +61,7 @@ impl Default for ResultsConfig {
     fn default() -> Self {
         Self {
             lanes: Vec::new(),
+            trust_tenant: false,
             longest_wait: Millis::from_secs(60),
             reread_every: Millis::from_secs(1),
             outbox_batch: 512,
@@ -82,6 +86,7 @@ pub struct Results {
     pub(crate) ports: ResultsPorts,
     pub(crate) config: ResultsConfig,
     lanes: ArcSwap<Vec<LaneConfig>>,
+    trust_tenant: AtomicBool,
     /// The lanes whose dead letters have a gauge.
     pub(crate) with_letters: Mutex<BTreeSet<LaneId>>,
     pub(crate) draining: CancellationToken,
@@ -93,15 +98,22 @@ impl Results {
         Arc::new(Self {
             ports,
             lanes: ArcSwap::from_pointee(config.lanes.clone()),
+            trust_tenant: AtomicBool::new(config.trust_tenant),
             config,
             with_letters: Mutex::default(),
             draining: CancellationToken::new(),
         })
     }
 
-    /// Shows these lanes from now on.
-    pub fn reconfigure(&self, lanes: Vec<LaneConfig>) {
+    /// Shows these lanes from now on, and believes the header that names a tenant, or does not.
+    pub fn reconfigure(&self, lanes: Vec<LaneConfig>, trust_tenant: bool) {
         self.lanes.store(Arc::new(lanes));
+        self.trust_tenant.store(trust_tenant, Ordering::Relaxed);
+    }
+
+    /// Whether the header that names a tenant is believed now.
+    pub(crate) fn trusts_tenants(&self) -> bool {
+        self.trust_tenant.load(Ordering::Relaxed)
     }
 
     /// Ends every long poll with what is known now, and begins no other: the root calls it when it stops

@@ -7,7 +7,7 @@ pub use operator::{DlqActArgs, DlqCommand, DlqFilter, DlqListArgs, DlqShowArgs, 
 use crate::client::Target;
 use bedrock_sim::cli::SimArgs;
 use clap::{Args, Parser, Subcommand};
-use smoother_core::{Operation, Priority, RequestId};
+use smoother_core::{Operation, Priority, RequestId, TenantId};
 use smoother_plan::cli::PlanArgs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -75,6 +75,17 @@ pub struct Common {
         help_heading = "Everywhere"
     )]
     pub target: Target,
+    /// Whose jobs these are, where the smoother trusts its callers' word (server.trust_tenant); elsewhere all are one
+    /// tenant's
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "SMOOTHER_TENANT",
+        value_parser = tenant,
+        help_heading = "Everywhere"
+    )]
+    pub tenant: Option<TenantId>,
     /// Print JSON, for scripts; on stderr too, with an error as its last line: {"error": {"kind", "exit_code",
     /// "message"}}
     #[arg(long, global = true, help_heading = "Everywhere")]
@@ -289,6 +300,10 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
         );
     }
     Ok(address)
+}
+
+fn tenant(text: &str) -> Result<TenantId, String> {
+    TenantId::new(text).map_err(|e| e.to_string())
 }
 
 fn priority(text: &str) -> Result<Priority, String> {

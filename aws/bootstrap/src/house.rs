@@ -150,6 +150,7 @@ impl House {
         };
         let config = ResultsConfig {
             lanes: self.config.lanes.values().cloned().collect(),
+            trust_tenant: self.config.server.trust_tenant,
             hooks,
             ..ResultsConfig::default()
         };

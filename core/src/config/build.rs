@@ -81,6 +81,9 @@ fn server(reader: &Reader) -> ServerConfig {
         sync_timeout: millis("server.sync_timeout_ms"),
         disconnect_grace: millis("server.disconnect_grace_ms"),
         drain_timeout: millis("server.drain_timeout_ms"),
+        trust_tenant: reader
+            .flag("server.trust_tenant", None)
+            .is_some_and(|found| found.value),
         retention: retention(reader),
     }
 }

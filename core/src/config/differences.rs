@@ -161,6 +161,7 @@ fn server(config: &Config) -> Values {
         ("sync_timeout_ms", server.sync_timeout.get().to_string()),
         ("disconnect_grace_ms", server.disconnect_grace.get().to_string()),
         ("drain_timeout_ms", server.drain_timeout.get().to_string()),
+        ("trust_tenant", server.trust_tenant.to_string()),
         retention(server.retention),
     ])
 }

@@ -143,6 +143,8 @@ pub static KEYS: &[Key] = &[
         "How long a caller that went away may come back before its request is cancelled."),
     key("server.drain_timeout_ms", within(1, DAY_MS, "milliseconds"), Value("120000"),
         "How long running calls may take to end when the server is told to stop."),
+    key("server.trust_tenant", Kind::Flag, Value("false"),
+        "Whether the header `x-smoother-tenant` is believed, for a server behind a proxy that authenticates its callers and sets it; without it all callers are the tenant `default`."),
     key("server.retention_hours", within(1, 87_600, "hours"), Value("168"),
         "How long results stay readable after their end."),
     key("server.retention_minutes", within(1, 5_256_000, "minutes"), Depends("`retention_hours`"),

@@ -48,6 +48,7 @@ fn nothing_set_is_a_whole_configuration() {
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.server.max_body_bytes, 20 << 20);
     assert_eq!(config.server.disconnect_grace, Millis::from_secs(30));
+    assert!(!config.server.trust_tenant);
     assert_eq!(config.server.retention, Millis::from_secs(7 * 24 * 3600));
     assert_eq!(config.priorities, PriorityWeights::default());
     assert!(config.lanes.is_empty() && config.tenants.is_empty());
@@ -59,6 +60,7 @@ fn every_key_of_a_file_counts() {
     let config = load(FULL).unwrap();
     assert_eq!(config.server.durability, Durability::Relaxed);
     assert_eq!(config.server.sync_timeout, Millis::new(60_000));
+    assert!(config.server.trust_tenant);
     let sonnet = lane(&config, "sonnet");
     assert_eq!(sonnet.models.len(), 2);
     assert_eq!(sonnet.tokens_per_minute, TokensPerMinute::new(300_000));

@@ -190,6 +190,8 @@ pub struct ServerConfig {
     pub disconnect_grace: Millis,
     /// Longest wait for running calls at shutdown.
     pub drain_timeout: Millis,
+    /// Whether the header that names a tenant is believed.
+    pub trust_tenant: bool,
     /// How long results are kept after the end.
     pub retention: Millis,
 }

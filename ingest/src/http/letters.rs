@@ -5,7 +5,6 @@ use super::{body, media};
 use crate::ingest::Ingest;
 use crate::letters::{Act, Handled, Sweep, Wish};
 use crate::refusal::Refusal;
-use crate::tenant;
 use crate::whole::whole;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -60,7 +59,7 @@ async fn one(
 ) -> Result<Response, Refusal> {
     no_query(uri.query())?;
     let id = segment(id)?.parse()?;
-    let tenant = tenant::of_request(&headers);
+    let tenant = ingest.tenant_of(&headers)?;
     let handled = whole(async move { ingest.handle(act, &tenant, id).await }).await?;
     Ok(told(act, &handled))
 }
@@ -70,13 +69,13 @@ async fn by_body(ingest: &Ingest, request: Request) -> Result<Response, Refusal>
     no_query(parts.uri.query())?;
     media::json(&parts.headers, media::Unnamed::IsRefused)?;
     let body = body::read(&parts.headers, body, LARGEST).await?;
-    let wish = Wish::of_body(&body, tenant::of_request(&parts.headers))?;
+    let wish = Wish::of_body(&body, ingest.tenant_of(&parts.headers)?)?;
     Ok(swept(Act::Redrive, &ingest.sweep(Act::Redrive, wish).await?))
 }
 
 async fn by_query(ingest: &Ingest, uri: &Uri, headers: &HeaderMap) -> Result<Response, Refusal> {
     let Query(pairs) = Query::try_from_uri(uri).map_err(|error| Refusal::invalid(error.body_text()))?;
-    let wish = Wish::of_query(pairs, tenant::of_request(headers))?;
+    let wish = Wish::of_query(pairs, ingest.tenant_of(headers)?)?;
     Ok(swept(Act::Drop, &ingest.sweep(Act::Drop, wish).await?))
 }
 

@@ -129,6 +129,7 @@ fn config() -> Config {
             sync_timeout: Millis::from_secs(900),
             disconnect_grace: Millis::from_secs(30),
             drain_timeout: Millis::from_secs(60),
+            trust_tenant: false,
             retention: Millis::from_secs(86_400),
         },
         lanes: lanes.into_iter().map(|lane| (lane.id.clone(), lane)).collect(),

@@ -18,6 +18,7 @@ mod limits;
 mod right_size;
 mod stopping;
 mod streams;
+mod tenants;
 mod unstored;
 
 use crate::testbed::{Bed, Said, send};

@@ -44,7 +44,7 @@ async fn models_lead_to_lanes() {
     assert_eq!(models["models"][1]["standby"], false);
     let mut spare = world.results.lanes()[0].clone();
     spare.fallback.standby = true;
-    world.results.reconfigure(vec![spare]);
+    world.results.reconfigure(vec![spare], false);
     let models = world.get("/v1/models").await.json();
     assert_eq!(models["models"][0]["standby"], true);
 }
@@ -55,7 +55,7 @@ async fn other_lanes_are_shown_from_then_on_and_a_former_one_while_something_is_
     world.views.views.lock().unwrap().insert(view().lane, view());
     let mut other = world.results.lanes()[0].clone();
     other.id = smoother_core::LaneId::new("other").unwrap();
-    world.results.reconfigure(vec![other]);
+    world.results.reconfigure(vec![other], false);
     let models = world.get("/v1/models").await.json();
     assert_eq!(models["models"][0]["lane"], "other");
     let lanes = world.get("/v1/lanes").await.json();

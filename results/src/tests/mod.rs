@@ -8,4 +8,5 @@ mod lanes;
 mod letters;
 mod outbox;
 mod result;
+mod tenants;
 mod world;

@@ -96,7 +96,16 @@ impl World {
     }
 
     pub async fn get(&self, path: &str) -> Answer {
-        let request = HttpRequest::get(path).body(Body::empty()).unwrap();
+        self.get_as(path, &[]).await
+    }
+
+    /// In these tenants' names; an empty one is none.
+    pub async fn get_as(&self, path: &str, tenants: &[&str]) -> Answer {
+        let mut request = HttpRequest::get(path);
+        for tenant in tenants.iter().filter(|tenant| !tenant.is_empty()) {
+            request = request.header("x-smoother-tenant", *tenant);
+        }
+        let request = request.body(Body::empty()).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         Answer {

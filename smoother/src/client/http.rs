@@ -8,6 +8,8 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
+use smoother_core::TenantId;
+use smoother_core::named::TENANT_HEADER;
 use std::time::Duration;
 
 /// A server's API over one pool of connections.
@@ -17,6 +19,8 @@ pub struct Client {
     server: Url,
     /// Where the door asks for a signature.
     signer: Option<Signer>,
+    /// Whom to name as the caller.
+    tenant: Option<TenantId>,
 }
 
 /// An answer with a status of success.
@@ -34,11 +38,12 @@ pub struct Answer {
 const SLACK: Duration = Duration::from_secs(30);
 
 impl Client {
-    /// For the smoother meant by `target`. A deployment is sought, and whatever is a function's URL is signed for.
+    /// For the smoother meant by `target`, in the name of `tenant`. A deployment is sought, and whatever is a function's
+    /// URL is signed for.
     ///
     /// # Errors
     /// The deployment cannot be found, there is nothing to sign with, or the HTTP client cannot be set up.
-    pub async fn to(target: &Target) -> Result<Self, ClientError> {
+    pub async fn to(target: &Target, tenant: Option<TenantId>) -> Result<Self, ClientError> {
         let (server, signer) = match target {
             Target::Deployment(name) => deployed::door(name).await?,
             Target::At(url) => match region_of_function(url) {
@@ -46,10 +51,10 @@ impl Client {
                 None => (url.clone(), None),
             },
         };
-        Self::new(server, signer)
+        Self::new(server, signer, tenant)
     }
 
-    fn new(server: Url, signer: Option<Signer>) -> Result<Self, ClientError> {
+    fn new(server: Url, signer: Option<Signer>, tenant: Option<TenantId>) -> Result<Self, ClientError> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             // The API has none; followed, it would carry the prompt and the session token along.
@@ -64,7 +69,12 @@ impl Client {
             server: server.to_string(),
             cause: chain(&e),
         })?;
-        Ok(Self { http, server, signer })
+        Ok(Self {
+            http,
+            server,
+            signer,
+            tenant,
+        })
     }
 
     /// Where the server is.
@@ -75,7 +85,11 @@ impl Client {
     /// A request to `path`, which begins without a slash.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let base = self.server.as_str().trim_end_matches('/');
-        self.http.request(method, format!("{base}/{path}"))
+        let request = self.http.request(method, format!("{base}/{path}"));
+        match &self.tenant {
+            Some(tenant) => request.header(TENANT_HEADER, tenant.as_str()),
+            None => request,
+        }
     }
 
     /// Sends it; `wait` is how long the server was asked to hold the answer back.

@@ -123,13 +123,15 @@ async fn interrupted() {
 
 /// Runs a command on the given streams.
 async fn run(command: ClientCommand, common: Common, farewell: &Farewell, terminal: &mut Terminal) -> Exit {
-    let context = Client::to(&common.target).await.map(|client| Context {
-        client,
-        json: common.json,
-        patience: common.patience.map(Duration::from_secs),
-        vigil: Vigil::new(terminal.err.clone(), common.json),
-        farewell: farewell.clone(),
-    });
+    let context = Client::to(&common.target, common.tenant.clone())
+        .await
+        .map(|client| Context {
+            client,
+            json: common.json,
+            patience: common.patience.map(Duration::from_secs),
+            vigil: Vigil::new(terminal.err.clone(), common.json),
+            farewell: farewell.clone(),
+        });
     let done = match context {
         Ok(context) => dispatch(command, &context, terminal).await,
         Err(error) => Err(error.into()),

@@ -122,6 +122,7 @@ impl House {
             },
             ResultsConfig {
                 lanes: config.lanes.values().cloned().collect(),
+                trust_tenant: config.server.trust_tenant,
                 hooks: vec![
                     Arc::new(Learning::new(ingest.clone(), store.clone())),
                     Arc::new(Logbook),

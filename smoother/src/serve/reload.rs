@@ -160,7 +160,8 @@ impl House {
                 tracing::error!(%lane, "the lane's task has not taken the new configuration");
             }
         }
-        self.results.reconfigure(next.lanes.values().cloned().collect());
+        let lanes = next.lanes.values().cloned().collect();
+        self.results.reconfigure(lanes, next.server.trust_tenant);
         self.ingest.reconfigure(next.clone());
         *self.leaving.lock().unwrap_or_else(PoisonError::into_inner) = leaving;
         self.config.store(Arc::new(next));

@@ -3,9 +3,11 @@
 use super::runtime_ended;
 use crate::house::House;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use http::HeaderValue;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use smoother_core::TenantId;
+use smoother_core::named::{NotNamed, TENANT_HEADER, tenant_named};
 use smoother_core::ports::{ConnectionId, Connections, StoreError};
 use smoother_core::request::Runner;
 use smoother_ingest::Ingest;
@@ -46,13 +48,11 @@ impl Desk {
             tracing::error!("an event of the WebSocket API names no connection");
             return json!({ "statusCode": 400 });
         };
-        // The keys of the deployment decide who may connect; whoever may is the one tenant there is without keys.
         let done = match context.route_key.as_deref() {
-            Some("$connect") => self
-                .connections
-                .opened(&connection, &TenantId::default())
-                .await
-                .map(|()| None),
+            Some("$connect") => match self.tenant(&event) {
+                Ok(tenant) => self.connections.opened(&connection, &tenant).await.map(|()| None),
+                Err(error) => return json!({ "statusCode": 400, "body": error.to_string() }),
+            },
             Some("$disconnect") => self.connections.closed(&connection).await.map(|()| None),
             _ => self
                 .hear(&connection, event.body.as_deref().unwrap_or_default())
@@ -67,6 +67,21 @@ impl Desk {
                 json!({ "statusCode": 500 })
             }
         }
+    }
+
+    /// Whose a connection is. The API decides who may connect; whoever may is the tenant `default`, unless the
+    /// configuration trusts the header that names another.
+    fn tenant(&self, event: &ApiGatewayWebsocketProxyRequest) -> Result<TenantId, NotNamed> {
+        // API Gateway gives both; a header that came twice is so only in these.
+        let headers = match event.multi_value_headers.is_empty() {
+            true => &event.headers,
+            false => &event.multi_value_headers,
+        };
+        let values = headers.get_all(TENANT_HEADER).iter();
+        tenant_named(
+            self.house.config.server.trust_tenant,
+            values.map(HeaderValue::as_bytes),
+        )
     }
 
     async fn hear(&self, connection: &ConnectionId, text: &str) -> Result<String, StoreError> {

@@ -106,9 +106,10 @@ fn what_is_read_at_the_start_refuses_the_whole_by_name() {
             "server.listen: 127.0.0.1:8080 → 127.0.0.1:1: needs a restart",
         ]
     );
-    let fine = format!("[server]\nretention_hours = 3\n{TWO}");
+    let fine = format!("[server]\nretention_hours = 3\ntrust_tenant = true\n{TWO}");
     let changes = reload(&load(TWO), &load(&fine)).unwrap();
     assert_eq!(changes[0].to_string(), "server.retention_hours: 168 → 3");
+    assert_eq!(changes[1].to_string(), "server.trust_tenant: false → true");
 }
 
 #[test]

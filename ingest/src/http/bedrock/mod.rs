@@ -75,7 +75,7 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
     )
     .await?;
     let submission = Submission {
-        tenant: crate::tenant::of_request(&parts.headers),
+        tenant: ingest.tenant_of(&parts.headers)?,
         model: target.model,
         operation,
         body,

@@ -10,7 +10,7 @@ use crate::ingest::Ingest;
 use crate::job::JobForm;
 use crate::refusal::Refusal;
 use crate::whole::whole;
-use crate::{priority, spans, tenant};
+use crate::{priority, spans};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -53,7 +53,7 @@ async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refu
     )
     .await?;
     let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;
-    let mut submission = form.submission(tenant::of_request(&parts.headers))?;
+    let mut submission = form.submission(ingest.tenant_of(&parts.headers)?)?;
     submission.headers = header::of_operation(&parts.headers);
     submission.hint = header::tier(&parts.headers)?;
     let accepted = ingest.submit(submission).await?;
@@ -98,9 +98,10 @@ fn agree<T: PartialEq>(field: &str, had: &mut Option<T>, said: T) -> Result<(), 
 
 async fn call_off(ingest: &Arc<Ingest>, id: &str, headers: &HeaderMap) -> Result<Response, Refusal> {
     let id: RequestId = id.parse()?;
+    let tenant = ingest.tenant_of(headers)?;
     let row = ingest.ports.store.get(id).await?;
     // Another tenant's job is none that this caller could know of.
-    if row.is_none_or(|row| row.tenant != tenant::of_request(headers)) {
+    if row.is_none_or(|row| row.tenant != tenant) {
         return Err(Refusal::UnknownJob(id));
     }
     match ingest.cancel(id).await {
