@@ -3,7 +3,7 @@
 //! It rests on a higher quota, and a smaller max_tokens, not making anyone wait longer. Near the target that can fail
 //! by chance, so what is answered is a value that was played and met it, within a hundredth of one that did not.
 
-use crate::replay::{Replay, Setup, replay};
+use crate::replay::{Replay, RightSized, Setup, replay};
 use crate::report::quantile;
 use crate::round::{percent, whole};
 use crate::workload::Workload;
@@ -134,8 +134,8 @@ pub fn max_tokens(workload: &Workload, setup: &Setup, target: &Target) -> Answer
     let mut wait_at = |most: u64| {
         answer.replays += 1;
         let mut setup = setup.clone();
-        setup.sizing.most = Some(Tokens::new(most));
-        setup.sizing.reruns = false;
+        setup.most = Some(Tokens::new(most));
+        setup.right_sized = RightSized::Nobody;
         target.reached(workload, &replay(workload, &setup))
     };
     let most = workload

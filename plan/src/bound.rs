@@ -36,7 +36,7 @@ impl Bound {
         let (mut waits, mut tokens) = (Vec::with_capacity(workload.jobs().len()), Tokens::ZERO);
         let (mut turn, mut last) = (workload.begins(), workload.begins());
         for job in workload.jobs() {
-            let most = setup.sizing.sent(job, setup.model_most());
+            let most = setup.asked(job);
             let cost = job.cost(most, setup.burndown());
             if cost.get() > setup.quota().get() {
                 continue;

@@ -31,7 +31,7 @@ mod workload;
 pub use bound::Bound;
 pub use html::page;
 pub use mix::{Arrivals, Mix, MixError, Size, Stream};
-pub use replay::{CallRecord, Ending, Fate, Replay, Setup, Sizing, replay};
+pub use replay::{CallRecord, Ending, Fate, Replay, RightSized, Setup, replay};
 pub use report::{
     Band, Calls, Deadlines, LaneShown, Report, Requests, Series, TenantShown, Tenants, UpstreamShown,
     Utilisation, Waits, WorkloadShown, text,

@@ -24,8 +24,12 @@ pub struct OutputKey(ModelId, Option<TenantId>, u32);
 impl OutputKey {
     /// Whose answers tell how long this request's own may be.
     pub fn of(request: &Request) -> Self {
-        let (model, tenant) = (request.model_to_call(), &request.tenant);
-        Self::new(model, Some(tenant), request.own_max_output())
+        Self::of_tenant(request.model_to_call(), &request.tenant, request.own_max_output())
+    }
+
+    /// The same of a request of this tenant to this model that allows so much.
+    pub fn of_tenant(model: &ModelId, tenant: &TenantId, max_output: Tokens) -> Self {
+        Self::new(model, Some(tenant), max_output)
     }
 
     fn new(model: &ModelId, tenant: Option<&TenantId>, max_output: Tokens) -> Self {

@@ -1,7 +1,7 @@
 //! The lane and the upstream that the flags name: a configured lane under the flags, or the flags alone.
 
 use super::{PlanArgs, PlanError};
-use crate::replay::{Setup, Sizing};
+use crate::replay::{RightSized, Setup};
 use crate::round::whole;
 use crate::upstream::{Latency, Upstream};
 use crate::workload::Workload;
@@ -38,15 +38,19 @@ impl PlanArgs {
                 },
                 round_trip: upstream.round_trip,
             },
-            sizing: self
-                .lane
-                .right_size
-                .map_or_else(Sizing::default, |percent| Sizing {
-                    most: Some(workload.output_quantile(percent).max(Tokens::new(1))),
-                    reruns: true,
-                }),
+            most: None,
+            right_sized: self.right_sized(config),
             seed: self.seed,
         })
+    }
+
+    /// Everybody's requests where the flag says so, else those of the tenants that the configuration names for it.
+    fn right_sized(&self, config: &Config) -> RightSized {
+        if self.lane.right_size {
+            return RightSized::Everybody;
+        }
+        let tenants = config.tenants.iter().filter(|(_, tenant)| tenant.right_size);
+        RightSized::Of(tenants.map(|(id, _)| id.clone()).collect())
     }
 
     fn chosen(&self, config: &Config) -> Result<LaneConfig, PlanError> {

@@ -130,9 +130,10 @@ pub struct LaneArgs {
     /// The bucket of --pacing bucket
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60), requires = "pacing")]
     pub bucket_seconds: Option<u64>,
-    /// Send a max_tokens that leaves so many percent of the answers whole, and ask once more where it cut one short
-    #[arg(long, value_name = "PERCENT", num_args = 0..=1, require_equals = true, default_missing_value = "99", value_parser = share)]
-    pub right_size: Option<f64>,
+    /// Send a smaller max_tokens as soon as a tenant's answers teach it, as the server does for tenants with
+    /// right_size = true, and call again what it cuts short [default: those tenants of the configuration]
+    #[arg(long)]
+    pub right_size: bool,
 }
 
 /// The model and its limiter.

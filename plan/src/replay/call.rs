@@ -30,6 +30,8 @@ pub(super) struct Flight {
     pub(super) call: CallNo,
     pub(super) max_tokens: Tokens,
     pub(super) reserved: Tokens,
+    /// It waits for its release.
+    pub(super) waits: bool,
     /// Calls that timed out.
     tries: u32,
     started: Timestamp,
@@ -139,26 +141,28 @@ impl World<'_> {
 
     fn answered(&mut self, place: usize) {
         let (flight, job) = (self.flights[place], &self.jobs[place]);
-        let own = job.own_max(self.setup.model_most());
-        let output = job.output.min(flight.max_tokens);
+        let own = self.setup.asked(job);
+        let cut = job.output > flight.max_tokens;
+        if cut && flight.max_tokens < own {
+            self.fates[place].reran = true;
+            let again = self.resized_to_own(place);
+            self.ended(place, flight.cost, None, again, None);
+            return;
+        }
+        let fate = &mut self.fates[place];
+        fate.cut = cut;
+        // Whether a size cut an answer short is told by the one that was whole in the end.
         let answered = Answered {
             model: &self.setup.model,
             tenant: &job.tenant,
-            max_output: flight.max_tokens,
-            output,
-            cut_short: None,
+            max_output: own,
+            output: job.output.min(flight.max_tokens),
+            cut_short: fate.right_sized.then_some(fate.reran),
         };
         self.learned.observe(&answered, self.now);
         self.ended(place, flight.cost, None, Again::No, None);
-        let cut = job.output > flight.max_tokens;
-        let fate = &mut self.fates[place];
-        if cut && self.setup.sizing.reruns && flight.max_tokens < own && !fate.reran {
-            fate.reran = true;
-            self.arrive(place, own);
-            return;
-        }
-        fate.cut = cut;
         self.end(Some(place), Ending::Completed);
+        self.resize_like(place);
     }
 
     /// A call without an answer: what becomes of its request is core's to say.
@@ -191,6 +195,8 @@ impl World<'_> {
         };
         if again == Again::No {
             self.end(Some(place), Ending::Failed);
+        } else {
+            self.flights[place].waits = true;
         }
         self.ended(place, charged, throttle, again, Some(met));
     }

@@ -34,6 +34,8 @@ pub struct Fate {
     pub throttled: u32,
     /// Its answer is as long as was allowed, and would have been longer.
     pub cut: bool,
+    /// It went with a smaller max_tokens than its caller's, at least at first.
+    pub right_sized: bool,
     /// It was asked for once more because right-sizing had cut it.
     pub reran: bool,
 }

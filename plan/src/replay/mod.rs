@@ -9,15 +9,17 @@
 //! waking  ─▶ Tick                        (half a round trip)          └─ refused  ─▶ Ended, and by core's verdict
 //! ```
 //!
-//! What the smoother learns (how long answers are) is learned here the same way, from the answers alone.
+//! What the smoother learns (how long answers are, and how small a max_tokens would do) is learned here the same way and by
+//! the same code, from the answers alone.
 
 mod call;
 mod fate;
 mod setup;
+mod sized;
 mod world;
 
 pub use fate::{CallRecord, Ending, Fate};
-pub use setup::{Setup, Sizing};
+pub use setup::{RightSized, Setup};
 
 use crate::workload::Workload;
 use smoother_core::Timestamp;

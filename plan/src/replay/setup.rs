@@ -3,22 +3,30 @@
 use crate::upstream::{Limiter, Upstream};
 use crate::workload::Job;
 use smoother_core::scheduler::SchedulerConfig;
-use smoother_core::{ModelId, Tokens, TokensPerMinute};
+use smoother_core::{ModelId, TenantId, Tokens, TokensPerMinute};
+use std::collections::BTreeSet;
 
-/// Which max_tokens goes upstream, where it is not the caller's own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sizing {
-    /// No more than this.
-    pub most: Option<Tokens>,
-    /// An answer that this cut short is asked for once more, with the caller's own value.
-    pub reruns: bool,
+/// Whose requests go with a smaller max_tokens than their own, as the server learns it from answers; what that cuts short
+/// is called once more with their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum RightSized {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// These tenants'.
+    Of(BTreeSet<TenantId>),
+    /// Everybody's.
+    Everybody,
 }
 
-impl Sizing {
-    /// What a job's first call asks for at most.
-    pub fn sent(&self, job: &Job, model_most: Tokens) -> Tokens {
-        let own = job.own_max(model_most);
-        self.most.map_or(own, |most| own.min(most))
+impl RightSized {
+    /// Whether this tenant's are.
+    pub fn has(&self, tenant: &TenantId) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Of(tenants) => tenants.contains(tenant),
+            Self::Everybody => true,
+        }
     }
 }
 
@@ -31,8 +39,10 @@ pub struct Setup {
     pub model: ModelId,
     /// The upstream and its limiter.
     pub upstream: Upstream,
-    /// Which max_tokens goes upstream.
-    pub sizing: Sizing,
+    /// Callers ask for no more max_tokens than this.
+    pub most: Option<Tokens>,
+    /// Whose requests are right-sized.
+    pub right_sized: RightSized,
     /// Of the generator that spreads attempts after a throttle.
     pub seed: u64,
 }
@@ -41,6 +51,12 @@ impl Setup {
     /// The model's own maximum of output tokens.
     pub fn model_most(&self) -> Tokens {
         Tokens::new(self.scheduler.lane.max_output_tokens)
+    }
+
+    /// The max_tokens of a job's caller.
+    pub fn asked(&self, job: &Job) -> Tokens {
+        let own = job.own_max(self.model_most());
+        self.most.map_or(own, |most| own.min(most))
     }
 
     /// Tokens of quota that one output token costs.

@@ -1,7 +1,7 @@
 //! The replay against cases that can be reckoned by hand, and against chance.
 #![allow(clippy::unwrap_used)]
 
-use super::{Ending, Replay, Setup, Sizing, replay};
+use super::{Ending, Replay, RightSized, Setup, replay};
 use crate::report::Report;
 use crate::upstream::{Latency, LimiterKind, Upstream};
 use crate::workload::{Job, ORIGIN, Workload};
@@ -28,7 +28,8 @@ fn setup() -> Setup {
             round_trip: Millis::ZERO,
             ..Upstream::default()
         },
-        sizing: Sizing::default(),
+        most: None,
+        right_sized: RightSized::Nobody,
         seed: 1,
     }
 }
@@ -134,29 +135,55 @@ fn a_quota_believed_too_high_is_throttled_and_everything_still_ends() {
     assert!(ended >= Millis::from_secs(180), "{ended:?}");
 }
 
+/// 40 answers of 30 tokens by themselves, and two seconds later a crowd of eight, the last of which needs more.
+fn taught() -> Workload {
+    let mut jobs: Vec<Job> = (0..40).map(|n| job(n * 60_000, 10, 30, 800)).collect();
+    let later = 40 * 60_000;
+    jobs.extend((0..8).map(|n| job(later, 10, if n == 7 { 600 } else { 30 }, 800)));
+    workload(jobs)
+}
+
 #[test]
-fn right_sizing_reserves_less_and_reruns_what_it_cut() {
+fn right_sizing_learns_from_answers_reserves_less_and_reruns_what_it_cut() {
     let mut setup = setup();
-    let work = workload(vec![job(0, 100, 30, 800), job(0, 100, 60, 800)]);
-    let plain = replay(&work, &setup);
-    setup.sizing = Sizing {
-        most: Some(Tokens::new(50)),
-        reruns: true,
-    };
-    let sized = replay(&work, &setup);
-    assert_eq!(times(&sized)[0].0, Some(0));
-    assert!(times(&sized)[1].0 < times(&plain)[1].0);
-    let reran: Vec<bool> = sized.fates.iter().map(|fate| fate.reran).collect();
-    assert_eq!((reran, sized.calls.len()), (vec![false, true], 3));
-    assert!(
-        sized
-            .fates
-            .iter()
-            .all(|fate| fate.ending == Ending::Completed && !fate.cut)
+    let plain = replay(&taught(), &setup);
+    setup.right_sized = RightSized::Everybody;
+    let sized = replay(&taught(), &setup);
+    // Four times the longest, in steps of 64, once 32 answers are known.
+    let reserved: Vec<u64> = sized.calls.iter().map(|call| call.reserved.get()).collect();
+    assert_eq!((reserved[31], reserved[32], reserved[40]), (810, 138, 138));
+    assert!(times(&sized)[46].0 < times(&plain)[46].0);
+    let crowd = &sized.fates[40..];
+    assert_eq!(crowd.iter().filter(|fate| fate.reran).count(), 1);
+    assert!(crowd[7].reran && sized.fates[32].right_sized && !sized.fates[31].right_sized);
+    assert_eq!(
+        (sized.calls.len(), sized.calls[48].reserved),
+        (49, Tokens::new(810))
     );
+    let whole = |fate: &super::Fate| fate.ending == Ending::Completed && !fate.cut;
+    assert!(sized.fates.iter().all(whole));
+}
+
+#[test]
+fn what_waits_is_resized_once_its_size_is_known() {
+    let mut setup = setup();
+    setup.right_sized = RightSized::Everybody;
+    let played = replay(&workload((0..80).map(|_| job(0, 10, 30, 800)).collect()), &setup);
+    let reserved: Vec<u64> = played.calls.iter().map(|call| call.reserved.get()).collect();
+    assert_eq!((reserved[31], reserved[79]), (810, 138));
+    let few = reserved.iter().filter(|reserved| **reserved == 810).count();
+    assert!(few <= 34, "those that had gone before: {few}");
+}
+
+#[test]
+fn only_those_who_agreed_are_right_sized() {
+    let mut setup = setup();
+    setup.right_sized = RightSized::Of([TenantId::new("other").unwrap()].into());
+    let played = replay(&taught(), &setup);
+    assert!(played.fates.iter().all(|fate| !fate.right_sized && !fate.reran));
     // Cut by its caller's own max_tokens, an answer is not asked for again.
-    let own = workload(vec![job(0, 100, 60, 40)]);
-    let played = replay(&own, &setup);
+    setup.right_sized = RightSized::Everybody;
+    let played = replay(&workload(vec![job(0, 100, 60, 40)]), &setup);
     assert_eq!(
         (played.fates[0].cut, played.fates[0].reran, played.calls[0].cost),
         (true, false, Tokens::new(140))

@@ -1,6 +1,7 @@
 //! The loop: the next moment, what it tells the scheduler, and what the scheduler wants then.
 
 use super::call::Flight;
+use super::sized::Unsized;
 use super::{CallRecord, Ending, Fate, Replay, Setup};
 use crate::upstream::Limiter;
 use crate::workload::{Job, Workload};
@@ -8,7 +9,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use smoother_core::estimate::Outputs;
 use smoother_core::scheduler::{Command, Event, Scheduler, Waiting};
-use smoother_core::{CallNo, Estimate, Millis, RequestId, Timestamp, Tokens};
+use smoother_core::{CallNo, Millis, RequestId, Timestamp};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -33,6 +34,7 @@ pub(super) struct World<'a> {
     pub(super) scheduler: Scheduler,
     pub(super) limiter: Limiter,
     pub(super) learned: Outputs,
+    pub(super) unsized_ones: Unsized,
     pub(super) dice: StdRng,
     pub(super) now: Timestamp,
     pub(super) fates: Vec<Fate>,
@@ -55,6 +57,7 @@ impl<'a> World<'a> {
             scheduler: Scheduler::new(setup.scheduler.clone(), begins),
             limiter: setup.limiter(),
             learned: Outputs::default(),
+            unsized_ones: Unsized::default(),
             dice: StdRng::seed_from_u64(setup.seed),
             now: begins,
             fates: vec![Fate::default(); jobs.len()],
@@ -107,10 +110,7 @@ impl<'a> World<'a> {
         {
             let job = self.next_arrival;
             self.next_arrival += 1;
-            self.arrive(
-                job,
-                self.setup.sizing.sent(&self.jobs[job], self.setup.model_most()),
-            );
+            self.arrive(job);
         } else {
             self.wake = None;
             self.tell(Event::Tick);
@@ -122,14 +122,11 @@ impl<'a> World<'a> {
         self.agenda.push(Reverse((at, self.sequence, step, job)));
     }
 
-    /// A request waits, for the first time or for its rerun, with this max_tokens.
-    pub(super) fn arrive(&mut self, place: usize, max_tokens: Tokens) {
+    fn arrive(&mut self, place: usize) {
+        let estimate = self.priced(place);
+        self.take(place, &estimate);
+        let [reserve, expected, surplus] = self.price(&estimate);
         let job = &self.jobs[place];
-        let flight = &mut self.flights[place];
-        flight.max_tokens = max_tokens;
-        let estimate = estimate(&self.learned, job, max_tokens, self.setup);
-        let burndown = self.setup.burndown();
-        flight.reserved = estimate.reserve(burndown);
         let waiting = Waiting {
             id: id_of(place),
             tenant: job.tenant.clone(),
@@ -137,10 +134,10 @@ impl<'a> World<'a> {
             arrived_at: job.arrived,
             deadline: job.deadline,
             latest_start: None,
-            reserve: flight.reserved,
-            expected: estimate.settled(burndown),
-            surplus: estimate.surplus(burndown),
-            last_call: flight.call,
+            reserve,
+            expected,
+            surplus,
+            last_call: CallNo::NONE,
             not_before: None,
             retries: false,
             may_leave: false,
@@ -166,7 +163,7 @@ impl<'a> World<'a> {
         match *command {
             Command::Release { request, call, .. } => {
                 let Some(job) = place_of(request) else { return };
-                self.flights[job].call = call;
+                (self.flights[job].call, self.flights[job].waits) = (call, false);
                 self.plan(self.now, Step::Claim, job);
             }
             Command::Expire { request } => self.end(place_of(request), Ending::Expired),
@@ -188,17 +185,6 @@ impl<'a> World<'a> {
             fate.ending = ending;
             fate.ended = Some(self.now);
         }
-    }
-}
-
-/// As the way in makes it: what was learned may let a request wait for more room, but never rule it out.
-fn estimate(learned: &Outputs, job: &Job, max_tokens: Tokens, setup: &Setup) -> Estimate {
-    let expected = learned.expected(&setup.model, &job.tenant, max_tokens);
-    let room = setup.quota().get().saturating_sub(job.input.get()) / setup.burndown().max(1);
-    Estimate {
-        input: job.input,
-        max_output: max_tokens,
-        expected_output: expected.min(Tokens::new(room)),
     }
 }
 

@@ -24,7 +24,7 @@ use serde::Serialize;
 use smoother_core::Tokens;
 
 /// The version of the report's form; a field that goes or changes its meaning raises it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// How the requests ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -45,6 +45,8 @@ pub struct Requests {
     pub unfinished: u64,
     /// Answers cut short by max_tokens.
     pub cut: u64,
+    /// Sent with a smaller max_tokens than their callers'.
+    pub right_sized: u64,
     /// Asked for once more because right-sizing had cut them short.
     pub reran: u64,
 }
@@ -152,6 +154,7 @@ fn requests(replay: &Replay) -> Requests {
     for fate in &replay.fates {
         requests.all += 1;
         requests.cut += u64::from(fate.cut);
+        requests.right_sized += u64::from(fate.right_sized);
         requests.reran += u64::from(fate.reran);
         *match fate.ending {
             Ending::Unfinished => &mut requests.unfinished,

@@ -54,8 +54,6 @@ pub struct LaneShown {
     pub max_output_tokens: u64,
     /// How releases are paced.
     pub pacing: String,
-    /// No more than this goes upstream as max_tokens.
-    pub right_sized_to: Option<u64>,
 }
 
 impl LaneShown {
@@ -70,11 +68,6 @@ impl LaneShown {
             output_burndown: lane.output_burndown,
             max_output_tokens: lane.max_output_tokens,
             pacing: pacing(lane.pacing),
-            right_sized_to: setup
-                .sizing
-                .most
-                .filter(|_| setup.sizing.reruns)
-                .map(|most| most.get()),
         }
     }
 }

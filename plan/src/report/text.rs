@@ -3,6 +3,7 @@
 use super::{Report, Waits};
 use crate::answer::Answer;
 use crate::figures::{grouped, span};
+use crate::round::percent;
 use comfy_table::{CellAlignment, Table, presets};
 use std::fmt::Write;
 
@@ -44,9 +45,6 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
         lane.output_burndown,
         lane.pacing,
     )?;
-    if let Some(most) = lane.right_sized_to {
-        writeln!(out, "  max_tokens right-sized to {}", grouped(most))?;
-    }
     let other = if upstream.tokens_per_minute == lane.tokens_per_minute {
         String::new()
     } else {
@@ -88,6 +86,16 @@ fn outcome(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "answers cut short by max_tokens: {cut}; asked for once more: {reran}"
+        )?;
+    }
+    if requests.right_sized > 0 {
+        let (sized, share) = (
+            grouped(requests.right_sized),
+            percent(requests.reran, requests.right_sized),
+        );
+        writeln!(
+            out,
+            "right-sized: {sized} requests, of which {share} % were asked for once more"
         )?;
     }
     if deadlines.all > 0 {
