@@ -139,7 +139,7 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: START_ERROR,
         kind: Kind::Histogram,
-        labels: &["lane", "side"],
+        labels: &["lane", "priority", "side"],
         help: "Seconds by which a request that had to wait started later (side late) or earlier (side early) than was \
                expected when it came.",
     },

@@ -108,7 +108,7 @@ impl Drive {
 
     /// How good the forecast was that its request had when it came.
     fn hear_start(&self, request: RequestId, call: CallNo, at: Timestamp) {
-        let Some(expected) = self.scheduler.foretold(request, call) else {
+        let Some((priority, expected)) = self.scheduler.foretold(request, call) else {
             return;
         };
         let (side, off) = if at >= expected {
@@ -117,7 +117,8 @@ impl Drive {
             ("early", expected.since(at))
         };
         let lane = self.hands.lane.to_string();
-        histogram!(names::START_ERROR, "lane" => lane, "side" => side).record(off.get() as f64 / 1_000.0);
+        histogram!(names::START_ERROR, "lane" => lane, "priority" => priority.as_str(), "side" => side)
+            .record(off.get() as f64 / 1_000.0);
     }
 
     fn carry_out(&mut self, now: Timestamp) {

@@ -70,7 +70,7 @@ def test_what_makes_room_fails_and_says_for_what(new_simulator, new_smoother):
     assert [smoother.until_ended(job)["status"] for job in (runs, first)] == ["COMPLETED"] * 2
     metrics = smoother.get("/metrics").body.decode()
     assert 'smoother_requests_shed_total{lane="small"} 1' in metrics
-    assert 'smoother_start_error_seconds_count{lane="small",side=' in metrics
+    assert 'smoother_start_error_seconds_count{lane="small",priority="batch",side=' in metrics
 
 
 def test_whoever_cannot_be_in_time_is_told_before_it_waits(new_simulator, new_smoother):

@@ -1,4 +1,4 @@
-//! Lets calls go as soon as the limiter has room, the first priority first.
+//! Lets calls go as soon as the limiter has room, the first priority first, or the first of all.
 
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -8,6 +8,15 @@ use crate::plan::Call;
 
 /// The priorities, first to last.
 const ORDER: [&str; 3] = ["interactive", "normal", "batch"];
+
+/// Who goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The first priority, and of each who came first.
+    ByPriority,
+    /// Who came first.
+    FirstCome,
+}
 
 /// A call under way: its end, and what has to be set right then. Ordered by its end, the earliest greatest.
 #[derive(Debug, PartialEq)]
@@ -37,6 +46,7 @@ impl PartialOrd for Running {
 pub(super) struct Greedy<'a> {
     upstream: &'a Upstream,
     calls: &'a [Call],
+    order: Order,
     tokens: Limit,
     requests: Option<Limit>,
     now: f64,
@@ -48,10 +58,11 @@ pub(super) struct Greedy<'a> {
 }
 
 impl<'a> Greedy<'a> {
-    pub(super) fn new(upstream: &'a Upstream, calls: &'a [Call]) -> Self {
+    pub(super) fn new(upstream: &'a Upstream, calls: &'a [Call], order: Order) -> Self {
         Self {
             upstream,
             calls,
+            order,
             tokens: Limit::new(upstream.kind, upstream.tokens_per_minute * upstream.left),
             requests: upstream
                 .requests_per_minute
@@ -65,8 +76,14 @@ impl<'a> Greedy<'a> {
         }
     }
 
+    /// How it goes to its end.
+    pub(super) fn run(mut self) -> Best {
+        while self.step() {}
+        self.told()
+    }
+
     /// Lets one call go, or passes to the next moment at which anything changes; false when nothing is left to do.
-    pub(super) fn step(&mut self) -> bool {
+    fn step(&mut self) -> bool {
         self.arrive();
         self.end();
         let Some(call) = self.waiting.iter().find_map(|line| line.front().copied()) else {
@@ -101,10 +118,13 @@ impl<'a> Greedy<'a> {
             .get(self.arrived)
             .filter(|call| seconds(call.at_us) <= self.now)
         {
-            let rank = ORDER
-                .iter()
-                .position(|name| *name == call.class)
-                .unwrap_or(ORDER.len());
+            let rank = match self.order {
+                Order::FirstCome => 0,
+                Order::ByPriority => ORDER
+                    .iter()
+                    .position(|name| *name == call.class)
+                    .unwrap_or(ORDER.len()),
+            };
             self.waiting[rank].push_back(self.arrived);
             self.arrived += 1;
         }
@@ -153,7 +173,7 @@ impl<'a> Greedy<'a> {
         next.is_finite()
     }
 
-    pub(super) fn told(self) -> Best {
+    fn told(self) -> Best {
         let first = self
             .starts
             .iter()

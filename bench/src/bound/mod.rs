@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use crate::plan::Call;
-use greedy::Greedy;
+use greedy::{Greedy, Order};
 use limit::Kind;
 
 /// What the upstream does, from the settings of its simulator.
@@ -86,9 +86,12 @@ impl Upstream {
 
     /// The best that could be had of these calls, which are in order of arrival.
     pub fn best(&self, calls: &[Call]) -> Best {
-        let mut run = Greedy::new(self, calls);
-        while run.step() {}
-        run.told()
+        Greedy::new(self, calls, Order::ByPriority).run()
+    }
+
+    /// The same where whoever came first goes first, whatever his priority.
+    pub fn first_come(&self, calls: &[Call]) -> Best {
+        Greedy::new(self, calls, Order::FirstCome).run()
     }
 }
 
@@ -144,6 +147,22 @@ mod tests {
         let best = upstream("bucket").best(&calls);
         let waits: Vec<Option<f64>> = best.waits.iter().map(|wait| wait.map(f64::round)).collect();
         assert_eq!(waits, [Some(0.0), Some(20.0), None, Some(9.0)]);
+    }
+
+    #[test]
+    fn who_came_first_goes_first_where_nothing_else_counts() {
+        let calls = [
+            call(0, "batch", 100),
+            call(0, "batch", 100),
+            call(1_000_000, "interactive", 100),
+        ];
+        let first_come = upstream("bucket").first_come(&calls);
+        let waits: Vec<f64> = first_come
+            .waits
+            .iter()
+            .map(|wait| wait.unwrap().round())
+            .collect();
+        assert_eq!(waits, [0.0, 10.0, 19.0]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub fn spoken(mut call: Call, wire: &Wire, fill: impl Fn(&str) -> String) -> Cal
         .headers
         .iter()
         .map(|(name, value)| (name.to_lowercase(), fill(value)))
+        // A tenant, where a workload has none.
+        .filter(|(_, value)| !value.is_empty())
         .collect();
     if !call.body.is_empty() {
         return call;
@@ -119,15 +121,18 @@ mod tests {
             r#"
             speaks = "open_ai"
             path = "/v1/chat/completions"
-            headers = { X-For = "${tenant} ${priority} ${port}" }
+            headers = { X-For = "${tenant} ${priority} ${port}", X-Of = "${nobody}" }
             body = { model = "sonnet" }
             body_of = { batch = { priority = 2 }, interactive = { priority = 0 } }
             "#,
         )
         .unwrap();
-        let spoken = spoken(call(), &wire, |text| text.replace("${port}", "80"));
+        let spoken = spoken(call(), &wire, |text| {
+            text.replace("${port}", "80").replace("${nobody}", "")
+        });
         assert_eq!(spoken.path, "/v1/chat/completions");
         assert_eq!(spoken.headers["x-for"], "acme batch 80");
+        assert!(!spoken.headers.contains_key("x-of"), "it is empty");
         assert_eq!(
             serde_json::from_str::<Value>(&spoken.body).unwrap(),
             json!({ "model": "sonnet", "max_tokens": 9, "priority": 2,

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 
 pub use target::{Speaks, Target, Wire};
-pub use workload::{Burst, Class, Limiter, Measure, Phase, Trace, Workload};
+pub use workload::{Burst, Class, Limiter, Measure, Phase, Trace, TraceRun, Workload};
 
 /// Reads a workload; a quick run lays its `[quick]` over it.
 ///

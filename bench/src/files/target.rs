@@ -87,7 +87,8 @@ pub struct Wire {
     /// The path, with `${…}` places; Bedrock's own if it does not say.
     #[serde(default)]
     pub path: Option<String>,
-    /// Headers of every call. Beside the places of a run, they may hold `${priority}` and `${tenant}`.
+    /// Headers of every call. Beside the places of a run, they may hold `${priority}` and `${tenant}`; one that comes out
+    /// empty is left out.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// Laid over every body.

@@ -131,6 +131,9 @@ pub struct Trace {
     pub max_tokens: Vec<u64>,
     /// Shares of the quota that another client takes; a run with each. The quota is larger by as much.
     pub other_clients: Vec<f64>,
+    /// Runs beside those.
+    #[serde(default)]
+    pub more: Vec<TraceRun>,
     /// The limiter.
     pub limiter: Limiter,
     /// Client processes.
@@ -143,6 +146,18 @@ pub struct Trace {
     pub parallel: usize,
     /// Calls that are not answered so long after the last was due, in real time, are given up.
     pub patience_seconds: u64,
+}
+
+/// One more run of a trace, with what it has of its own.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceRun {
+    /// `max_tokens` of all calls.
+    pub max_tokens: u64,
+    /// As the trace's.
+    pub load: f64,
+    /// The share of the quota that another client takes.
+    pub other_clients: f64,
 }
 
 /// A priority of a trace's calls.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{complaint, errors, estimate_error, first_error, latencies};
+use super::told::Told;
+use super::{complaint, errors, first_error, latencies};
 use crate::driver::{Bench, Schedule, Stand, calls};
 use crate::files::Workload;
 use crate::plan::{Pace, Results};
@@ -69,7 +70,7 @@ pub(super) async fn run(
             },
             each(|used| used.simulator),
             resident.map_or_else(|| "–".to_owned(), megabytes),
-            percent(estimate_error(stand.server.as_ref()).await),
+            percent(Told::by(stand.server.as_ref()).await.estimate_error),
         ]);
         table
             .notes

@@ -7,12 +7,12 @@ mod degrading;
 mod jobs;
 mod open;
 mod settings;
+mod told;
 mod trace;
 
 use crate::driver::Bench;
 use crate::files::{Measure, Workload};
 use crate::plan::Results;
-use crate::process::Server;
 use crate::report::{Findings, Note};
 use crate::stats::Sample;
 
@@ -70,21 +70,6 @@ fn first_error<'a>(results: impl IntoIterator<Item = &'a Results>) -> Option<&'a
         .into_iter()
         .flat_map(|results| &results.outcomes)
         .find_map(|outcome| outcome.error.as_deref())
-}
-
-/// The mean error of the server's estimates of its calls' inputs, where it has a metric of that.
-async fn estimate_error(server: Option<&Server>) -> Option<f64> {
-    let text = server?.get("/metrics").await.ok()?;
-    let text = String::from_utf8_lossy(&text);
-    let total = |ending: &str| -> f64 {
-        let name = format!("smoother_estimate_error_ratio_{ending}");
-        let lines = text.lines().filter(|line| line.starts_with(&name));
-        lines
-            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
-            .sum()
-    };
-    let count = total("count");
-    (count > 0.0).then(|| total("sum") / count)
 }
 
 /// Notes on what went wrong, for one row of a table; `place` says which of the target's.

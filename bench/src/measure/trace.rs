@@ -11,7 +11,7 @@ use serde_json::json;
 use super::contest::{Cell, Contest, Round, hold};
 use super::settings::under;
 use crate::driver::{Bench, replay};
-use crate::files::{Trace, Workload};
+use crate::files::{Trace, TraceRun, Workload};
 use crate::report::{Findings, Note};
 use crate::trace::{Row, read};
 
@@ -30,12 +30,10 @@ pub(super) async fn run(bench: &Bench, workload: &Workload, trace: &Trace) -> an
 }
 
 fn contest(workload: &Workload, trace: &Trace, rows: &[Row]) -> anyhow::Result<Contest> {
-    let mut cells = Vec::new();
-    for max_tokens in &trace.max_tokens {
-        for other in &trace.other_clients {
-            cells.push(cell(workload, trace, rows, *max_tokens, *other)?);
-        }
-    }
+    let cells = runs(trace)
+        .into_iter()
+        .map(|run| cell(workload, trace, rows, run))
+        .collect::<anyhow::Result<_>>()?;
     let deadlines = trace
         .priorities
         .iter()
@@ -52,14 +50,26 @@ fn contest(workload: &Workload, trace: &Trace, rows: &[Row]) -> anyhow::Result<C
     })
 }
 
-fn cell(
-    workload: &Workload,
-    trace: &Trace,
-    rows: &[Row],
-    max_tokens: u64,
-    other: f64,
-) -> anyhow::Result<Cell> {
-    let quota = quota(trace, rows, other);
+/// Every max_tokens with every share of other clients, and what there is beside.
+fn runs(trace: &Trace) -> Vec<TraceRun> {
+    let with = |max_tokens: u64| {
+        trace.other_clients.iter().map(move |other| TraceRun {
+            max_tokens,
+            load: trace.load,
+            other_clients: *other,
+        })
+    };
+    let all = trace.max_tokens.iter().flat_map(|max_tokens| with(*max_tokens));
+    all.chain(trace.more.iter().copied()).collect()
+}
+
+fn cell(workload: &Workload, trace: &Trace, rows: &[Row], run: TraceRun) -> anyhow::Result<Cell> {
+    let TraceRun {
+        max_tokens,
+        load,
+        other_clients: other,
+    } = run;
+    let quota = quota(trace, rows, load, other);
     let mut simulator = under(&workload.simulator, &trace.limiter, trace.seed);
     simulator["quota"]["tokens_per_minute"] = quota.into();
     simulator["external_load"] = other.into();
@@ -76,11 +86,14 @@ fn cell(
         "tokens_per_minute".to_owned(),
         toml::Value::Integer(i64::try_from(quota)?),
     );
-    let name = if other > 0.0 {
+    let mut name = if other > 0.0 {
         format!("{max_tokens}, {:.0} % taken", other * 100.0)
     } else {
         format!("{max_tokens}, none")
     };
+    if load.to_bits() != trace.load.to_bits() {
+        name += &format!(", load {load}");
+    }
     let round = Round {
         calls: replay(trace, rows, max_tokens),
         simulator,
@@ -94,8 +107,8 @@ fn cell(
 
 /// Tokens per minute, in compressed time: what is left beside the other clients is the mean demand ÷ `load`.
 #[allow(clippy::cast_possible_truncation)] // A number of tokens a minute.
-fn quota(trace: &Trace, rows: &[Row], other: f64) -> u64 {
-    (demand(trace, rows) * trace.speed as f64 / trace.load / (1.0 - other)).round() as u64
+fn quota(trace: &Trace, rows: &[Row], load: f64, other: f64) -> u64 {
+    (demand(trace, rows) * trace.speed as f64 / load / (1.0 - other)).round() as u64
 }
 
 /// Mean demand in tokens a minute of the trace's time.

@@ -91,8 +91,16 @@ impl Section {
         let is_old = |title: &str| {
             titles.iter().any(|each| each == title) && !measured.iter().any(|each| each == title)
         };
-        for (table, before) in self.tables.iter_mut().zip(before.tables) {
-            table.join(before, is_old, titles);
+        for before in before.tables {
+            match self.tables.iter_mut().find(|table| table.is_like(&before)) {
+                Some(table) => table.join(before, is_old, titles),
+                // Of something that only those targets tell; remarks come last.
+                None => {
+                    let mut table = before.emptied();
+                    table.join(before, is_old, titles);
+                    self.tables.insert(self.tables.len().saturating_sub(1), table);
+                }
+            }
         }
         for (plot, before) in self.plots.iter_mut().zip(before.plots) {
             plot.join(before, is_old, titles);

@@ -101,24 +101,39 @@ impl Table {
         text
     }
 
+    /// Whether its columns are the same.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.header == other.header
+    }
+
+    /// Its columns and what is of all, without any row.
+    pub(super) fn emptied(&self) -> Self {
+        let mut notes = self.notes.clone();
+        notes.retain(|note| note.target.is_none());
+        Self {
+            header: self.header.clone(),
+            grouped: self.grouped,
+            rows: Vec::new(),
+            notes,
+        }
+    }
+
     /// Takes the rows and notes of an earlier table's targets that `is_old` names beside its own: by groups, in the order
     /// in which they came up here, then by targets, in the order of `titles`, behind the rows that are of none.
     pub(super) fn join(&mut self, before: Self, is_old: impl Fn(&str) -> bool, titles: &[String]) {
-        if self.header == before.header {
-            let mut groups: Vec<String> = Vec::new();
-            let rows = self.rows.iter().chain(&before.rows);
-            for group in rows.filter_map(|row| row.get(1)) {
-                if self.grouped && !groups.contains(group) {
-                    groups.push(group.clone());
-                }
+        let mut groups: Vec<String> = Vec::new();
+        let rows = self.rows.iter().chain(&before.rows);
+        for group in rows.filter_map(|row| row.get(1)) {
+            if self.grouped && !groups.contains(group) {
+                groups.push(group.clone());
             }
-            let old = before.rows.into_iter();
-            self.rows
-                .extend(old.filter(|row| row.first().is_some_and(|title| is_old(title))));
-            let place = |all: &[String], each: Option<&String>| all.iter().position(|one| Some(one) == each);
-            self.rows
-                .sort_by_key(|row| (place(&groups, row.get(1)), place(titles, row.first())));
         }
+        let old = before.rows.into_iter();
+        self.rows
+            .extend(old.filter(|row| row.first().is_some_and(|title| is_old(title))));
+        let place = |all: &[String], each: Option<&String>| all.iter().position(|one| Some(one) == each);
+        self.rows
+            .sort_by_key(|row| (place(&groups, row.get(1)), place(titles, row.first())));
         let of_old = |note: &Note| note.target.as_deref().is_some_and(&is_old);
         self.notes
             .extend(before.notes.into_iter().filter(|note| of_old(note)));

@@ -131,12 +131,13 @@ impl Scheduler {
         }
     }
 
-    /// When a released request whose first call this is was expected to start as it came; `None` where it did not have
-    /// to wait, or that is not known.
-    pub fn foretold(&self, id: RequestId, call: CallNo) -> Option<Timestamp> {
+    /// When a released request whose first call this is was expected to start as it came, and its priority; `None` where
+    /// it did not have to wait, or that is not known.
+    pub fn foretold(&self, id: RequestId, call: CallNo) -> Option<(Priority, Timestamp)> {
         let entry = self.table.get(self.table.find(id)?)?;
         let is_it = entry.standing == Standing::Released && entry.call == call;
-        Some(entry.foretold).filter(|at| is_it && *at != Timestamp::NEVER)
+        let priority = self.shares.flow(entry.flow)?.priority;
+        Some((priority, entry.foretold)).filter(|(_, at)| is_it && *at != Timestamp::NEVER)
     }
 
     fn expect(&self, now: Timestamp, one: &Prospect) -> Forecast {

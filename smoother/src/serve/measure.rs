@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use smoother_core::metrics::{COMMIT_SECONDS, COMMIT_WRITES, DECISION_SECONDS, ESTIMATE_ERROR};
+use smoother_core::metrics::{COMMIT_SECONDS, COMMIT_WRITES, DECISION_SECONDS, ESTIMATE_ERROR, START_ERROR};
 use std::time::Duration;
 
 /// Histograms are swept this often, so that a server that nobody scrapes does not grow.
@@ -13,7 +13,7 @@ const WAITS: [f64; 14] = [
     0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
 ];
 /// What is of another size, or no time at all.
-const OTHERS: [(&str, &[f64]); 4] = [
+const OTHERS: [(&str, &[f64]); 5] = [
     (
         DECISION_SECONDS,
         &[1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 1e-4, 1e-3, 1e-2, 0.1],
@@ -27,6 +27,13 @@ const OTHERS: [(&str, &[f64]); 4] = [
     (
         COMMIT_WRITES,
         &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0],
+    ),
+    (
+        START_ERROR,
+        &[
+            0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.5, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+            1800.0,
+        ],
     ),
     (ESTIMATE_ERROR, &[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0]),
 ];
@@ -61,10 +68,11 @@ mod tests {
     use smoother_core::metrics::{ALL, Kind};
 
     /// Values as they come, and the bounds between which each must be told.
-    const USUAL: [(&str, f64, [&str; 2]); 4] = [
+    const USUAL: [(&str, f64, [&str; 2]); 5] = [
         (DECISION_SECONDS, 3e-6, ["0.0000025", "0.000005"]),
         (COMMIT_SECONDS, 7e-4, ["0.0005", "0.001"]),
         (COMMIT_WRITES, 5.0, ["4", "8"]),
+        (START_ERROR, 4.0, ["3.5", "5"]),
         (ESTIMATE_ERROR, 0.07, ["0.05", "0.1"]),
     ];
 

@@ -5,6 +5,7 @@ mod picture;
 mod room;
 mod run;
 mod seen;
+mod starts;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ use crate::plan::Call;
 use crate::report::{Findings, Note, Table};
 use room::Room;
 use run::{Run, run};
+
+/// The priorities, in the order of columns and rows.
+const PRIORITIES: [&str; 3] = ["interactive", "normal", "batch"];
 
 /// One thing to be measured, with one seed.
 #[derive(Debug, Clone)]
@@ -140,22 +144,27 @@ fn told(contest: &Contest, entries: &[Entry], notes: Vec<Note>) -> anyhow::Resul
     seen.notes.extend(complaints(entries));
     let mut remarks = Table::notes_only(notes);
     remarks.notes.extend(estimates(entries));
+    remarks.notes.extend(reruns(entries));
+    let mut tables = vec![seen, cost];
+    tables.extend(starts::table(contest, entries));
+    tables.push(remarks);
     Ok(Findings {
-        tables: vec![seen, cost, remarks],
+        tables,
         plots: vec![picture::plot(contest, entries)],
     })
 }
 
-/// A cell's rounds, each with its bound.
-type Bounds = Vec<(Arc<Round>, Best)>;
+/// A cell's rounds, each with its bound, and with how it goes where nothing but the order of arrival counts.
+type Bounds = Vec<(Arc<Round>, Best, Best)>;
 
-/// The bound of each round of a cell.
+/// The bounds of each round of a cell.
 fn bests(cell: &Cell) -> anyhow::Result<Bounds> {
     cell.rounds
         .values()
         .map(|round| {
             let upstream = Upstream::new(&round.simulator)?;
-            Ok((Arc::clone(round), upstream.best(&round.calls)))
+            let first_come = upstream.first_come(&round.calls);
+            Ok((Arc::clone(round), upstream.best(&round.calls), first_come))
         })
         .collect()
 }
@@ -178,7 +187,7 @@ fn complaints(entries: &[Entry]) -> Vec<Note> {
 fn estimates(entries: &[Entry]) -> Vec<Note> {
     let mut of: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for entry in entries {
-        let errors = entry.runs.iter().filter_map(|run| run.estimate_error);
+        let errors = entry.runs.iter().filter_map(|run| run.told.estimate_error);
         of.entry(&entry.target).or_default().extend(errors);
     }
     of.into_iter()
@@ -191,4 +200,21 @@ fn estimates(entries: &[Entry]) -> Vec<Note> {
             ))
         })
         .collect()
+}
+
+/// How many answers right-sizing has cut short, so that they were made again.
+fn reruns(entries: &[Entry]) -> Vec<Note> {
+    let of = |entry: &Entry| {
+        let right_sized: f64 = entry.runs.iter().map(|run| run.told.right_sized).sum();
+        let reruns: f64 = entry.runs.iter().map(|run| run.told.reruns).sum();
+        (right_sized > 0.0).then(|| {
+            let share = crate::report::percent(Some(reruns / right_sized));
+            let told = format!(
+                ", {}: {reruns} of {right_sized} right-sized answers ({share}) were cut short and made again.",
+                entry.cell
+            );
+            Note::of(&entry.target, &told)
+        })
+    };
+    entries.iter().filter_map(of).collect()
 }

@@ -9,6 +9,7 @@ use super::room::Span;
 use super::{Contest, Round};
 use crate::bound::{Best, Upstream};
 use crate::driver::{Bench, Stand};
+use crate::measure::told::Told;
 use crate::plan::{Call, Outcome, Pace, Results};
 use crate::process::{Processors, Usage};
 
@@ -25,8 +26,8 @@ pub(super) struct Run {
     pub(super) stats: Value,
     /// Of the target: of its server, or of the clients where they are the target; none of nothing between.
     pub(super) usage: Option<Usage>,
-    /// Mean error of the target's estimates of inputs.
-    pub(super) estimate_error: Option<f64>,
+    /// What the target told of itself.
+    pub(super) told: Told,
     /// The best that could have been had.
     pub(super) best: Best,
     /// What of the quota other clients leave.
@@ -91,7 +92,7 @@ async fn measured(
         .await?;
     let (until, after) = (Instant::now(), Processors::now());
     let stats = stand.simulator.json("/stats").await?;
-    let estimate_error = super::super::estimate_error(stand.server.as_ref()).await;
+    let told = Told::by(stand.server.as_ref()).await;
     let usage = usage(&stand, &results)?;
     stand.take_down().await?;
     let upstream = Upstream::new(&at_the_start(round, &stats))?;
@@ -99,7 +100,7 @@ async fn measured(
         fates: fates(round, &results, &upstream, contest.scale),
         results,
         usage,
-        estimate_error,
+        told,
         best: upstream.best(&round.calls),
         left: upstream.left(),
         span: Span { from, until },

@@ -1,81 +1,54 @@
 //! What callers saw: answers, waits by priority, deadlines, and how fairly tenants were served.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::run::Fate;
-use super::{Bounds, Cell, Contest, Entry, Round};
+use super::{Bounds, Cell, Contest, Entry, PRIORITIES, Round};
 use crate::bound::{Best, Upstream};
 use crate::report::{Table, figure, percent};
 use crate::stats::Sample;
 
-/// The priorities, in the order of the columns.
-const PRIORITIES: [&str; 3] = ["interactive", "normal", "batch"];
-
 /// The name of the bound's rows.
 const BOUND: &str = "bound (simulated)";
 
+/// The name of the rows that tell how it goes where nothing but the order of arrival counts.
+const FIRST_COME: &str = "first come, first served (simulated)";
+
 pub(super) fn table(contest: &Contest, entries: &[Entry], bounds: &[(&Cell, Bounds)]) -> Table {
-    let all: Vec<(&str, &str, Vec<&Fate>)> = entries
-        .iter()
-        .map(|entry| {
-            let fates = entry.runs.iter().flat_map(|run| &run.fates).collect();
-            (entry.target.as_str(), entry.cell.as_str(), fates)
-        })
-        .collect();
-    let bounds: Vec<(&str, Vec<Fate>)> = bounds
-        .iter()
-        .map(|(cell, bests)| {
-            (
-                cell.name.as_str(),
-                bests
-                    .iter()
-                    .flat_map(|best| of_best(best, contest.scale))
-                    .collect(),
-            )
-        })
-        .collect();
-    let priorities: Vec<&str> = PRIORITIES
-        .into_iter()
-        .filter(|name| {
-            bounds
-                .iter()
-                .any(|(_, fates)| fates.iter().any(|fate| fate.class == *name))
-        })
-        .collect();
-    let tenants = bounds
-        .iter()
-        .any(|(_, fates)| fates.iter().any(|fate| !fate.tenant.is_empty()));
-    let mut header: Vec<String> = [
-        "target",
-        contest.differ_in,
-        "calls",
-        "answered",
-        "client errors",
-        "deadlines met",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    header.extend(
-        priorities
+    let calls = || {
+        let rounds = bounds.iter().flat_map(|(_, bests)| bests);
+        rounds.flat_map(|(round, ..)| &round.calls)
+    };
+    let shown = Shown {
+        contest,
+        priorities: PRIORITIES
+            .into_iter()
+            .filter(|name| calls().any(|call| call.class == *name))
+            .collect(),
+        tenants: calls().any(|call| !call.tenant.is_empty()),
+    };
+    let mut table = Table::of(shown.header()).grouped();
+    for (cell, bests) in bounds {
+        let scale = contest.scale;
+        let best = bests
             .iter()
-            .map(|name| format!("{name} wait p50 / p95 / p99 s")),
-    );
-    if tenants {
-        header.extend(["Jain index of tenants", "light tenants' wait p95 s"].map(str::to_owned));
-    }
-    let mut table = Table::of(header).grouped();
-    for (name, fates) in &bounds {
-        let fates: Vec<&Fate> = fates.iter().collect();
-        table.push(row(BOUND, name, &fates, contest, &priorities, tenants));
-        for (target, cell, fates) in all.iter().filter(|(_, cell, _)| cell == name) {
-            table.push(row(target, cell, fates, contest, &priorities, tenants));
+            .flat_map(|(round, best, _)| of_best(round, best, scale));
+        table.push(shown.row(BOUND, &cell.name, &best.collect::<Vec<_>>()));
+        if shown.tenants {
+            let fifo = bests
+                .iter()
+                .flat_map(|(round, _, fifo)| of_best(round, fifo, scale));
+            table.push(shown.row(FIRST_COME, &cell.name, &fifo.collect::<Vec<_>>()));
+        }
+        for entry in entries.iter().filter(|entry| entry.cell == cell.name) {
+            let fates: Vec<Fate> = entry.runs.iter().flat_map(|run| run.fates.clone()).collect();
+            table.push(shown.row(&entry.target, &cell.name, &fates));
         }
     }
     table
 }
 
-fn of_best((round, best): &(Arc<Round>, Best), scale: f64) -> Vec<Fate> {
+fn of_best(round: &Round, best: &Best, scale: f64) -> Vec<Fate> {
     // The settings were read before: without them there would be no bound.
     let Ok(upstream) = Upstream::new(&round.simulator) else {
         return Vec::new();
@@ -86,43 +59,56 @@ fn of_best((round, best): &(Arc<Round>, Best), scale: f64) -> Vec<Fate> {
         .collect()
 }
 
-fn row(
-    target: &str,
-    cell: &str,
-    fates: &[&Fate],
-    contest: &Contest,
-    priorities: &[&str],
+/// What the rows of a contest show.
+struct Shown<'a> {
+    contest: &'a Contest,
+    priorities: Vec<&'static str>,
     tenants: bool,
-) -> Vec<String> {
-    let answered = fates.iter().filter(|fate| fate.wait_s.is_some()).count();
-    let share = |count: usize| percent((!fates.is_empty()).then(|| count as f64 / fates.len() as f64));
-    let mut cells = vec![
-        target.to_owned(),
-        cell.to_owned(),
-        fates.len().to_string(),
-        share(answered),
-        (fates.len() - answered).to_string(),
-        share(
-            fates
-                .iter()
-                .filter(|fate| in_time(fate, &contest.deadlines))
-                .count(),
-        ),
-    ];
-    for name in priorities {
-        let waits = waits(fates.iter().copied().filter(|fate| fate.class == *name));
-        cells.push(three(&waits));
+}
+
+impl Shown<'_> {
+    fn header(&self) -> Vec<String> {
+        let mut header: Vec<String> = [
+            "target",
+            self.contest.differ_in,
+            "calls",
+            "answered",
+            "client errors",
+            "deadlines met",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let waits = self.priorities.iter();
+        header.extend(waits.map(|name| format!("{name} wait p50 / p95 / p99 s")));
+        if self.tenants {
+            header.extend(["Jain index of tenants", "light tenants' wait p95 s"].map(str::to_owned));
+        }
+        header
     }
-    if tenants {
-        cells.push(figure(jain(fates), 3));
-        let heavy = heaviest(fates, 2);
-        let light = fates
-            .iter()
-            .copied()
-            .filter(|fate| !heavy.contains(&fate.tenant.as_str()));
-        cells.push(figure(waits(light).permille(950), 1));
+
+    fn row(&self, target: &str, cell: &str, fates: &[Fate]) -> Vec<String> {
+        let answered = fates.iter().filter(|fate| fate.wait_s.is_some()).count();
+        let share = |count: usize| percent((!fates.is_empty()).then(|| count as f64 / fates.len() as f64));
+        let in_time = |fate: &&Fate| in_time(fate, &self.contest.deadlines);
+        let mut cells = vec![
+            target.to_owned(),
+            cell.to_owned(),
+            fates.len().to_string(),
+            share(answered),
+            (fates.len() - answered).to_string(),
+            share(fates.iter().filter(in_time).count()),
+        ];
+        for name in &self.priorities {
+            cells.push(three(&waits(fates.iter().filter(|fate| fate.class == *name))));
+        }
+        if self.tenants {
+            cells.push(figure(jain(fates), 3));
+            let heavy = heaviest(fates, 2);
+            let light = fates.iter().filter(|fate| !heavy.contains(&fate.tenant.as_str()));
+            cells.push(figure(waits(light).permille(950), 1));
+        }
+        cells
     }
-    cells
 }
 
 fn in_time(fate: &Fate, deadlines: &BTreeMap<String, f64>) -> bool {
@@ -143,7 +129,7 @@ fn three(sample: &Sample) -> String {
 
 /// Jain's index over the tenants of the mean share of their calls' time in which they were served: 1 where all fare
 /// alike, 1/n where one alone is served. (R. Jain, D. Chiu, W. Hawe, DEC-TR-301, 1984.)
-fn jain(fates: &[&Fate]) -> Option<f64> {
+fn jain(fates: &[Fate]) -> Option<f64> {
     let mut of: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
     for fate in fates {
         let served = fate.wait_s.map_or(0.0, |wait| {
@@ -159,7 +145,7 @@ fn jain(fates: &[&Fate]) -> Option<f64> {
 }
 
 /// The tenants whose calls cost most.
-fn heaviest<'a>(fates: &[&'a Fate], count: usize) -> Vec<&'a str> {
+fn heaviest(fates: &[Fate], count: usize) -> Vec<&str> {
     let mut of: BTreeMap<&str, f64> = BTreeMap::new();
     for fate in fates {
         *of.entry(&fate.tenant).or_default() += fate.cost;
@@ -187,9 +173,9 @@ mod tests {
     #[test]
     fn jains_index_is_1_where_all_fare_alike_and_a_half_where_one_of_two_is_served() {
         let alike = [fate("a", Some(1.0)), fate("b", Some(1.0)), fate("b", Some(1.0))];
-        assert!((jain(&alike.iter().collect::<Vec<_>>()).unwrap() - 1.0).abs() < 1e-9);
+        assert!((jain(&alike).unwrap() - 1.0).abs() < 1e-9);
         let one = [fate("a", Some(1.0)), fate("b", None)];
-        assert!((jain(&one.iter().collect::<Vec<_>>()).unwrap() - 0.5).abs() < 1e-9);
+        assert!((jain(&one).unwrap() - 0.5).abs() < 1e-9);
     }
 
     #[test]
@@ -209,6 +195,6 @@ mod tests {
     #[test]
     fn the_heaviest_tenants_are_told_by_what_their_calls_cost() {
         let fates = [fate("a", None), fate("b", None), fate("b", None), fate("c", None)];
-        assert_eq!(heaviest(&fates.iter().collect::<Vec<_>>(), 1), ["b"]);
+        assert_eq!(heaviest(&fates, 1), ["b"]);
     }
 }

@@ -136,7 +136,10 @@ fn what_was_foretold_to_a_request_that_had_to_wait_is_known_until_it_starts() {
     scheduler.step(at(1), super::ended(id(1), 1, 0, 1));
     scheduler.step(at(2), super::started(id(3), 1, 2));
     scheduler.step(at(2), super::ended(id(3), 1, 0, 2));
-    assert_eq!(scheduler.foretold(id(2), first), Some(expected.start));
+    assert_eq!(
+        scheduler.foretold(id(2), first),
+        Some((Priority::Normal, expected.start))
+    );
     assert_eq!(scheduler.foretold(id(2), first.next()), None);
     scheduler.step(at(3), super::started(id(2), 1, 3));
     assert_eq!(scheduler.foretold(id(2), first), None, "it has started");
