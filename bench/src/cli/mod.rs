@@ -4,8 +4,9 @@ mod run;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::files;
 use crate::report::{Kept, Report};
@@ -53,9 +54,22 @@ impl Args {
                     .worker_threads(1)
                     .enable_all()
                     .build()?;
-                runtime.block_on(run.run())
+                runtime.block_on(unless_told_to_end(run.run()))
             }
         }
+    }
+}
+
+/// Leaves off at SIGINT or SIGTERM: what is dropped ends the processes that it has started.
+async fn unless_told_to_end(run: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = run => done,
+        asked = tokio::signal::ctrl_c() => {
+            asked?;
+            bail!("interrupted; what was measured whole before is kept")
+        }
+        _ = terminate.recv() => bail!("told to end; what was measured whole before is kept"),
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn small_call() -> Call {
     }
 }
 
-/// The rows of a trace, in compressed time, with priorities drawn from the workload's seed.
+/// The rows of a trace at the workload's speed, with priorities drawn from the workload's seed.
 pub fn replay(trace: &Trace, rows: &[Row], max_tokens: u64) -> Vec<Call> {
     let mut rng = SmallRng::seed_from_u64(trace.seed);
     numbered(rows.iter().map(|row| {

@@ -67,7 +67,7 @@ pub enum Measure {
     },
     /// Many calls within a short time, over a quota.
     Burst(Burst),
-    /// A recorded trace, in compressed time.
+    /// A recorded trace.
     Trace(Trace),
     /// An upstream that gets worse and well again.
     Degrading {
@@ -114,8 +114,8 @@ pub struct Burst {
     pub limiters: Vec<Limiter>,
 }
 
-/// A recorded trace, in compressed time: arrivals and the model's times are divided by `speed`, and the quota is
-/// multiplied by it. Limiters, and the targets' own timers, keep their real time.
+/// A recorded trace: arrivals and the model's times are divided by `speed`, and the quota is multiplied by it. Limiters,
+/// and the targets' own timers, keep their real time: above 1 a burst holds more calls than it would.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trace {

@@ -1,4 +1,4 @@
-//! Recorded traces in compressed time, over a quota that their mean demand nearly uses up.
+//! Recorded traces, as fast as they were or faster, over a quota that their mean demand nearly uses up.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -105,7 +105,7 @@ fn cell(workload: &Workload, trace: &Trace, rows: &[Row], run: TraceRun) -> anyh
     })
 }
 
-/// Tokens per minute, in compressed time: what is left beside the other clients is the mean demand ÷ `load`.
+/// Tokens per minute, in the run's time: what is left beside the other clients is the mean demand ÷ `load`.
 #[allow(clippy::cast_possible_truncation)] // A number of tokens a minute.
 fn quota(trace: &Trace, rows: &[Row], load: f64, other: f64) -> u64 {
     (demand(trace, rows) * trace.speed as f64 / load / (1.0 - other)).round() as u64
@@ -121,14 +121,19 @@ fn demand(trace: &Trace, rows: &[Row]) -> f64 {
 }
 
 fn setting(trace: &Trace, rows: &[Row]) -> String {
-    format!(
-        "{} calls of {} minutes, mean demand {:.0} tokens a minute, {} times as fast: {:.0} s. All waits are told in the \
-         trace's time, {} times what passed.",
+    let minutes = trace.minutes;
+    let of = format!(
+        "{} calls of {minutes} minutes, mean demand {:.0} tokens a minute",
         rows.len(),
-        trace.minutes,
-        demand(trace, rows),
-        trace.speed,
-        trace.minutes as f64 * 60.0 / trace.speed as f64,
-        trace.speed,
-    )
+        demand(trace, rows)
+    );
+    match trace.speed {
+        0 | 1 => format!("{of}, as fast as they were recorded."),
+        speed => {
+            let seconds = minutes as f64 * 60.0 / speed as f64;
+            format!(
+                "{of}, {speed} times as fast: {seconds:.0} s. All waits are told in the trace's time, {speed} times what passed."
+            )
+        }
+    }
 }

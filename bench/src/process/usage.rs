@@ -40,7 +40,8 @@ impl Processors {
         Self::of(&std::fs::read_to_string("/proc/stat").ok()?)
     }
 
-    /// The first line sums user, nice, system, idle, iowait, irq, softirq and steal; what follows is part of user.
+    /// The first line sums user, nice, system, idle, iowait, irq, softirq and steal; what follows is part of user. What runs
+    /// at a lower priority (nice) gives way to the runs, and counts as idle.
     fn of(stat: &str) -> Option<Self> {
         let fields = stat.lines().next()?.strip_prefix("cpu ")?;
         let ticks: Vec<u64> = fields
@@ -49,7 +50,7 @@ impl Processors {
             .map(|field| field.parse().ok())
             .collect::<Option<_>>()?;
         let all = ticks.iter().sum();
-        let idle = ticks.get(3)? + ticks.get(4)?;
+        let idle = ticks.get(1)? + ticks.get(3)? + ticks.get(4)?;
         Some(Self {
             busy: all - idle,
             all,
@@ -96,13 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn processors_are_busy_when_they_neither_idle_nor_wait_for_a_disk() {
+    fn processors_are_busy_when_they_neither_idle_nor_wait_for_a_disk_nor_give_way() {
         let at = |line: &str| Processors::of(&format!("{line}\ncpu0 1 2 3\n")).unwrap();
         let (before, after) = (
-            at("cpu  10 0 10 80 0 0 0 0 5 0"),
-            at("cpu  40 10 20 120 20 5 5 0 9 0"),
+            at("cpu  10 5 10 80 0 0 0 0 5 0"),
+            at("cpu  50 15 20 120 20 5 5 0 9 0"),
         );
-        assert_eq!(after.busy_since(before), Some(0.5));
+        assert_eq!(after.busy_since(before), Some(60.0 / 130.0));
         assert_eq!(before.busy_since(before), None);
     }
 
