@@ -71,7 +71,11 @@ impl Scheduler {
     ) -> Result<Forecast, TurnedAway> {
         self.now = self.now.max(now);
         let now = self.now;
-        let forecast = self.forecast_of(now, newcomer);
+        let mut forecast = self.forecast_of(now, newcomer);
+        if self.would_leave(newcomer) {
+            // It waits for nothing here: how long the next lane of its chain takes is for that one to say.
+            forecast.earliest = now;
+        }
         if let Some(late) = self.config.too_late(newcomer, &forecast) {
             return Err(TurnedAway::Late(late));
         }

@@ -1,10 +1,10 @@
 //! Letting requests go: the one whose turn it is, and smaller ones behind it that do not delay it.
 
-use super::Command;
 use super::entry::Standing;
 use super::fairness::Turn;
 use super::lane::{CHECK_AFTER, Scheduler};
 use super::waiting::{lane_gone, never_fits};
+use super::{Command, Waiting};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
 use crate::ledger::{Demand, Wait};
@@ -77,15 +77,23 @@ impl Scheduler {
         self.released >= self.config.handing.most_unclaimed
     }
 
+    /// Why the lane calls nobody now, where that is so.
+    fn calls_nobody(&mut self) -> Option<HopCause> {
+        if matches!(self.breaker.gate(self.now), Gate::Shut(_)) {
+            return Some(HopCause::BreakerOpen);
+        }
+        let parked = self.ledger.day_parked_until(self.now);
+        parked.map(|_| HopCause::Parked)
+    }
+
+    /// Whether a new request would be sent on in the step in which it comes.
+    pub(super) fn would_leave(&mut self, newcomer: &Waiting) -> bool {
+        newcomer.may_leave && self.calls_nobody().is_some()
+    }
+
     /// Where the lane calls nobody, those whose chain goes on need not wait for it.
     fn send_on(&mut self, out: &mut Vec<Command>) {
-        let cause = if matches!(self.breaker.gate(self.now), Gate::Shut(_)) {
-            HopCause::BreakerOpen
-        } else if self.ledger.day_parked_until(self.now).is_some() {
-            HopCause::Parked
-        } else {
-            return;
-        };
+        let Some(cause) = self.calls_nobody() else { return };
         for _ in 0..LEAVE_AT_ONCE {
             let Some(&slot) = self.leavers.first() else { return };
             self.leave(slot, cause, out);

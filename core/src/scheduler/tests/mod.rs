@@ -24,6 +24,7 @@ mod order;
 mod pacing;
 mod promises;
 mod reference;
+mod sent_on;
 mod shares;
 mod shedding;
 mod sizes;

@@ -10,7 +10,7 @@ use crate::scheduler::Waiting;
 use crate::units::Millis;
 
 /// A lane whose breaker opens at the second failure of two, for a second, and probes with one call.
-fn lane_in_trouble() -> Scheduler {
+pub(super) fn lane_in_trouble() -> Scheduler {
     let mut lane = lane(60_000_000, None, Pacing::Auto);
     lane.breaker = BreakerConfig {
         least_calls: 2,
@@ -40,7 +40,7 @@ fn over(number: u64, call: u32, health: CallHealth, again: Again, ms: u64) -> Ev
     }
 }
 
-fn leaving(commands: &[Command]) -> Vec<(RequestId, HopCause)> {
+pub(super) fn leaving(commands: &[Command]) -> Vec<(RequestId, HopCause)> {
     let leave = |command: &Command| match command {
         Command::Leave { request, cause } => Some((*request, *cause)),
         _ => None,
@@ -49,7 +49,7 @@ fn leaving(commands: &[Command]) -> Vec<(RequestId, HopCause)> {
 }
 
 /// Requests 1 and 2 have failed, at 10 ms.
-fn opened() -> Scheduler {
+pub(super) fn opened() -> Scheduler {
     let mut lane = lane_in_trouble();
     for number in [1, 2] {
         assert_eq!(
