@@ -65,6 +65,17 @@ impl Day {
         self.settled.saturating_add(self.open)
     }
 
+    /// What is left of the limit whatever the calls under way turn out to cost.
+    pub(super) fn left(&self, now: Timestamp) -> Option<u64> {
+        let settled = if day_of(now) > self.day { 0 } else { self.settled };
+        self.limit.map(|limit| limit.saturating_sub(settled))
+    }
+
+    /// When the next one begins, where nothing is left.
+    pub(super) fn used_up_until(&self, now: Timestamp) -> Option<Timestamp> {
+        (self.left(now) == Some(0)).then(|| next_day(now))
+    }
+
     pub(super) fn count(&self) -> DayCount {
         DayCount {
             day: self.day,

@@ -5,7 +5,7 @@ use super::pace::Pace;
 use crate::config::Pacing;
 use crate::ports::DayCount;
 use crate::scheduler::LimitView;
-use crate::units::{Timestamp, TokensPerMinute};
+use crate::units::{Timestamp, Tokens, TokensPerMinute};
 
 impl Ledger {
     /// The day's settled charges, for keeping.
@@ -44,15 +44,21 @@ impl Ledger {
         }
     }
 
-    /// Until when refusals keep everything back.
+    /// Until when refusals or a day that is used up keep everything back.
     pub fn parked_until(&self, now: Timestamp) -> Option<Timestamp> {
         let pause = Some(self.pause.until()).filter(|until| *until > now);
-        self.park.until(now).max(pause)
+        self.day_parked_until(now).max(pause)
     }
 
-    /// Until when a refusal for the day's quota keeps everything back.
+    /// Until when the day keeps everything back: a refusal has named it, or nothing is left of its tokens.
     pub fn day_parked_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.park.until(now)
+        self.park.until(now).max(self.day.used_up_until(now))
+    }
+
+    /// What is left of the day's tokens whatever the calls under way turn out to cost, where they are limited. What is
+    /// larger does not go today.
+    pub fn left_of_day(&self, now: Timestamp) -> Option<Tokens> {
+        self.day.left(now).map(Tokens::new)
     }
 
     /// What other clients of the account are taken to use of the tokens a minute, in percent.

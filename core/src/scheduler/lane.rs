@@ -7,6 +7,7 @@ use super::calls::End;
 use super::entry::{Entry, Table};
 use super::fairness::Shares;
 use super::line::Line;
+use super::release::Leaver;
 use super::span::CallSpan;
 use super::spend::Spend;
 use super::{Command, Event, SchedulerConfig, Waiting};
@@ -50,8 +51,8 @@ pub struct Scheduler {
     pub(super) budget: RetryBudget,
     /// Requests in line whose time is nearly up, the least time first.
     pub(super) urgent: BTreeSet<(Timestamp, RequestId, u32)>,
-    /// Waiting requests whose chain goes on.
-    pub(super) leavers: BTreeSet<u32>,
+    /// Waiting requests whose chain goes on, the largest first.
+    pub(super) leavers: BTreeSet<Leaver>,
     /// Requests that went on in their chain without a call.
     pub(super) left: u64,
     /// Requests that made room for those of a higher band.

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! Where the lane's circuit breaker is open or its day is used up, nothing goes: whoever has another lane in its
-//! chain is sent on, the others wait. Retries go as far as the lane's budget of them reaches.
+//! chain is sent on, the others wait. So is whoever needs more than is left of the day. Retries go as far as the lane's
+//! budget of them reaches.
 //!
 //! Whoever's turn it is reserves in the [`crate::ledger`]. If that is refused, the head is promised the moment
 //! the ledger names, and smaller requests behind it go first only if that promise still holds.

@@ -8,12 +8,16 @@ use super::{Command, Waiting};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
 use crate::ledger::{Demand, Wait};
-use crate::units::{Millis, Timestamp};
+use crate::units::{Millis, Timestamp, Tokens};
+use std::cmp::Reverse;
 
 /// How often a retry without budget looks again.
 const BUDGET_LOOK: Millis = Millis::from_secs(1);
 /// How many requests are sent on in one step: their writes should not hold everything else back.
 const LEAVE_AT_ONCE: usize = 256;
+
+/// A waiting request whose chain goes on: what it reserves, and its slot.
+pub(super) type Leaver = (Reverse<Tokens>, u32);
 
 /// A caller that runs its own call has claimed it by then, or is gone.
 const CALLER_STARTS_WITHIN: Millis = Millis::from_secs(20);
@@ -29,6 +33,7 @@ impl Scheduler {
             self.turn_away(out);
             return;
         }
+        let more_leave = self.send_on_for_today(out);
         while let Some((head, turn)) = self.next() {
             // A claim or a lapse makes room.
             if self.has_handed_enough() {
@@ -59,6 +64,9 @@ impl Scheduler {
             }
         }
         self.send_on(out);
+        if more_leave {
+            self.blocked_until = Some(self.now);
+        }
     }
 
     /// Nobody is called in a lane that is not configured any more, and nobody waits in it. What is snoozed is turned
@@ -88,14 +96,34 @@ impl Scheduler {
 
     /// Whether a new request would be sent on in the step in which it comes.
     pub(super) fn would_leave(&mut self, newcomer: &Waiting) -> bool {
-        newcomer.may_leave && self.calls_nobody().is_some()
+        let left_today = self.ledger.left_of_day(self.now);
+        newcomer.may_leave
+            && (self.calls_nobody().is_some() || left_today.is_some_and(|left| newcomer.reserve > left))
+    }
+
+    /// Whoever needs more than is left of the day's tokens need not wait here for the next day. They leave before anybody
+    /// goes, so that none of them holds up the smaller ones behind it. True where more of them are left.
+    fn send_on_for_today(&mut self, out: &mut Vec<Command>) -> bool {
+        let Some(left) = self.ledger.left_of_day(self.now) else {
+            return false;
+        };
+        for _ in 0..LEAVE_AT_ONCE {
+            let first = self.leavers.first();
+            let Some(&(_, slot)) = first.filter(|(reserve, _)| reserve.0 > left) else {
+                return false;
+            };
+            self.leave(slot, HopCause::Parked, out);
+        }
+        true
     }
 
     /// Where the lane calls nobody, those whose chain goes on need not wait for it.
     fn send_on(&mut self, out: &mut Vec<Command>) {
         let Some(cause) = self.calls_nobody() else { return };
         for _ in 0..LEAVE_AT_ONCE {
-            let Some(&slot) = self.leavers.first() else { return };
+            let Some(&(_, slot)) = self.leavers.first() else {
+                return;
+            };
             self.leave(slot, cause, out);
         }
         // The others right after whatever else there is to do.
@@ -104,7 +132,7 @@ impl Scheduler {
 
     fn leave(&mut self, slot: u32, cause: HopCause, out: &mut Vec<Command>) {
         let Some(entry) = self.table.get(slot) else {
-            self.leavers.remove(&slot);
+            self.leavers.retain(|(_, known)| *known != slot);
             return;
         };
         let (request, flow) = (entry.id, entry.flow);

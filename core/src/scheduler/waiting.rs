@@ -8,6 +8,7 @@ use crate::ids::{LaneId, RequestId, TenantId};
 use crate::ledger::NeverFits;
 use crate::request::{Failure, Priority};
 use crate::units::{Timestamp, Tokens};
+use std::cmp::Reverse;
 
 impl Scheduler {
     pub(super) fn arrived(&mut self, waiting: &Waiting, out: &mut Vec<Command>) {
@@ -91,7 +92,7 @@ impl Scheduler {
         entry.not_before = not_before;
         entry.standing = Standing::Snoozed;
         if entry.may_leave {
-            self.leavers.insert(slot);
+            self.leavers.insert((Reverse(entry.reserve), slot));
         }
         let (flow, arrived, reserve) = (entry.flow, entry.arrived, entry.reserve);
         let (limit, cost) = (entry.limit(), entry.expected);
@@ -136,7 +137,7 @@ impl Scheduler {
         let in_line = entry.standing == Standing::Waiting;
         entry.standing = becomes;
         if entry.may_leave {
-            self.leavers.remove(&slot);
+            self.leavers.remove(&(Reverse(entry.reserve), slot));
         }
         let (flow, place, reserve) = (entry.flow, entry.place(), entry.reserve);
         let limit = entry.limit();

@@ -1,6 +1,6 @@
 //! Who goes now.
 
-use super::super::super::Command;
+use super::super::super::{Command, Waiting};
 use super::super::super::fairness::Turn;
 use super::super::super::lane::CHECK_AFTER;
 use super::super::super::waiting::never_fits;
@@ -10,11 +10,13 @@ use crate::fallback::HopCause;
 use crate::ledger::{Demand, Wait};
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp};
+use std::cmp::Reverse;
 
 impl Reference {
     pub(super) fn let_go(&mut self, out: &mut Vec<Command>) {
         self.blocked_until = None;
         self.blocked = None;
+        let more_leave = self.send_on_for_today(out);
         while let Some((head, turn)) = self.next() {
             if self.unclaimed() >= self.config.handing.most_unclaimed {
                 break;
@@ -47,6 +49,9 @@ impl Reference {
             }
         }
         self.send_on(out);
+        if more_leave {
+            self.blocked_until = Some(self.now);
+        }
     }
 
     fn lacks_budget(&self, number: u32) -> bool {
@@ -155,18 +160,38 @@ impl Reference {
         } else {
             return;
         };
+        if self.all_leave(|_| true, cause, out) {
+            self.blocked_until = Some(self.now);
+        }
+    }
+
+    /// Whatever the calls under way turn out to cost, these do not go today: they leave before anybody goes.
+    fn send_on_for_today(&mut self, out: &mut Vec<Command>) -> bool {
+        let Some(left) = self.ledger.left_of_day(self.now) else {
+            return false;
+        };
+        self.all_leave(|one| one.reserve > left, HopCause::Parked, out)
+    }
+
+    /// Of those whose chain goes on these leave, the largest first, 256 a step. True where there may be more.
+    fn all_leave(
+        &mut self,
+        which: impl Fn(&Waiting) -> bool,
+        cause: HopCause,
+        out: &mut Vec<Command>,
+    ) -> bool {
         let may_leave = self
             .requests
             .iter()
-            .filter(|request| request.waits() && request.of.may_leave);
-        let mut leavers: Vec<u32> = may_leave.map(|request| request.number).collect();
+            .filter(|request| request.waits() && request.of.may_leave && which(&request.of));
+        let mut leavers: Vec<_> = may_leave
+            .map(|request| (Reverse(request.of.reserve), request.number))
+            .collect();
         leavers.sort_unstable();
-        for number in leavers.iter().take(256) {
+        for (_, number) in leavers.iter().take(256) {
             self.leave(*number, cause, out);
         }
-        if leavers.len() >= 256 {
-            self.blocked_until = Some(self.now);
-        }
+        leavers.len() >= 256
     }
 
     fn leave(&mut self, number: u32, cause: HopCause, out: &mut Vec<Command>) {
