@@ -103,6 +103,7 @@ impl Ledger {
         let amount = tokens.get();
         let (of_tokens, of_requests) = demand.wishes();
         self.tokens.look(now);
+        self.requests.iter_mut().for_each(|pace| pace.look(now));
         let left = self.tokens.binding(now);
         self.requests.iter_mut().for_each(|pace| pace.follow(now, left));
         let goes = self.tokens.may_go(now, of_tokens)

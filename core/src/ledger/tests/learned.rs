@@ -211,6 +211,31 @@ fn each_quota_has_its_own_share_of_others() {
     );
 }
 
+/// Of calls that outlast the test none ends: whatever was not refused was accepted all the same.
+#[test]
+fn a_share_of_requests_comes_down_while_its_probes_still_run() {
+    let mut ledger = ledger(&lane(600_000_000, Some(600), Pacing::Auto));
+    let memory: PacingMemory = serde_json::from_str(r#"{"r":{"o":4000}}"#).unwrap();
+    ledger.remember(at(0), &memory);
+    let (mut now, mut went, mut looks) = (at(0), 0, 0);
+    while now < at(120_000) {
+        match ledger.reserve(now, key(went), tokens(10)) {
+            Ok(()) => {
+                ledger.started(now, key(went), now);
+                went += 1;
+            }
+            Err(Wait::Until(next)) => {
+                looks += 1;
+                now = next;
+            }
+            Err(wait) => panic!("{wait:?}"),
+        }
+    }
+    assert!(ledger.memory().is_empty(), "nobody else is there any more: {:?}", ledger.memory());
+    assert!(went > 900, "{went}: 720 are what others were taken to leave");
+    assert!(looks < went + 200, "it looked {looks} times for {went} calls");
+}
+
 #[test]
 fn a_request_larger_than_what_others_leave_goes_when_nothing_else_counts() {
     let memory: PacingMemory = serde_json::from_str(r#"{"t":{"o":5000}}"#).unwrap();
@@ -262,6 +287,8 @@ proptest! {
                 0 => ledger.refused(at(now), key, Tokens),
                 1 => ledger.refused(at(now), key, Requests),
                 2 => ledger.release(at(now), key),
+                // It runs on.
+                3 | 4 => {}
                 _ => ledger.settle(at(now), key, tokens(size / 2)),
             }
         }

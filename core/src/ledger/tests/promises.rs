@@ -5,9 +5,12 @@ use crate::config::Pacing;
 use crate::ledger::{Ledger, Wait};
 use proptest::prelude::*;
 
-/// A ledger with a past: calls of some size, started and settled or not.
-fn with_past(pacing: Pacing, past: &[(u64, u64, bool)]) -> (Ledger, u64) {
+/// A ledger with a past: shares that others were found to take, calls of some size, started and settled or not.
+fn with_past(pacing: Pacing, others: (u64, u64), past: &[(u64, u64, bool)]) -> (Ledger, u64) {
     let mut ledger = ledger(&lane(600_000, Some(600), pacing));
+    let (of_tokens, of_requests) = others;
+    let known = format!(r#"{{"t":{{"o":{of_tokens}}},"r":{{"o":{of_requests}}}}}"#);
+    ledger.remember(at(0), &serde_json::from_str(&known).unwrap());
     let mut now = 0;
     for (number, (wait, size, over)) in past.iter().enumerate() {
         now += wait;
@@ -34,20 +37,34 @@ fn past() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
     prop::collection::vec((0u64..900, 1u64..30_000, any::<bool>()), 0..120)
 }
 
+/// Of tokens, and of requests.
+fn others() -> impl Strategy<Value = (u64, u64)> {
+    let share = || prop_oneof![2 => Just(0u64), 1 => (2u64..=60).prop_map(|percent| percent * 100)];
+    (share(), share())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
+    /// A probe under way is looked at again when it is known what became of it: then there may be a later moment.
     #[test]
-    fn a_refusal_names_the_first_moment(pacing in pacing(), past in past(), size in 1u64..400_000) {
-        let (mut ledger, now) = with_past(pacing, &past);
-        if let Err(wait) = ledger.reserve(at(now), key(9_999), tokens(size)) {
+    fn a_refusal_names_the_first_moment(
+        eager in any::<bool>(), pacing in pacing(), others in others(), past in past(), size in 1u64..400_000,
+    ) {
+        let pacing = if eager { Pacing::Eager } else { pacing };
+        let (mut ledger, now) = with_past(pacing, others, &past);
+        let is_exact = !eager && others == (0, 0);
+        let (mut now, mut looks) = (at(now), 0);
+        while let Err(wait) = ledger.reserve(now, key(9_999), tokens(size)) {
             let Wait::Until(when) = wait else {
                 return Err(TestCaseError::fail(format!("{wait:?}")));
             };
-            prop_assert!(when > at(now));
+            prop_assert!(when > now);
             let before = when.before(crate::units::Millis::new(1));
             prop_assert!(ledger.clone().reserve(before, key(9_999), tokens(size)).is_err());
-            prop_assert_eq!(ledger.reserve(when, key(9_999), tokens(size)), Ok(()));
+            looks += 1;
+            prop_assert!(looks <= if is_exact { 1 } else { 20 }, "looked so often, at last at {}", when);
+            now = when;
         }
     }
 
@@ -59,7 +76,7 @@ proptest! {
         extra in 1u64..50_000,
         starts_after in 0u64..5_000,
     ) {
-        let (mut ledger, now) = with_past(pacing, &past);
+        let (mut ledger, now) = with_past(pacing, (0, 0), &past);
         let Err(Wait::Until(when)) = ledger.reserve(at(now), key(9_999), tokens(promised)) else {
             return Ok(());
         };
