@@ -248,6 +248,13 @@ impl Pace {
         }
     }
 
+    /// Charges a call of before a restart. What would surely have refused a call is left full: it must never be below
+    /// such a limiter, and what refilled one before the restart is not known.
+    pub(super) fn retell(&mut self, at: Timestamp, amount: u64) {
+        let all = std::iter::once(&mut self.ledgers).chain(&mut self.whole);
+        all.for_each(|ledgers| ledgers.charge(at, at, amount));
+    }
+
     /// Charges what a call of `at` has cost above its reservation: a debt from now on, as far as is known.
     pub(super) fn charge_excess(&mut self, now: Timestamp, at: Timestamp, amount: u64) {
         self.ledgers.charge(now, now, amount);

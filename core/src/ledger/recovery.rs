@@ -43,8 +43,8 @@ impl Ledger {
         }
         let charge = call.charge().get();
         if at > since {
-            self.tokens.charge(at, at, charge);
-            self.requests.iter_mut().for_each(|pace| pace.charge(at, at, 1));
+            self.tokens.retell(at, charge);
+            self.requests.iter_mut().for_each(|pace| pace.retell(at, 1));
         }
         if call.settlement.is_some() {
             self.day.count_settled(at, charge);

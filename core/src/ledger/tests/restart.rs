@@ -1,10 +1,14 @@
 //! The ledger after a restart.
 
+use super::limiters::{Kind, Limiter};
 use super::{at, key, lane, ledger, tokens};
 use crate::call::{Call, CallEnding, Settlement};
 use crate::config::Pacing;
 use crate::ids::LaneId;
+use crate::ledger::Ledger;
+use crate::ledger::Margins;
 use crate::ports::DayCount;
+use crate::throttle::ThrottleCause;
 
 fn call(number: u64, charged_at: u64, reserved: u64, ended: Option<(CallEnding, u64)>) -> Call {
     let (request, call) = key(number);
@@ -90,4 +94,53 @@ fn the_days_count_goes_on() {
     let mut other = ledger(&lane(60_000, None, Pacing::Auto));
     other.restore(at(1_000), &[], Some(count(day - 1, 10_000)));
     assert_eq!(other.day_count(), count(day, 0));
+}
+
+/// Calls of 5,000 tokens that come every so often, from one moment to another, before a ledger and its limiter.
+fn steady(ledger: &mut Ledger, limiter: &mut Limiter, every: usize, from: u64, to: u64) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for now in (from..to).step_by(every) {
+        let key = key(now);
+        if ledger.reserve(at(now), key, tokens(5_000)).is_err() {
+            continue;
+        }
+        ledger.started(at(now), key, at(now));
+        if limiter.admit(at(now).as_millis(), key, 5_000) {
+            ledger.settle(at(now), key, tokens(5_000));
+            calls.push(call(now, now, 5_000, Some((CallEnding::Completed, 5_000))));
+        } else {
+            ledger.refused(at(now), key, ThrottleCause::Tokens);
+        }
+    }
+    calls
+}
+
+/// What the calls of before tell of the limiter is known; what refilled it between them is not.
+#[test]
+fn a_restart_at_a_steady_load_rules_out_no_limiter_that_stands_upstream() {
+    let lane = lane(600_000, None, Pacing::Eager);
+    for kind in [Kind::Bucket(10), Kind::Bucket(60), Kind::Fixed, Kind::Sliding] {
+        let name = match kind {
+            Kind::Bucket(seconds) => format!("bucket of {seconds} s"),
+            Kind::Fixed => "fixed minute".to_owned(),
+            Kind::Sliding => "sliding minute".to_owned(),
+        };
+        let mut limiter = Limiter::new(kind, 600_000, None);
+        let mut first = ledger(&lane);
+        // 95 % of the quota.
+        let before = steady(&mut first, &mut limiter, 526, 0, 120_000);
+        let has = |ledger: &Ledger, now| ledger.limiters(at(now)).contains(&name);
+        assert!(has(&first, 120_000), "{name}");
+        let mut next = Ledger::new(&lane, Margins::default(), at(120_000));
+        next.remember(at(120_000), &first.memory());
+        let late: Vec<Call> = before.into_iter().filter(|call| call.charged_at > at(55_000)).collect();
+        assert!(late.len() > 100);
+        next.restore(at(120_000), &late, None);
+        // More comes than may go.
+        for second in 120..240 {
+            steady(&mut next, &mut limiter, 90, second * 1_000, second * 1_000 + 1_000);
+            let now = second * 1_000 + 999;
+            assert!(has(&next, now), "{name} ruled out {} s after the restart", second - 119);
+        }
+    }
 }
