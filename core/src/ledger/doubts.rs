@@ -5,42 +5,36 @@
 //! any more would have refused says that it is not so: for requests that kind has its say again.
 
 use super::kinds::Kinds;
+use super::spells::{Length, Spells};
 use crate::units::{Millis, Timestamp};
 
-/// How long the first time; twice as long each further time, so often at the most.
-const FOR: Millis = Millis::from_secs(1_800);
-const DOUBLINGS: u8 = 5;
+/// How long a doubt lasts.
+const DOUBTED: Length = Length {
+    first: Millis::from_secs(1_800),
+    doublings: 5,
+};
 
 /// Kinds that are paced for whatever was found for tokens.
-#[derive(Debug, Clone)]
-pub(super) struct Doubts {
-    until: [Timestamp; 4],
-    times: [u8; 4],
-}
+#[derive(Debug, Clone, Default)]
+pub(super) struct Doubts(Spells);
 
 impl Doubts {
-    pub(super) const fn none() -> Self {
-        Self {
-            until: [Timestamp::EPOCH; 4],
-            times: [0; 4],
-        }
-    }
-
     pub(super) fn standing(&self, now: Timestamp) -> Kinds {
-        Kinds::ALL.such(|kind| self.until[kind as usize] > now)
+        self.0.standing(now)
     }
 
     /// A refusal spoke for them.
     pub(super) fn raise(&mut self, now: Timestamp, kinds: Kinds) {
-        for kind in kinds.iter() {
-            let place = kind as usize;
-            self.until[place] = now + Millis::new(FOR.get() << self.times[place].min(DOUBLINGS));
-            self.times[place] = self.times[place].saturating_add(1);
-        }
+        self.0.begin(now, kinds, DOUBTED);
     }
 
-    /// As it was kept: for the whole time again.
-    pub(super) fn known(&mut self, now: Timestamp, kinds: Kinds) {
-        self.raise(now, kinds);
+    /// For keeping: how long they last, beside [`Doubts::standing`].
+    pub(super) const fn spells(&self) -> Spells {
+        self.0
+    }
+
+    /// As they were kept.
+    pub(super) fn known(now: Timestamp, stood: Kinds, kept: Spells) -> Self {
+        Self(kept.taken_up(now, stood, DOUBTED))
     }
 }

@@ -1,10 +1,12 @@
 //! How the ledgers of a quota outlive their settings, their holder and their process.
 
+use super::doubts::Doubts;
 use super::kinds::Kinds;
 use super::margins::Margins;
 use super::memory::QuotaMemory;
 use super::others::Others;
 use super::pace::Pace;
+use super::suspects::Suspects;
 use crate::config::Pacing;
 use crate::units::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -98,6 +100,8 @@ impl Pace {
             ruled_out: excluded.0,
             suspended: excluded.1,
             doubted: self.doubts.standing(now),
+            suspensions: self.suspects.as_ref().map(Suspects::spells).unwrap_or_default(),
+            doubts: self.doubts.spells(),
         }
     }
 
@@ -105,9 +109,9 @@ impl Pace {
     pub(super) fn remember(&mut self, now: Timestamp, memory: QuotaMemory) {
         self.others = Others::known(memory.others, now);
         self.rescale(now);
-        self.doubts.known(now, memory.doubted);
+        self.doubts = Doubts::known(now, memory.doubted, memory.doubts);
         if let Some(suspects) = &mut self.suspects {
-            suspects.known(now, memory.ruled_out, memory.suspended);
+            suspects.known(now, memory.ruled_out, memory.suspended, memory.suspensions);
         }
     }
 }

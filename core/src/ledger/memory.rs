@@ -3,6 +3,7 @@
 use super::Ledger;
 use super::kinds::Kinds;
 use super::others::Share;
+use super::spells::Spells;
 use crate::units::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,12 @@ pub(super) struct QuotaMemory {
     /// Limiters that are not left out although that was found for tokens.
     #[serde(rename = "d", default, skip_serializing_if = "Kinds::is_empty")]
     pub(super) doubted: Kinds,
+    /// Until when and how often they were suspended. The version before did not keep it.
+    #[serde(rename = "su", default, skip_serializing_if = "Spells::are_none")]
+    pub(super) suspensions: Spells,
+    /// The same of doubts.
+    #[serde(rename = "du", default, skip_serializing_if = "Spells::are_none")]
+    pub(super) doubts: Spells,
 }
 
 impl Ledger {

@@ -50,6 +50,7 @@ mod showing;
 mod sliding;
 mod slots;
 mod snapshot;
+mod spells;
 mod suspects;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -65,7 +65,7 @@ impl Pace {
             kinds: Ledgers::of(pacing),
             ledgers: Ledgers::below(quota, pacing, margins, now),
             whole: None,
-            doubts: Doubts::none(),
+            doubts: Doubts::default(),
             others: Others::none(),
             suspects: eager.then(|| Suspects::all(Ledgers::above(quota, margins, now))),
             probes: Vec::new(),

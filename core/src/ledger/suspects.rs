@@ -28,12 +28,14 @@
 use super::kinds::Kinds;
 use super::ledgers::Ledgers;
 use super::ramp::Ramp;
+use super::spells::{Length, Spells};
 use crate::units::{Millis, Timestamp};
 
 /// How long a refusal counts against the kinds that it contradicts.
-const SUSPENDED_FOR: Millis = Millis::from_secs(600);
-/// Each time it is twice as long, so often at the most.
-const DOUBLINGS: u8 = 3;
+const SUSPENDED: Length = Length {
+    first: Millis::from_secs(600),
+    doublings: 3,
+};
 /// Refusals that may be caused at once, and how many calls earn another.
 const REFUSALS: i32 = 4;
 const CALLS_A_REFUSAL: i32 = 150;
@@ -49,15 +51,13 @@ pub(super) struct Suspects {
     /// Never below a limiter of the kind.
     pub(super) sure: Ledgers,
     ruled_out: Kinds,
-    suspended_until: [Timestamp; 4],
+    suspended: Spells,
     /// Nothing fits what was seen: all of them are paced for until then.
     at_a_loss_until: Timestamp,
     /// Calls that were earned, a refusal costing [`CALLS_A_REFUSAL`].
     credit: i32,
     /// Probes that may be under way together.
     at_once: usize,
-    /// How often each was suspended.
-    times: [u8; 4],
     pub(super) ramp: Ramp,
 }
 
@@ -66,18 +66,17 @@ impl Suspects {
         Self {
             sure,
             ruled_out: Kinds::NONE,
-            suspended_until: [Timestamp::EPOCH; 4],
+            suspended: Spells::default(),
             at_a_loss_until: Timestamp::EPOCH,
             credit: REFUSALS * CALLS_A_REFUSAL,
             at_once: 1,
-            times: [0; 4],
             ramp: Ramp::over(),
         }
     }
 
     /// Those that may stand upstream.
     pub(super) fn left(&self, now: Timestamp) -> Kinds {
-        let suspended = Kinds::ALL.such(|kind| self.suspended_until[kind as usize] > now);
+        let suspended = self.suspended.standing(now);
         let left = Kinds::ALL.without(self.ruled_out).without(suspended);
         if left.is_empty() || self.credit < TOO_MANY {
             Kinds::ALL
@@ -112,28 +111,20 @@ impl Suspects {
         if Kinds::ALL.without(self.ruled_out).is_empty() {
             // More goes through than any of them would let: the quota is larger than was believed.
             self.ruled_out = Kinds::NONE;
-            self.at_a_loss_until = now + SUSPENDED_FOR;
+            self.at_a_loss_until = now + SUSPENDED.first;
         }
     }
 
     /// What ruled these out was no acceptance after all.
     pub(super) fn reinstate(&mut self, these: Kinds) {
         self.ruled_out = self.ruled_out.without(these);
-        for kind in these.iter() {
-            self.suspended_until[kind as usize] = Timestamp::EPOCH;
-        }
+        self.suspended.end(these);
     }
 
     /// A probe was refused that these would have admitted.
     pub(super) fn suspend(&mut self, now: Timestamp, these: Kinds) {
-        for kind in these.iter() {
-            let place = kind as usize;
-            if self.suspended_until[place] <= now {
-                self.suspended_until[place] =
-                    now + Millis::new(SUSPENDED_FOR.get() << self.times[place].min(DOUBLINGS));
-                self.times[place] = self.times[place].saturating_add(1);
-            }
-        }
+        let fresh = these.without(self.suspended.standing(now));
+        self.suspended.begin(now, fresh, SUSPENDED);
         self.at_once = 1;
         self.pay();
     }
@@ -155,14 +146,17 @@ impl Suspects {
         (self.ruled_out, Kinds::ALL.without(left).without(self.ruled_out))
     }
 
-    /// As it was kept. Who was suspended gets the chance again only after the whole time.
-    pub(super) fn known(&mut self, now: Timestamp, ruled_out: Kinds, suspended: Kinds) {
+    /// For keeping: how long they are suspended, beside [`Suspects::excluded`].
+    pub(super) const fn spells(&self) -> Spells {
+        self.suspended
+    }
+
+    /// As it was kept.
+    pub(super) fn known(&mut self, now: Timestamp, ruled_out: Kinds, suspended: Kinds, kept: Spells) {
         if Kinds::ALL.without(ruled_out).is_empty() {
             return;
         }
         self.ruled_out = ruled_out;
-        for kind in suspended.iter() {
-            self.suspended_until[kind as usize] = now + SUSPENDED_FOR;
-        }
+        self.suspended = kept.taken_up(now, suspended, SUSPENDED);
     }
 }

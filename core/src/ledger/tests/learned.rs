@@ -189,10 +189,60 @@ fn requests_follow_what_was_found_for_tokens_until_a_refusal_speaks_against_it()
     // From now on ten a second, and no burst above a short bucket's: also in the next process.
     assert_eq!(at_once(&mut ledger, 120_000, 10_000), 98);
     let text = serde_json::to_string(&ledger.memory()).unwrap();
-    let mut next = Ledger::new(&lane, Margins::default(), at(3_600_000));
-    next.remember(at(3_600_000), &serde_json::from_str(&text).unwrap());
-    assert_eq!(at_once(&mut next, 3_600_000, 0), 98);
-    assert_eq!(next.limiters(at(3_600_000)), found);
+    let mut next = Ledger::new(&lane, Margins::default(), at(600_000));
+    next.remember(at(600_000), &serde_json::from_str(&text).unwrap());
+    assert_eq!(at_once(&mut next, 600_000, 0), 98);
+    assert_eq!(next.limiters(at(600_000)), found);
+}
+
+/// Takes the lane over every ten minutes, from one moment to another, by a text as it is kept.
+fn from_holder_to_holder(mut text: String, lane: &LaneConfig, from: u64, to: u64) -> Ledger {
+    let mut holder = Ledger::new(lane, Margins::default(), at(from));
+    for now in (from..=to).step_by(600_000) {
+        holder = Ledger::new(lane, Margins::default(), at(now));
+        holder.remember(at(now), &serde_json::from_str(&text).unwrap());
+        text = serde_json::to_string(&holder.memory()).unwrap();
+    }
+    holder
+}
+
+#[test]
+fn a_doubt_lasts_half_an_hour_whoever_holds_the_lane_and_the_next_one_twice_as_long() {
+    let lane = lane(600_000, Some(600), Pacing::Eager);
+    let mut first = ledger(&lane);
+    first.remember(at(0), &serde_json::from_str(NO_SHORT_BUCKET).unwrap());
+    let went = at_once(&mut first, 0, 0);
+    first.refused(at(0), key(went - 1), Requests);
+    let text = serde_json::to_string(&first.memory()).unwrap();
+    let mut doubts = from_holder_to_holder(text.clone(), &lane, 600_000, 1_200_000);
+    assert_eq!(at_once(&mut doubts, 1_799_999, 0), 98);
+    let mut doubts = from_holder_to_holder(text, &lane, 600_000, 1_200_000);
+    let went = at_once(&mut doubts, 1_800_000, 0);
+    assert!(went > 500, "{went}");
+    doubts.refused(at(1_800_000), key(went - 1), Requests);
+    let text = serde_json::to_string(&doubts.memory()).unwrap();
+    let mut again = from_holder_to_holder(text.clone(), &lane, 2_000_000, 5_000_000);
+    assert_eq!(at_once(&mut again, 5_399_999, 0), 98, "an hour");
+    let mut again = from_holder_to_holder(text, &lane, 2_000_000, 5_000_000);
+    assert!(at_once(&mut again, 5_400_000, 0) > 500);
+}
+
+#[test]
+fn a_limiter_is_suspended_for_ten_minutes_whoever_holds_the_lane() {
+    // As it is kept at the start: a sliding minute is suspended from then on.
+    let until = at(600_000).as_millis();
+    let text = format!(r#"{{"t":{{"s":8,"su":[[0,0],[0,0],[0,0],[{until},1]]}}}}"#);
+    let lane = small(Pacing::Eager);
+    let holder = from_holder_to_holder(text.clone(), &lane, 0, 0);
+    assert_eq!(holder.limiters(at(599_999)).len(), 3);
+    assert_eq!(holder.limiters(at(600_000)).len(), 4);
+    // Whose clock is an hour ahead is not believed for longer than it can have said.
+    let holder = from_holder_to_holder(text.replace(&until.to_string(), "1999999999999"), &lane, 0, 0);
+    assert_eq!(holder.limiters(at(600_000)).len(), 4);
+    // The version before kept no time: it begins anew.
+    let holder = from_holder_to_holder(r#"{"t":{"s":8}}"#.to_owned(), &lane, 300_000, 300_000);
+    assert_eq!(holder.limiters(at(899_999)).len(), 3);
+    assert_eq!(holder.limiters(at(900_000)).len(), 4);
 }
 
 /// What others are taken to use of tokens says nothing of requests, and the other way round.
