@@ -136,7 +136,7 @@ pub struct Failure {
     pub exception: String,
     /// What, which, and what to do next.
     pub message: String,
-    /// Bedrock's own headers, if the failure is Bedrock's.
+    /// Bedrock's own headers, if the failure is Bedrock's; else what the lane says beside, such as when to come back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
 }
@@ -301,6 +301,13 @@ impl Request {
                 .min(own),
             ..self.estimate
         })
+    }
+
+    /// Whether it failed because its lane had no room for it, before any call was made for it: as if its door had refused
+    /// it.
+    pub fn has_made_room(&self) -> bool {
+        let failed = matches!(&self.outcome, Some(Outcome::Failure(it)) if it.kind.is_none() && it.status == 429);
+        failed && self.calls_made == 0
     }
 
     /// Time from arrival to the start of its last call.

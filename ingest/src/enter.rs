@@ -11,10 +11,10 @@ use crate::prepare::Prepared;
 use crate::presence::Presence;
 use crate::refusal::Refusal;
 use crate::submission::Submission;
-use crate::submit::Known;
+use crate::submit::{Known, came_to_nothing};
 use crate::whole::whole;
 use smoother_core::ports::Inserted;
-use smoother_core::{Door, OnDisconnect, Request, State};
+use smoother_core::{Door, OnDisconnect, Request};
 use std::sync::Arc;
 
 /// How a synchronous call stands once it is in.
@@ -44,8 +44,8 @@ impl Ingest {
         if let Known::Row(row) = known {
             let joined = self.join(*row, prepared.request.on_disconnect, patience).await?;
             match joined {
-                // Its last caller was given up just as this one came: then this is a call of its own.
-                Entry::Over(row) if row.state == State::Cancelled => known = self.known(&prepared).await?,
+                // It came to nothing just as this one came: then this is a call of its own.
+                Entry::Over(row) if came_to_nothing(&row) => known = self.known(&prepared).await?,
                 joined => return Ok(joined),
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! An SDK that gave up waiting sends the same call again with the same `amz-sdk-invocation-id`; by it the
 //! second attempt joins the first one's request, and the call is paid for once. It counts for the time of the
-//! call only: a request that was cancelled because its caller stayed away does not stand in the way of the
-//! attempt that comes after all.
+//! call only: a request that was cancelled because its caller stayed away, or that made room for others before it
+//! was called, does not stand in the way of the attempt that comes after all.
 
 use crate::refusal::Refusal;
 use smoother_core::{RequestId, TenantId};

@@ -18,6 +18,11 @@ pub(crate) enum Known {
     Row(Box<Request>),
 }
 
+/// Whether it was called off, or given up for others before it was called: another attempt is another chance.
+pub(crate) fn came_to_nothing(row: &Request) -> bool {
+    row.state == State::Cancelled || row.has_made_room()
+}
+
 impl Ingest {
     /// Accepts a submission: when this answers, it is durable, and its lane was told or finds it by reading.
     ///
@@ -58,7 +63,7 @@ impl Ingest {
         })
     }
 
-    /// Looks a key up. A cancelled call of an SDK does not count: its next attempt is a new request.
+    /// Looks a key up. A call of an SDK that came to nothing does not count: its next attempt is a new request.
     pub(crate) async fn known(&self, prepared: &Prepared) -> Result<Known, Refusal> {
         const MOST_GENERATIONS: u32 = 16;
         let mut id = prepared.request.id;
@@ -70,7 +75,7 @@ impl Ingest {
                 return Err(Refusal::Conflict(id));
             }
             let call_is_over = matches!(prepared.key, crate::key::Key::Invocation { .. })
-                && row.state == State::Cancelled
+                && came_to_nothing(&row)
                 && generation < MOST_GENERATIONS;
             match prepared.key.id(&row.tenant, generation) {
                 Some(next) if call_is_over => id = next,

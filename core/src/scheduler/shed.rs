@@ -12,11 +12,15 @@ use super::{Command, Waiting};
 use crate::fallback::HopCause;
 use crate::ids::{LaneId, TenantId};
 use crate::request::{Failure, Priority};
-use crate::units::Timestamp;
+use crate::units::{Millis, Timestamp};
 use std::collections::BTreeMap;
 
 /// How many are given up for one: where more would have to go, it is refused.
 const MOST: usize = 64;
+
+/// The shortest and the longest time after which one that was given up is told to come back, as at the door.
+const SOONEST: Millis = Millis::from_secs(1);
+const LATEST: Millis = Millis::from_secs(15 * 60);
 
 /// How many of each flow's last are to be given up.
 #[derive(Debug, Default)]
@@ -51,7 +55,10 @@ impl Scheduler {
         }
         for (slot, full) in chosen.slots {
             self.shed += 1;
-            let failure = made_room(&self.config.lane.id, full.key(), full.bound, newcomer.priority);
+            let mut failure = made_room(&self.config.lane.id, full.key(), full.bound, newcomer.priority);
+            let come_back = full.next.since(now).clamp(SOONEST, LATEST);
+            let seconds = come_back.get().div_ceil(1_000).to_string();
+            failure.headers.push(("retry-after".to_owned(), seconds));
             self.give_up(slot, HopCause::Shed, failure, out);
         }
         Ok(())

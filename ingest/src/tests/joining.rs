@@ -4,7 +4,10 @@ use super::{call, settle};
 use crate::testbed::{Bed, MODEL, converse, post, send, stream_frame};
 use axum::body::Body;
 use http::Request;
-use smoother_core::{Door, OnDisconnect, State};
+use smoother_core::lifecycle::Change;
+use smoother_core::ports::Clock;
+use smoother_core::request::Failure;
+use smoother_core::{Door, OnDisconnect, RequestId, State};
 use std::time::Duration;
 
 const INVOCATION: &str = "3f6b1a52-0f0f-4a53-9c55-27b4a2f3a111";
@@ -183,6 +186,48 @@ async fn an_attempt_after_the_call_was_given_up_is_a_new_request() {
         ),
         (200, 200)
     );
+}
+
+/// As its lane gives a waiting request up.
+fn sheds(bed: &Bed, id: RequestId) {
+    let failure = Failure {
+        kind: None,
+        status: 429,
+        exception: "ThrottlingException".to_owned(),
+        message: "it has made room".to_owned(),
+        headers: vec![("retry-after".to_owned(), "7".to_owned())],
+    };
+    let change = Change::Fail {
+        call: None,
+        failure,
+        at: bed.clock.now(),
+    };
+    bed.end(id, &change, None);
+}
+
+#[tokio::test]
+async fn an_attempt_after_the_call_made_room_for_others_is_a_new_request() {
+    let bed = Bed::new();
+    let first = call(&bed, attempt("converse", 1, converse()));
+    let old = bed.arrived().await.id;
+    sheds(&bed, old);
+    let said = first.await.unwrap();
+    assert_eq!(said.header("retry-after"), "7", "as its lane has said");
+    said.exception(429, "ThrottlingException");
+    let second = call(&bed, attempt("converse", 2, converse()));
+    let new = bed.arrived().await.id;
+    assert_ne!(new, old);
+    bed.start(new);
+    bed.complete(new, "{}");
+    assert_eq!(second.await.unwrap().status.as_u16(), 200);
+    // Under a key of its caller's own the first end holds.
+    let first = call(&bed, keyed("order-66", converse()));
+    let id = bed.arrived().await.id;
+    sheds(&bed, id);
+    first.await.unwrap().exception(429, "ThrottlingException");
+    let again = send(bed.router(), keyed("order-66", converse())).await;
+    assert_eq!(again.header("x-smoother-job-id"), id.to_string());
+    again.exception(429, "ThrottlingException");
 }
 
 #[tokio::test(start_paused = true)]

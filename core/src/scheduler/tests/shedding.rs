@@ -48,6 +48,11 @@ fn comes(lane: &mut Scheduler, one: Waiting) -> (bool, Vec<RequestId>) {
                 (failure.status, failure.exception.as_str()),
                 (429, "ThrottlingException")
             );
+            let [(name, seconds)] = failure.headers.as_slice() else {
+                panic!("it says when to come back: {:?}", failure.headers)
+            };
+            assert_eq!(name, "retry-after");
+            assert!((1..=900).contains(&seconds.parse::<u64>().unwrap()), "{seconds}");
             Some(*request)
         }
         Command::Expire { request } | Command::Leave { request, .. } => Some(*request),

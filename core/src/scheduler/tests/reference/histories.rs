@@ -262,6 +262,12 @@ impl Both {
                     _ => Ok(()),
                 };
                 prop_assert_eq!(&fast, &plain, "at the door: {:?}", one);
+                // Nor does it foretell when to come back.
+                for command in &mut made {
+                    if let Command::Fail { failure, .. } = command {
+                        failure.headers.clear();
+                    }
+                }
                 prop_assert_eq!(&made, &plainly, "to make room for {:?}", one);
                 let refills = |command: &Command| matches!(command, Command::Refill { .. });
                 self.asked.extend(made.into_iter().filter(refills));
