@@ -39,6 +39,8 @@ pub(super) struct Flow {
     /// Partial view: more wait than are known here, and more have been asked for.
     pub(super) more: bool,
     pub(super) asked: bool,
+    /// Some were left out after more had been asked for: the answer may have been read before they came.
+    pub(super) missed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -159,6 +161,7 @@ impl Shares {
             members: 0,
             more: false,
             asked: false,
+            missed: false,
         });
         let index = match self.vacant.pop() {
             Some(Reverse(index)) => {

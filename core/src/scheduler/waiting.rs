@@ -273,6 +273,7 @@ impl Scheduler {
         };
         if it.line.len() > window.max(1) {
             it.more = true;
+            it.missed |= it.asked;
             if let Some(last) = it.line.last() {
                 self.forget(last);
             }
@@ -292,7 +293,7 @@ impl Scheduler {
         self.shares.join(flow);
         if let Some(it) = self.shares.flow_mut(flow) {
             it.asked = false;
-            it.more = more;
+            it.more = std::mem::take(&mut it.missed) || more;
         }
         self.shares.part(flow);
         self.refill(flow, out);

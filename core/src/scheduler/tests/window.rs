@@ -162,3 +162,40 @@ fn more_than_a_window_is_left_to_the_holder() {
     assert_eq!(numbers, [19, 18, 17, 16].map(super::world::id));
     assert_eq!(asked, 1);
 }
+
+#[test]
+fn who_was_left_out_while_more_were_read_is_asked_for_again() {
+    let mut partial = config(lane(600_000, None, Pacing::Auto));
+    partial.window = Some(4);
+    partial.lane.max_concurrency = 1;
+    let mut scheduler = scheduler(partial);
+    for number in 0..6 {
+        scheduler.step(at(0), Event::Arrived(waiting(number, number, Priority::Normal, 100)));
+    }
+    let asks = |commands: &[Command]| commands.iter().any(|it| matches!(it, Command::Refill { .. }));
+    let ends = |scheduler: &mut Scheduler, number: u64| {
+        scheduler.step(at(1), started(super::world::id(number), 1, 1));
+        asks(&scheduler.step(at(1), ended(super::world::id(number), 1, 100, 1)))
+    };
+    let mut asked = (0..4).map(|number| ends(&mut scheduler, number));
+    assert_eq!(asked.position(|asked| asked), Some(2), "less than half a window is left");
+    // The index is read now. A burst that it does not show yet fills the window, and the last of it is left out.
+    for number in 10..20 {
+        scheduler.step(at(2), Event::Arrived(waiting(number, number, Priority::Normal, 100)));
+    }
+    let refilled = Event::Refilled {
+        priority: Priority::Normal,
+        tenant: TenantId::default(),
+        more: false,
+    };
+    scheduler.step(at(3), refilled.clone());
+    assert!(scheduler.view(at(3)).waiting["normal"].more);
+    // A reading that began after that is believed.
+    let mut asked = false;
+    for number in [3, 4, 10, 11, 12] {
+        asked |= ends(&mut scheduler, number);
+    }
+    assert!(asked);
+    scheduler.step(at(3), refilled);
+    assert!(!scheduler.view(at(3)).waiting["normal"].more);
+}

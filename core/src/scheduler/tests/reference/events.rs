@@ -92,8 +92,9 @@ impl Reference {
                 more,
             } => {
                 let number = self.tenant_of(&tenant, priority);
-                self.tenant_mut(number).asked = false;
-                self.tenant_mut(number).more = more;
+                let it = self.tenant_mut(number);
+                (it.asked, it.more) = (false, more || it.missed);
+                it.missed = false;
                 self.tidy(priority.index());
                 self.refill(number, out);
             }
@@ -428,7 +429,9 @@ impl Reference {
         let Some(window) = self.config.window else { return };
         let line = self.line(tenant);
         if line.len() > window.max(1) {
-            self.tenant_mut(tenant).more = true;
+            let it = self.tenant_mut(tenant);
+            it.more = true;
+            it.missed |= it.asked;
             self.forget(line[line.len() - 1]);
         }
     }

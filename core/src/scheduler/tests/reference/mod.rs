@@ -75,6 +75,8 @@ pub(super) struct Tenant {
     /// Partial view: more wait than are known, and more were asked for.
     more: bool,
     asked: bool,
+    /// Some were left out since.
+    missed: bool,
 }
 
 #[derive(Debug, Clone, Default)]

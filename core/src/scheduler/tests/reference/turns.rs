@@ -233,6 +233,7 @@ impl Reference {
             has_turns: false,
             more: false,
             asked: false,
+            missed: false,
         });
         number
     }
