@@ -139,7 +139,7 @@ impl Sliding {
         if let Some(charged) = place.and_then(|place| self.cells.get_mut(place)) {
             let back = amount.min(*charged);
             *charged -= back;
-            self.used -= back;
+            self.used = self.used.saturating_sub(back);
         }
     }
 
@@ -164,7 +164,7 @@ impl Sliding {
     pub(super) fn advance(&mut self, now: Timestamp) {
         let gone = self.expired(now);
         for charged in self.cells.drain(..gone) {
-            self.used -= charged;
+            self.used = self.used.saturating_sub(charged);
         }
         self.first += gone as u64;
     }
@@ -198,5 +198,23 @@ impl Sliding {
         let whole = at.as_millis().saturating_sub(self.span) / CELL;
         let gone = whole.saturating_sub(self.first);
         usize::try_from(gone).map_or(self.cells.len(), |gone| gone.min(self.cells.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charges_beyond_all_numbers_leave_the_window_too() {
+        let mut sliding = Sliding::empty(1_000, Millis::from_secs(60));
+        let at = |ms| Timestamp::from_millis(1_000_000 + ms);
+        for now in [0, 1_000, 2_000] {
+            sliding.charge(at(now), at(now), u64::MAX);
+        }
+        sliding.credit(at(2_000), at(0), u64::MAX);
+        sliding.credit(at(2_000), at(1_000), u64::MAX);
+        sliding.advance(at(200_000));
+        assert_eq!((sliding.used(at(200_000)), sliding.free(at(200_000))), (0, 1_000));
     }
 }
