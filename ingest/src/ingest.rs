@@ -10,7 +10,7 @@ use smoother_core::config::Config;
 use smoother_core::estimate::{Answers, ErrorStats, OutputKey};
 use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store};
 use smoother_core::request::Runner;
-use smoother_core::{Request, Timestamp, Usage};
+use smoother_core::{Outcome, Request, Timestamp, Usage};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -125,9 +125,20 @@ impl Ingest {
         self.settings.load_full()
     }
 
-    /// Learns from a call that gave a whole answer: `usage` is what Bedrock counted for `request`. Gives what was
-    /// learned of outputs since it was last kept, now and then, for whoever keeps it for the next process.
-    pub fn learn(self: &Arc<Self>, request: &Request, usage: &Usage) -> Vec<(OutputKey, Option<Answers>)> {
+    /// A request has ended: learns from its answer, if it had one. Gives what was learned of outputs since it was last
+    /// kept, now and then, for whoever keeps it for the next process.
+    pub fn ended(self: &Arc<Self>, request: &Request) -> Vec<(OutputKey, Option<Answers>)> {
+        self.unsized_ones.forget(request.id);
+        match &request.outcome {
+            Some(Outcome::Answer {
+                usage: Some(usage), ..
+            }) => self.learn(request, usage),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Learns from a call that gave a whole answer: `usage` is what Bedrock counted for `request`.
+    pub(crate) fn learn(self: &Arc<Self>, request: &Request, usage: &Usage) -> Vec<(OutputKey, Option<Answers>)> {
         let kept = self.learned.learn(request, usage, self.ports.clock.now());
         self.resize_like(request);
         kept

@@ -58,14 +58,13 @@ impl Learned {
         })
     }
 
-    /// Whether the right size of this request's like is known.
-    pub(crate) fn knows_size_of(&self, request: &Request) -> bool {
+    /// Whether enough is known of the answers to this request's like to say what they need, if only that it is what
+    /// their caller allows.
+    pub(crate) fn knows_enough_of(&self, request: &Request) -> bool {
         let (model, tenant) = (request.model_to_call(), &request.tenant);
-        let size = self
-            .state()
+        self.state()
             .outputs
-            .right_size(model, tenant, request.own_max_output());
-        size.is_some()
+            .knows_enough(model, tenant, request.own_max_output())
     }
 
     /// Learns from a call that gave a whole answer; gives what is to be kept now.

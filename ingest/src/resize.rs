@@ -9,7 +9,7 @@ use smoother_core::estimate::OutputKey;
 use smoother_core::ports::ChangeError;
 use smoother_core::scheduler::{Event, Waiting};
 use smoother_core::{Change, Request, RequestId};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Ids kept at most; a request beyond them goes as it came.
@@ -23,23 +23,32 @@ pub(crate) struct Unsized(Mutex<Ids>);
 
 #[derive(Debug, Default)]
 struct Ids {
-    by_key: HashMap<OutputKey, Vec<RequestId>>,
-    count: usize,
+    by_key: HashMap<Arc<OutputKey>, BTreeSet<RequestId>>,
+    /// Under which key each stands: what a request goes on with may change its own.
+    keys: HashMap<RequestId, Arc<OutputKey>>,
 }
 
 impl Unsized {
-    /// Takes note of a request, if it is one.
-    pub(crate) fn note(&self, request: &Request) {
-        if request.right_size.is_none() || request.is_right_sized() || request.is_rerun() {
+    /// Takes note of a request that waits.
+    fn note(&self, request: &Request) {
+        let mut ids = self.lock();
+        if ids.keys.len() >= MOST {
             return;
         }
+        let key = OutputKey::of(request);
+        let known = ids.by_key.get_key_value(&key);
+        let key = known.map_or_else(|| Arc::new(key), |(known, _)| Arc::clone(known));
+        if let Some(old) = ids.keys.insert(request.id, Arc::clone(&key)) {
+            ids.leave(&old, request.id);
+        }
+        ids.by_key.entry(key).or_default().insert(request.id);
+    }
+
+    /// It waits no more.
+    pub(crate) fn forget(&self, id: RequestId) {
         let mut ids = self.lock();
-        if ids.count < MOST {
-            ids.count += 1;
-            ids.by_key
-                .entry(OutputKey::of(request))
-                .or_default()
-                .push(request.id);
+        if let Some(key) = ids.keys.remove(&id) {
+            ids.leave(&key, id);
         }
     }
 
@@ -47,11 +56,19 @@ impl Unsized {
         self.lock().by_key.contains_key(key)
     }
 
+    /// Those under a key, the first to come first.
     fn take(&self, key: &OutputKey) -> Vec<RequestId> {
         let mut ids = self.lock();
         let taken = ids.by_key.remove(key).unwrap_or_default();
-        ids.count = ids.count.saturating_sub(taken.len());
-        taken
+        for id in &taken {
+            ids.keys.remove(id);
+        }
+        taken.into_iter().collect()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.lock().keys.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Ids> {
@@ -59,11 +76,31 @@ impl Unsized {
     }
 }
 
+impl Ids {
+    fn leave(&mut self, key: &Arc<OutputKey>, id: RequestId) {
+        if let Some(ids) = self.by_key.get_mut(key) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_key.remove(key);
+            }
+        }
+    }
+}
+
 impl Ingest {
-    /// After an answer to `request`: resizes those like it that wait, as soon as their size is known.
+    /// Takes note of a request that comes, if it may be right-sized and what its answers need is still to be learned.
+    pub(crate) fn note_unsized(&self, request: &Request) {
+        let is_one = request.right_size.is_some() && !request.is_right_sized() && !request.is_rerun();
+        if is_one && !self.learned.knows_enough_of(request) {
+            self.unsized_ones.note(request);
+        }
+    }
+
+    /// After an answer to `request`: resizes those like it that wait, as soon as their size is known; where none is smaller
+    /// than what their callers allow, they go as they came.
     pub(crate) fn resize_like(self: &Arc<Self>, request: &Request) {
         let key = OutputKey::of(request);
-        if !self.unsized_ones.has(&key) || !self.learned.knows_size_of(request) {
+        if !self.unsized_ones.has(&key) || !self.learned.knows_enough_of(request) {
             return;
         }
         let (ingest, ids) = (Arc::clone(self), self.unsized_ones.take(&key));

@@ -101,7 +101,7 @@ impl Ingest {
 
     /// Tells the lane of a new request.
     pub(crate) async fn arrive(&self, request: &Request, burndown: u64) -> Result<(), Refusal> {
-        self.unsized_ones.note(request);
+        self.note_unsized(request);
         let event = Event::Arrived(Waiting::priced(request, burndown));
         self.ports.lanes.send(&request.lane, event).await?;
         tracing::debug!(request = %request.id, lane = %request.lane, priority = %request.priority, "arrived");
@@ -127,6 +127,7 @@ impl Ingest {
 
     /// Takes back what the lane was told of a request that was not stored after all.
     pub(crate) async fn withdraw(&self, request: &Request) {
+        self.unsized_ones.forget(request.id);
         let event = Event::Left {
             request: request.id,
             why: Gone::Elsewhere,

@@ -94,6 +94,15 @@ impl Outputs {
         own.right_size().filter(|size| *size < max_output)
     }
 
+    /// Whether [`Outputs::right_size`] has its last word: a size below `max_output`, or enough answers to trust that
+    /// there is none.
+    pub fn knows_enough(&self, model: &ModelId, tenant: &TenantId, max_output: Tokens) -> bool {
+        let own = self.keys.get(&OutputKey::new(model, Some(tenant), max_output));
+        own.is_some_and(|own| {
+            own.usual().is_some() || own.right_size().is_some_and(|size| size < max_output)
+        })
+    }
+
     /// Learns from a whole answer.
     pub fn observe(&mut self, answered: &Answered<'_>, now: Timestamp) {
         let Answered {

@@ -226,3 +226,45 @@ async fn a_request_that_waits_is_resized_as_soon_as_its_size_is_known() {
         "one did not agree, one is on its way"
     );
 }
+
+#[tokio::test]
+async fn nobody_is_noted_whose_size_is_known_or_whose_request_is_over() {
+    let bed = Bed::new();
+    let job = |max: u64| {
+        let body = converse().replace("100", &max.to_string());
+        let job = format!(r#"{{"model":"{MODEL}","body":{body},"right_size":true}}"#);
+        send(bed.router(), post("/v1/jobs", &[], job))
+    };
+    let noted = || bed.ingest.unsized_ones.count();
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        assert_eq!(job(256).await.status, 202);
+        waiting.push(bed.arrived().await.id);
+    }
+    assert_eq!(noted(), 4);
+    // One that is cancelled, and one that gives an answer of which Bedrock has counted nothing.
+    bed.ingest.cancel(waiting[0]).await.unwrap();
+    bed.cancelled(waiting[0]).await;
+    bed.ingest.ended(&bed.store.row(waiting[0]).unwrap());
+    bed.start(waiting[1]);
+    bed.complete(waiting[1], "{}");
+    bed.ingest.ended(&bed.store.row(waiting[1]).unwrap());
+    assert_eq!(noted(), 2);
+    // Answers that come near what is allowed: nothing smaller would do, and nobody waits for it any more.
+    let running = bed.start(waiting[2]);
+    let usage = Usage {
+        input: running.estimate.input,
+        output: Tokens::new(250),
+        ..Usage::default()
+    };
+    (0..199).for_each(|_| drop(bed.ingest.learn(&running, &usage)));
+    assert_eq!(noted(), 2, "it is not sure yet");
+    bed.ingest.learn(&running, &usage);
+    assert_eq!(noted(), 0);
+    assert_eq!(job(256).await.status, 202);
+    assert_eq!(noted(), 0, "nor is the next one noted");
+    assert_eq!(job(4_000).await.status, 202);
+    assert_eq!(noted(), 1, "of larger ones nothing is known");
+    bed.ingest.at_rest().await;
+    assert!(!bed.store.row(waiting[3]).unwrap().is_right_sized());
+}

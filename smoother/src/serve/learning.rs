@@ -1,6 +1,5 @@
 //! Ended requests teach the way in what requests cost, and what it has learned of outputs is kept.
 
-use smoother_core::Outcome;
 use smoother_core::ports::{BoxFuture, OutboxEntry};
 use smoother_embedded::SqliteStore;
 use smoother_ingest::Ingest;
@@ -25,15 +24,10 @@ impl Notify for Learning {
     }
 
     fn ended<'a>(&'a self, entry: &'a OutboxEntry) -> BoxFuture<'a, Result<(), NotifyError>> {
-        if let Some(Outcome::Answer {
-            usage: Some(usage), ..
-        }) = &entry.request.outcome
-        {
-            let learned = self.ingest.learn(&entry.request, usage);
-            if !learned.is_empty() {
-                // What a full disk does not take is learned again: nobody waits for it.
-                drop(self.store.keep_outputs(learned));
-            }
+        let learned = self.ingest.ended(&entry.request);
+        if !learned.is_empty() {
+            // What a full disk does not take is learned again: nobody waits for it.
+            drop(self.store.keep_outputs(learned));
         }
         Box::pin(std::future::ready(Ok(())))
     }

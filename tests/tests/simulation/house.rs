@@ -12,7 +12,7 @@ use smoother_core::model::{FreeAnswer, FreeCall};
 use smoother_core::ports::{BoxFuture, FreeCalls, LaneQueue, LaneViews, Live, OutboxEntry, Store};
 use smoother_core::scheduler::{Event, LaneView, Waiting};
 use smoother_core::{
-    Change, ModelError, ModelErrorKind, ModelId, Outcome, Request, TenantId, Timestamp, Tokens,
+    Change, ModelError, ModelErrorKind, ModelId, Request, TenantId, Timestamp, Tokens,
 };
 use smoother_embedded::Hub;
 use smoother_ingest::{Ingest, IngestPorts};
@@ -321,12 +321,7 @@ impl Notify for Listener {
 
     fn ended<'a>(&'a self, entry: &'a OutboxEntry) -> BoxFuture<'a, Result<(), NotifyError>> {
         self.rig.judge.told(&entry.request);
-        if let Some(Outcome::Answer {
-            usage: Some(usage), ..
-        }) = &entry.request.outcome
-        {
-            self.ingest.learn(&entry.request, usage);
-        }
+        self.ingest.ended(&entry.request);
         Box::pin(std::future::ready(Ok(())))
     }
 }

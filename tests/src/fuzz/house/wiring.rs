@@ -11,7 +11,7 @@ use smoother_core::ports::{
     Payloads, Released, Store,
 };
 use smoother_core::scheduler::{Event, LaneView};
-use smoother_core::{LaneId, Outcome};
+use smoother_core::LaneId;
 use smoother_embedded::Hub;
 use smoother_ingest::{Ingest, IngestPorts};
 use smoother_prioritizer::{Desk, Lane, LanePorts};
@@ -183,12 +183,7 @@ impl Notify for Learning {
     }
 
     fn ended<'a>(&'a self, entry: &'a OutboxEntry) -> BoxFuture<'a, Result<(), NotifyError>> {
-        if let Some(Outcome::Answer {
-            usage: Some(usage), ..
-        }) = &entry.request.outcome
-        {
-            self.0.learn(&entry.request, usage);
-        }
+        self.0.ended(&entry.request);
         Box::pin(std::future::ready(Ok(())))
     }
 }
