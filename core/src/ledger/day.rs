@@ -161,6 +161,23 @@ impl Park {
         });
     }
 
+    /// For keeping: until when, and when the next probe may go. What became of one that is under way is told to nobody
+    /// who takes this up; another may go then.
+    pub(super) fn kept(&self, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+        let parked = self.0.as_ref().filter(|parked| parked.until > now)?;
+        Some((parked.until, parked.next_probe))
+    }
+
+    /// As it was kept. Not for longer than a refusal now would: clocks are set.
+    pub(super) fn known(now: Timestamp, kept: Option<(Timestamp, Timestamp)>) -> Self {
+        let kept = kept.filter(|(until, _)| *until > now);
+        Self(kept.map(|(until, next_probe)| Parked {
+            until: until.min(next_day(now)),
+            next_probe: next_probe.min(now + PROBE_EVERY),
+            probe: None,
+        }))
+    }
+
     /// Until when nothing but a probe goes.
     pub(super) fn until(&self, now: Timestamp) -> Option<Timestamp> {
         let parked = self.0.as_ref()?;

@@ -1,6 +1,7 @@
 //! What pacing has learned that outlives its process, and its holder.
 
 use super::Ledger;
+use super::day::Park;
 use super::kinds::Kinds;
 use super::others::Share;
 use super::spells::Spells;
@@ -16,6 +17,12 @@ pub struct PacingMemory {
     /// Of its requests a minute.
     #[serde(rename = "r", default)]
     requests: QuotaMemory,
+    /// A refusal for the day keeps the lane back: until when, and when it asks next. The version before did not keep it.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    park: Option<(Timestamp, Timestamp)>,
+    /// What a refusal for capacity has taught of calls at once: when, and how many ran. The version before did not.
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    slots: Option<(Timestamp, u32)>,
 }
 
 impl PacingMemory {
@@ -58,6 +65,8 @@ impl Ledger {
                 .as_ref()
                 .map(|pace| pace.memory(self.now))
                 .unwrap_or_default(),
+            park: self.park.kept(self.now),
+            slots: self.slots.kept(self.now),
         }
     }
 
@@ -67,6 +76,10 @@ impl Ledger {
         self.tokens.remember(now, memory.tokens);
         if let Some(pace) = &mut self.requests {
             pace.remember(now, memory.requests);
+        }
+        self.park = Park::known(now, memory.park);
+        if let Some(slots) = memory.slots {
+            self.slots.known(now, slots);
         }
     }
 }

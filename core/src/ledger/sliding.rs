@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn charges_beyond_all_numbers_leave_the_window_too() {
         let mut sliding = Sliding::empty(1_000, Millis::from_secs(60));
-        let at = |ms| Timestamp::from_millis(1_000_000 + ms);
+        let at = |ms: u64| Timestamp::from_millis(1_000_000 + ms);
         for now in [0, 1_000, 2_000] {
             sliding.charge(at(now), at(now), u64::MAX);
         }

@@ -70,12 +70,23 @@ impl Slots {
 
     /// How long ago a refusal lowered the ceiling, and from what; `None` where it has no say any more.
     pub(super) fn snapshot(&self, now: Timestamp) -> Option<(Millis, u32)> {
-        let low = self.lowered.filter(|_| self.ceiling(now) < self.most)?;
-        Some((now.since(low.at), low.from))
+        let (at, from) = self.kept(now)?;
+        Some((now.since(at), from))
     }
 
     pub(super) fn resume(&mut self, now: Timestamp, (age, from): (Millis, u32)) {
         self.lowered = Some(Lowered::new(now.before(age), from));
+    }
+
+    /// For keeping: when a refusal lowered the ceiling, and from what; `None` where it has no say any more.
+    pub(super) fn kept(&self, now: Timestamp) -> Option<(Timestamp, u32)> {
+        let low = self.lowered.filter(|_| self.ceiling(now) < self.most)?;
+        Some((low.at, low.from))
+    }
+
+    /// As it was kept.
+    pub(super) fn known(&mut self, now: Timestamp, (at, from): (Timestamp, u32)) {
+        self.lowered = Some(Lowered::new(at.min(now), from));
     }
 
     pub(super) fn set_most(&mut self, most: u32) {

@@ -4,7 +4,7 @@ use super::{at, key, lane, ledger, tokens};
 use crate::config::{LaneConfig, Pacing};
 use crate::ledger::{Demand, Ledger, LedgerSnapshot, Margins, PacingMemory, Wait};
 use crate::request::Priority;
-use crate::throttle::ThrottleCause::{Requests, Tokens};
+use crate::throttle::ThrottleCause::{Capacity, Day, Requests, Tokens};
 use crate::units::{Millis, TokensPerMinute};
 use proptest::prelude::*;
 
@@ -59,6 +59,42 @@ fn nothing_learned_takes_no_room_and_old_notes_are_read() {
     let old: crate::ports::LaneMemory = serde_json::from_str("{}").unwrap();
     assert!(old.pacing.is_empty());
     assert!(!serde_json::to_string(&old).unwrap().contains("pacing"));
+}
+
+#[test]
+fn a_day_that_was_refused_and_calls_at_once_that_were_too_many_are_known_after_a_restart() {
+    let mut lane = small(Pacing::Auto);
+    lane.max_concurrency = 100;
+    let mut first = ledger(&lane);
+    for number in 0..20 {
+        first.reserve(at(0), key(number), tokens(10)).unwrap();
+        first.started(at(0), key(number), at(0));
+    }
+    first.refused(at(5), key(0), Capacity);
+    first.refused(at(10), key(1), Day);
+    let text = serde_json::to_string(&first.memory()).unwrap();
+    let restarted = |now: u64| {
+        let mut next = Ledger::new(&lane, Margins::default(), at(now));
+        next.remember(at(now), &serde_json::from_str(&text).unwrap());
+        next
+    };
+    let mut next = restarted(1_000);
+    let probe = at(10 + 3_600_000);
+    assert_eq!(next.day_parked_until(at(1_000)), first.day_parked_until(at(1_000)));
+    assert_eq!(next.shut(at(1_000)), Some(Wait::Until(probe)));
+    assert_eq!(
+        next.concurrency_view(at(1_000)).free,
+        first.concurrency_view(at(1_000)).free + 18,
+        "the ceiling is the same, and nothing runs"
+    );
+    assert!(next.concurrency_view(at(1_000)).free < 20);
+    // What it finds out ends it as ever.
+    next.reserve(probe, key(100), tokens(10)).unwrap();
+    next.started(probe, key(100), probe);
+    next.settle(probe, key(100), tokens(10));
+    assert_eq!(next.day_parked_until(probe), None);
+    let day = 86_400_000;
+    assert_eq!(restarted(day).day_parked_until(at(day)), None, "it was another day's");
 }
 
 #[test]
