@@ -68,7 +68,8 @@ impl Ledger {
         }
     }
 
-    /// Takes the lane's new settings. Charges stay; a ledger of a kind that was not kept so far starts empty.
+    /// Takes the lane's new settings. Charges stay; a ledger of a kind that was not kept so far starts empty, and a quota
+    /// that was not limited with nothing but the calls under way.
     pub fn reconfigure(&mut self, lane: &LaneConfig, now: Timestamp) {
         let now = self.advance(now);
         let margins = self.margins;
@@ -79,11 +80,24 @@ impl Ledger {
                 pace.reconfigure(limit.get(), lane.pacing, &margins, now);
                 pace.following()
             }
-            None => Pace::new(limit.get(), lane.pacing, &margins, now).following(),
+            None => self.counted(Pace::new(limit.get(), lane.pacing, &margins, now).following(), now),
         });
         self.day.set_limit(lane.tokens_per_day.map(|limit| limit.get()));
         self.slots.set_most(lane.max_concurrency);
         self.lane = lane.clone();
+    }
+
+    /// A pace of requests that begins while calls are under way: how many went before, which the upstream has counted, is
+    /// not known.
+    fn counted(&self, mut pace: Pace, now: Timestamp) -> Pace {
+        pace.retell_from(now);
+        for open in self.open.values() {
+            match open.started {
+                None => pace.reserve(now, 1),
+                Some(at) => pace.charge(now, at, 1),
+            }
+        }
+        pace
     }
 
     /// Reserves `tokens` and one request for a call: in all limits, or in none.

@@ -184,3 +184,27 @@ fn new_settings_keep_what_was_charged() {
     assert_eq!(free(&ledger, 10), 0);
     assert_eq!(free(&ledger, 1_010), 10_000);
 }
+
+#[test]
+fn requests_that_are_limited_from_now_on_begin_with_the_calls_under_way_and_no_burst() {
+    let unlimited = lane(6_000_000, None, Pacing::Auto);
+    let limited = lane(6_000_000, Some(600), Pacing::Auto);
+    let mut ledger = ledger(&unlimited);
+    for number in 0..30 {
+        ledger.reserve(at(0), key(number), tokens(10)).unwrap();
+    }
+    for number in 0..20 {
+        ledger.started(at(1), key(number), at(1));
+    }
+    ledger.reconfigure(&limited, at(2));
+    let requests = ledger.requests_view(at(2)).unwrap();
+    assert_eq!((requests.used, requests.free), (30, 0));
+    // Ten a second, once those are paid for.
+    let when = ledger.earliest(at(2), tokens(10));
+    assert!(when >= at(3_000) && when <= at(3_200), "{when}");
+    for number in 0..30 {
+        ledger.release(at(2), key(number));
+    }
+    assert_eq!(ledger.requests_view(at(2)).unwrap().used, 0, "as it was counted");
+    assert!(matches!(ledger.reserve(at(2), key(99), tokens(10)), Err(Wait::Until(_))));
+}
