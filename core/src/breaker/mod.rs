@@ -190,6 +190,25 @@ impl Breaker {
         }
     }
 
+    /// How many more calls could go now, if only as probes.
+    pub fn room(&self, now: Timestamp) -> u64 {
+        let probes = u64::from(self.config.probes.max(1));
+        match (self.hand, &self.stand) {
+            (Some(Hand::Open), _) => 0,
+            (Some(Hand::Closed), _) | (None, Stand::Closed) => u64::MAX,
+            (None, Stand::Open { until }) => {
+                if now < *until {
+                    0
+                } else {
+                    probes
+                }
+            }
+            (None, Stand::HalfOpen { probing, succeeded }) => {
+                probes.saturating_sub(probing.len() as u64 + u64::from(*succeeded))
+            }
+        }
+    }
+
     /// A call goes; half-open, it is a probe.
     pub fn released(&mut self, key: CallKey) {
         if let Stand::HalfOpen { probing, .. } = &mut self.stand {
@@ -268,7 +287,7 @@ impl Breaker {
         BreakerView {
             state: self.phase(),
             until: self.opens(),
-            admits: !matches!(self.clone().gate(now), Gate::Shut(_)),
+            admits: self.room(now) > 0,
             by_hand: self.hand.is_some(),
             calls: seen.calls,
             failed: seen.failed,

@@ -6,7 +6,8 @@
 //!
 //! Between the door's question and the arrival lies a commit. So whoever is let in holds a place until its arrival is
 //! told, or for [`HELD_FOR`] where it never is: many doors at once let in no more than one would. A place is not held
-//! against others where it will not be waited in: as far as nothing waits and calls and tokens are free.
+//! against others where it will not be waited in: as far as nothing waits, and calls and tokens are free, the tenant's own
+//! calls at once among them.
 
 use super::lane::Scheduler;
 use super::{LaneReport, SchedulerConfig, Waiting};
@@ -14,6 +15,7 @@ use crate::config::Bound;
 use crate::ids::{RequestId, TenantId};
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp, Tokens};
+use std::collections::BTreeMap;
 
 /// How long a place is held for one that was let in and does not come.
 const HELD_FOR: Millis = Millis::from_secs(10);
@@ -211,8 +213,12 @@ impl Scheduler {
             tenant: self.shares.waiting_of(&newcomer.tenant),
         };
         let mut free = self.free_at_once(now, crowd.lane);
+        let mut going = BTreeMap::new();
         for held in &self.held {
-            if free.requests > 0 && free.tokens >= held.reserve {
+            if free.requests > 0
+                && free.tokens >= held.reserve
+                && self.has_one_more_call(&held.tenant, &mut going)
+            {
                 free.take(held.reserve);
                 continue;
             }
@@ -227,6 +233,20 @@ impl Scheduler {
         crowd
     }
 
+    /// Whether a tenant could have one more call beside those under way and those that are `going`; then it has.
+    fn has_one_more_call<'a>(&self, tenant: &'a TenantId, going: &mut BTreeMap<&'a TenantId, u32>) -> bool {
+        let most = self.config.terms(tenant).most;
+        if most == u32::MAX {
+            return true;
+        }
+        let calls = going
+            .entry(tenant)
+            .or_insert_with(|| self.shares.under_way_of(tenant));
+        let has = *calls < most;
+        *calls += u32::from(has);
+        has
+    }
+
     /// What could go at once. Nothing, where anything waits.
     fn free_at_once(&self, now: Timestamp, waiting: Load) -> Load {
         if waiting.requests > 0 || self.ledger.shut(now).is_some() {
@@ -234,8 +254,10 @@ impl Scheduler {
         }
         let calls = self.ledger.concurrency_view(now).free;
         let requests = self.ledger.requests_view(now).map_or(u64::MAX, |view| view.free);
+        let unclaimed = self.config.handing.most_unclaimed.saturating_sub(self.released);
+        let by_breaker = self.breaker.room(now);
         Load {
-            requests: calls.min(requests),
+            requests: calls.min(requests).min(unclaimed).min(by_breaker),
             tokens: Tokens::new(self.ledger.tokens_view(now).free),
         }
     }

@@ -52,8 +52,13 @@ impl Shares {
     /// How many calls the flow's tenant has under way, and how many it may have; `None` where there is no limit.
     pub(super) fn calls_of(&self, flow: u32) -> Option<(u32, u32)> {
         let it = self.flow(flow).filter(|it| it.terms.most != u32::MAX)?;
-        let here: u32 = self.flows_of(&it.tenant).map(|flow| self.under_way(flow)).sum();
-        Some((here.saturating_add(self.elsewhere.of(&it.tenant)), it.terms.most))
+        Some((self.under_way_of(&it.tenant), it.terms.most))
+    }
+
+    /// How many calls a tenant has under way, in all bands.
+    pub(super) fn under_way_of(&self, tenant: &TenantId) -> u32 {
+        let here: u32 = self.flows_of(tenant).map(|flow| self.under_way(flow)).sum();
+        here.saturating_add(self.elsewhere.of(tenant))
     }
 
     /// Whether the flow's tenant has as many calls under way as it may have.

@@ -2,6 +2,7 @@
 
 use super::world::{at, config, id, lane, tenant, waiting};
 use super::{ended, scheduler, started};
+use crate::breaker::Hand;
 use crate::config::{Bound, Pacing};
 use crate::request::Priority;
 use crate::scheduler::{
@@ -216,4 +217,35 @@ fn it_says_when_the_first_of_them_goes() {
             .admit(&lane.config, &one(3, Priority::Normal, 1_000))
             .is_ok()
     );
+}
+
+/// As many as are let in at one moment, of which none has come yet.
+fn let_in_at_once(scheduler: &mut Scheduler, count: u64) -> usize {
+    let asks = |number| scheduler.admit(at(1), &one(number, Priority::Normal, 10), &mut Vec::new());
+    (0..count).map(asks).filter(Result::is_ok).count()
+}
+
+#[test]
+fn a_place_that_its_tenant_will_wait_in_is_held_against_it() {
+    let mut config = config(lane(6_000_000, None, Pacing::Auto));
+    let whose = crate::ids::TenantId::default();
+    config.caps.insert(whose.clone(), 1);
+    config.bounds.insert(whose, requests(5));
+    assert_eq!(let_in_at_once(&mut scheduler(config), 64), 1 + 5);
+}
+
+#[test]
+fn a_place_is_not_waited_in_only_where_the_lane_lets_somebody_go() {
+    let bound = |change: &dyn Fn(&mut SchedulerConfig)| {
+        let mut config = config(lane(6_000_000, None, Pacing::Auto));
+        config.limits.lane = requests(5);
+        change(&mut config);
+        scheduler(config)
+    };
+    assert_eq!(let_in_at_once(&mut bound(&|_| {}), 64), 64);
+    let mut shut = bound(&|_| {});
+    shut.step(at(0), Event::Breaker(Some(Hand::Open)));
+    assert_eq!(let_in_at_once(&mut shut, 64), 5);
+    let mut handed = bound(&|config| config.handing.most_unclaimed = 3);
+    assert_eq!(let_in_at_once(&mut handed, 64), 3 + 5);
 }

@@ -5,7 +5,7 @@ use super::super::super::{Command, Waiting};
 use super::{Fault, Reference, State};
 use crate::config::Bound;
 use crate::fallback::HopCause;
-use crate::ids::RequestId;
+use crate::ids::{RequestId, TenantId};
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp, Tokens};
 
@@ -104,11 +104,19 @@ impl Reference {
             if let Some(requests) = self.ledger.requests_view(now) {
                 calls = calls.min(requests.free);
             }
+            calls = calls.min(self.config.handing.most_unclaimed.saturating_sub(self.unclaimed()));
+            calls = calls.min(self.breaker.room(now));
             tokens = self.ledger.tokens_view(now).free;
         }
-        let mut will_wait = Vec::new();
+        let (mut will_wait, mut going) = (Vec::new(), Vec::new());
         for (held, _) in &self.held {
-            if calls > 0 && tokens >= held.reserve.get() {
+            let own = |other: &&TenantId| **other == held.tenant;
+            let under_way = self.requests.iter().filter(|request| !request.waits());
+            let under_way = under_way.map(|request| &request.of.tenant).filter(own).count();
+            let with_them = under_way + going.iter().copied().filter(own).count();
+            let below_its_cap = (with_them as u64) < u64::from(self.config.terms(&held.tenant).most);
+            if calls > 0 && tokens >= held.reserve.get() && below_its_cap {
+                going.push(&held.tenant);
                 calls -= 1;
                 tokens -= held.reserve.get();
             } else {
