@@ -89,7 +89,7 @@ impl Scheduler {
                 requests: count.requests,
                 tokens: count.tokens.get(),
                 oldest_ms: oldest.map_or(Millis::ZERO, |at| now.since(at)),
-                more: self.shares.has_more(priority),
+                more: self.config.window.is_some() && self.shares.has_more(priority),
             };
             (priority.as_str().to_owned(), view)
         };

@@ -83,23 +83,25 @@ impl Scheduler {
         })
     }
 
-    fn last_of_the_longest(
-        &self,
+    fn last_of_the_longest<'a>(
+        &'a self,
         band: Priority,
         only: Option<&TenantId>,
         chosen: &Chosen,
     ) -> Option<(u32, u32)> {
-        let flows = self.shares.bands[band.index()].by_tenant.iter();
-        let last = |(tenant, flow): (&TenantId, &u32)| {
+        let flows = &self.shares.bands[band.index()].by_tenant;
+        let last = |(tenant, flow): (&'a TenantId, &u32)| {
             let line = &self.shares.flow(*flow)?.line;
             let left = line.len() - chosen.of_flow.get(flow).copied().unwrap_or(0);
             let slot = line.nth(left.checked_sub(1)?)?;
             // Those that come back stand first: it is the last of all if it is one of them.
             let fresh = self.table.get(slot).is_some_and(|entry| !entry.returned);
-            fresh.then(|| (left, std::cmp::Reverse(tenant.clone()), *flow, slot))
+            fresh.then_some((left, std::cmp::Reverse(tenant), *flow, slot))
         };
-        let named = flows.filter(|(tenant, _)| only.is_none_or(|only| only == *tenant));
-        let longest = named.filter_map(last).max();
+        let longest = match only {
+            Some(only) => flows.get_key_value(only).and_then(last),
+            None => flows.iter().filter_map(last).max(),
+        };
         longest.map(|(_, _, flow, slot)| (flow, slot))
     }
 }
