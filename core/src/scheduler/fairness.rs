@@ -209,6 +209,15 @@ impl Shares {
         }
     }
 
+    /// A request in line is expected to cost otherwise; its flow's turns stay as they are.
+    pub(super) fn reprice(&mut self, flow: u32, place: Place, slot: u32, cost: Tokens) {
+        let Some((band, it)) = self.both(flow) else { return };
+        if let Some(old) = it.line.remove(place) {
+            band.line_tokens -= old;
+            band.line_tokens += it.line.insert(place, slot, cost);
+        }
+    }
+
     /// Takes a request out of its flow's line.
     pub(super) fn dequeue(&mut self, flow: u32, place: Place) {
         let Some((band, it)) = self.both(flow) else { return };

@@ -156,24 +156,37 @@ impl Scheduler {
         }
     }
 
-    /// A request that waits costs otherwise; its place in line stays.
+    /// A request that waits costs otherwise; its place in line stays, and so do its tenant's turns.
     pub(super) fn resized(&mut self, request: RequestId, cost: (Tokens, Tokens, Tokens)) {
         let Some(slot) = self.table.find(request) else {
             return;
         };
-        let Some(not_before) = self
-            .table
-            .get(slot)
-            .filter(|it| it.waits())
-            .map(|it| it.not_before)
-        else {
+        let Some(entry) = self.table.get_mut(slot).filter(|entry| entry.waits()) else {
             return;
         };
-        self.stop_waiting(slot, Standing::Snoozed);
-        if let Some(entry) = self.table.get_mut(slot) {
-            (entry.reserve, entry.expected, entry.surplus) = cost;
+        let before = entry.reserve;
+        (entry.reserve, entry.expected, entry.surplus) = cost;
+        let (reserve, expected, _) = cost;
+        if entry.may_leave {
+            self.leavers.remove(&(Reverse(before), slot));
+            self.leavers.insert((Reverse(reserve), slot));
         }
-        self.wait(slot, not_before);
+        let (flow, place, limit) = (entry.flow, entry.place(), entry.limit());
+        if entry.standing == Standing::Waiting {
+            self.shares.reprice(flow, place, slot, expected);
+        }
+        let Some(flow) = self.shares.flow_mut(flow) else {
+            return;
+        };
+        let band = flow.priority.index();
+        for load in [&mut flow.waiting, &mut self.counts[band]] {
+            load.take(before);
+            load.add(reserve);
+        }
+        if let Some(limit) = limit {
+            self.limited[band].remove(limit);
+            self.limited[band].insert(limit, slot, expected);
+        }
     }
 
     /// Forgets a request altogether.

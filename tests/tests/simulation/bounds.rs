@@ -26,7 +26,7 @@ impl Book {
         })
     }
 
-    /// A new row waits: those that were let in are no more than the lane's bounds allow.
+    /// A new row waits: those that were let in are no more than the bounds of its lane, its band and its tenant allow.
     ///
     /// The lane knows earlier than its store who has gone, or will go at once: those have a place among its calls. What
     /// comes back, or on from another lane, was accepted before, and waits beyond any bound.
@@ -42,13 +42,21 @@ impl Book {
         };
         let mut lane = 1;
         let mut band = 1;
+        let mut tenant = 1;
         for row in self.rows.values().filter(waits) {
             lane += 1;
             band += u64::from(row.priority == new.priority);
+            tenant += u64::from(row.tenant == new.tenant);
         }
-        let bounds = [(limits.lane, lane), (limits.of(new.priority), band)];
+        let own = self.config.tenants.get(&new.tenant);
+        let own = own.and_then(|own| own.max_waiting.requests);
+        let bounds = [
+            (limits.lane.requests, lane),
+            (limits.of(new.priority).requests, band),
+            (own.or(limits.tenant.requests), tenant),
+        ];
         bounds.into_iter().find_map(|(bound, waiting)| {
-            let most = bound.requests?;
+            let most = bound?;
             (waiting > most + calls).then(|| {
                 format!(
                     "bound: with {} there wait {waiting} in {}, and {most} may beside {calls} calls",

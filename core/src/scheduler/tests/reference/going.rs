@@ -151,15 +151,27 @@ impl Reference {
         all.copied().filter(|number| *number != head).take(8).collect()
     }
 
+    /// Why the lane calls nobody now.
+    fn calls_nobody(&mut self) -> Option<HopCause> {
+        if matches!(self.breaker.gate(self.now), Gate::Shut(_)) {
+            Some(HopCause::BreakerOpen)
+        } else if self.ledger.day_parked_until(self.now).is_some() {
+            Some(HopCause::Parked)
+        } else {
+            None
+        }
+    }
+
+    /// Whether one that came now would be sent on at once.
+    pub(super) fn would_leave(&mut self, now: Timestamp, one: &Waiting) -> bool {
+        self.now = self.now.max(now);
+        let left = self.ledger.left_of_day(self.now);
+        one.may_leave && (self.calls_nobody().is_some() || left.is_some_and(|left| one.reserve > left))
+    }
+
     /// Where the lane calls nobody, those whose chain goes on leave, 256 a step.
     fn send_on(&mut self, out: &mut Vec<Command>) {
-        let cause = if matches!(self.breaker.gate(self.now), Gate::Shut(_)) {
-            HopCause::BreakerOpen
-        } else if self.ledger.day_parked_until(self.now).is_some() {
-            HopCause::Parked
-        } else {
-            return;
-        };
+        let Some(cause) = self.calls_nobody() else { return };
         if self.all_leave(|_| true, cause, out) {
             self.blocked_until = Some(self.now);
         }

@@ -36,6 +36,8 @@ enum Happening {
     Lapses(usize),
     IsVoid(usize),
     Leaves(u64),
+    /// One that waits is found to cost otherwise: what it reserves, and the part of it that is expected.
+    Costs(u64, u64, u64),
     Answers {
         more: bool,
     },
@@ -82,17 +84,17 @@ fn settings() -> impl Strategy<Value = SchedulerConfig> {
         prop::array::uniform5(bound()),
         prop::option::weighted(0.3, bound()),
         any::<bool>(),
+        prop_oneof![Just(Admission::Flag), Just(Admission::Refuse)],
     );
     (pacing, limits, shares, view, bounds).prop_map(
         |(pacing, (requests, day, most), shares, view, bounds)| {
-            let ([lane_bound, interactive, normal, batch, each], bounds, shed) = bounds;
+            let ([lane_bound, interactive, normal, batch, each], bounds, shed, admission) = bounds;
             let limits = Limits {
                 lane: lane_bound,
                 bands: [interactive, normal, batch],
                 tenant: each,
                 shed,
-                // When one will go is no decision; the plain one does not foretell it.
-                admission: Admission::Flag,
+                admission,
             };
             let mut lane = lane(60_000, requests, pacing);
             lane.tokens_per_day = day.map(TokensPerDay::new);
@@ -169,12 +171,20 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => which().prop_map(Happening::Lapses),
         1 => which().prop_map(Happening::IsVoid),
         1 => (0u64..60).prop_map(Happening::Leaves),
+        2 => (0u64..60, 1u64..9_000, 1u64..5).prop_map(|(number, reserve, part)| Happening::Costs(number, reserve, part)),
         2 => any::<bool>().prop_map(|more| Happening::Answers { more }),
         1 => hand.prop_map(Happening::Held),
         1 => settings().prop_map(|config| Happening::Settings(Box::new(config))),
         8 => Just(Happening::Sleeps),
         2 => Just(Happening::Ticks),
     ]
+}
+
+/// What a request of that reserve costs, of which a part is expected; of the rest half is not taken at the start.
+fn cost(reserve: u64, part: u64) -> (Tokens, Tokens, Tokens) {
+    let expected = reserve.div_ceil(part);
+    let surplus = (reserve - expected) / 2;
+    (Tokens::new(reserve), Tokens::new(expected), Tokens::new(surplus))
 }
 
 /// Both schedulers, and what a driver knows of what they do.
@@ -256,13 +266,20 @@ impl Both {
             Happening::Asks(one, comes) => {
                 let (mut made, mut plainly) = (Vec::new(), Vec::new());
                 let fast = self.fast.admit(now, &one, &mut made);
+                // When one will go is for the fast one alone to say; the plain one knows who does not wait for it.
+                if let Err(TurnedAway::Late(late)) = &fast {
+                    prop_assert!(late.at < late.forecast.earliest && made.is_empty());
+                    prop_assert_eq!(self.plain.config.limits.admission, Admission::Refuse);
+                    prop_assert!(!self.plain.would_leave(now, &one), "{:?} would have gone on", one);
+                    return self.tell(Event::Tick);
+                }
                 let plain = self.plain.admit(now, &one, &mut plainly);
                 let fast = match fast {
                     Err(TurnedAway::Full(full)) => Err((full.key().to_owned(), full.bound, full.waiting)),
                     _ => Ok(()),
                 };
                 prop_assert_eq!(&fast, &plain, "at the door: {:?}", one);
-                // Nor does it foretell when to come back.
+                // When to come back neither.
                 for command in &mut made {
                     if let Command::Fail { failure, .. } = command {
                         failure.headers.clear();
@@ -317,6 +334,14 @@ impl Both {
                     again: match again {
                         0 => Again::NotBefore(later),
                         1 => Again::Retry(later),
+                        2 => {
+                            let (reserve, expected, surplus) = cost(charged + 1, 2);
+                            Again::Resized {
+                                reserve,
+                                expected,
+                                surplus,
+                            }
+                        }
                         _ => Again::No,
                     },
                     health,
@@ -345,6 +370,15 @@ impl Both {
                 request: id(number),
                 why: Gone::Cancelled,
             },
+            Happening::Costs(number, reserve, part) => {
+                let (reserve, expected, surplus) = cost(reserve, part);
+                Event::Resized {
+                    request: id(number),
+                    reserve,
+                    expected,
+                    surplus,
+                }
+            }
             Happening::Answers { more } => {
                 let Some(Command::Refill { priority, tenant }) = self.asked.pop() else {
                     return Ok(());
