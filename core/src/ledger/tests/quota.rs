@@ -3,11 +3,14 @@
 use super::limiters::{KINDS, Kind, Limiter};
 use super::{at, key, lane, ledger, tokens};
 use crate::config::{LaneConfig, Pacing};
+use crate::ledger::ledgers::Ledgers;
 use crate::ledger::{Demand, Ledger, Margins};
 use crate::scheduler::tests::world::START;
 use crate::throttle::ThrottleCause;
 use crate::units::Millis;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 /// One thing that happens to a lane.
 #[derive(Debug, Clone)]
@@ -53,6 +56,15 @@ fn odd_act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// A fault that is built in on purpose: the promise has to find it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    /// What is let go to see whether others are still there may go beyond the quota.
+    AsksBeyondTheQuota,
+    /// The next holder takes up what was learned, and not what was charged.
+    ChargesNotLeft,
+}
+
 struct OpenCall {
     number: u64,
     reserved: u64,
@@ -72,9 +84,20 @@ struct Play {
     open: Vec<OpenCall>,
     admitted: u64,
     odd: Option<ThrottleCause>,
+    broken: Option<Broken>,
 }
 
 impl Play {
+    /// Forgets what was charged to the ledgers by which the others are asked after.
+    fn asks_beyond_the_quota(&mut self) {
+        let now = at(self.now);
+        for pace in std::iter::once(&mut self.ledger.tokens).chain(&mut self.ledger.requests) {
+            let quota = pace.quota;
+            let fresh = || Ledgers::below(quota, Pacing::Auto, &Margins::default(), now);
+            pace.whole = pace.whole.take().map(|_| fresh());
+        }
+    }
+
     fn act(&mut self, number: u64, act: &Act) -> Result<(), String> {
         match act {
             Act::Pass(span) => {
@@ -103,9 +126,14 @@ impl Play {
                 let now = at(self.now);
                 let mut next = Ledger::new(&self.lane, Margins::default(), now);
                 next.remember(now, &self.ledger.memory());
-                next.resume(now, &self.ledger.snapshot(now), Millis::ZERO);
+                if self.broken != Some(Broken::ChargesNotLeft) {
+                    next.resume(now, &self.ledger.snapshot(now), Millis::ZERO);
+                }
                 self.ledger = next;
             }
+        }
+        if self.broken == Some(Broken::AsksBeyondTheQuota) {
+            self.asks_beyond_the_quota();
         }
         Ok(())
     }
@@ -167,6 +195,16 @@ impl Play {
 
 /// Plays the acts against the ledger and a limiter; the number of admissions.
 fn play(pacing: Pacing, kind: Kind, quota: u64, requests: Option<u64>, acts: &[Act]) -> Result<u64, String> {
+    play_with(None, pacing, kind, (quota, requests), acts)
+}
+
+fn play_with(
+    broken: Option<Broken>,
+    pacing: Pacing,
+    kind: Kind,
+    (quota, requests): (u64, Option<u64>),
+    acts: &[Act],
+) -> Result<u64, String> {
     let lane = lane(quota, requests, pacing);
     let mut play = Play {
         ledger: ledger(&lane),
@@ -177,6 +215,7 @@ fn play(pacing: Pacing, kind: Kind, quota: u64, requests: Option<u64>, acts: &[A
         open: Vec::new(),
         admitted: 0,
         odd: None,
+        broken,
     };
     for (number, act) in acts.iter().enumerate() {
         play.act(number as u64, act)?;
@@ -226,6 +265,24 @@ proptest! {
             let played = play(pacing, kind, 300_000, Some(600), &acts_below_the_burst(&acts, kind));
             prop_assert!(played.is_ok(), "{:?}: {:?}", kind, played);
         }
+    }
+}
+
+/// Auto's promise in the face of odd refusals and changes of holder is one that can be broken.
+#[test]
+fn what_goes_beyond_the_quota_is_found() {
+    for broken in [Broken::AsksBeyondTheQuota, Broken::ChargesNotLeft] {
+        let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
+        let acts = prop::collection::vec(odd_act(), 300..700);
+        let finds = (0..60).any(|_| {
+            let acts = acts.new_tree(&mut runner).unwrap().current();
+            KINDS.into_iter().any(|kind| {
+                let acts = acts_below_the_burst(&acts, kind);
+                play_with(Some(broken), Pacing::Auto, kind, (60_000, None), &acts).is_err()
+            })
+        });
+        assert!(finds, "{broken:?} goes unnoticed");
     }
 }
 

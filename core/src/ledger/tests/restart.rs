@@ -1,12 +1,11 @@
 //! The ledger after a restart.
 
-use super::limiters::{Kind, Limiter};
+use super::limiters::{KINDS, Kind, Limiter};
 use super::{at, key, lane, ledger, tokens};
 use crate::call::{Call, CallEnding, Settlement};
 use crate::config::Pacing;
 use crate::ids::LaneId;
-use crate::ledger::Ledger;
-use crate::ledger::Margins;
+use crate::ledger::{Ledger, Margins};
 use crate::ports::DayCount;
 use crate::throttle::ThrottleCause;
 
@@ -115,32 +114,60 @@ fn steady(ledger: &mut Ledger, limiter: &mut Limiter, every: usize, from: u64, t
     calls
 }
 
+fn name(kind: Kind) -> String {
+    match kind {
+        Kind::Bucket(seconds) => format!("bucket of {seconds} s"),
+        Kind::Fixed => "fixed minute".to_owned(),
+        Kind::Sliding => "sliding minute".to_owned(),
+    }
+}
+
+/// Restarts a lane at a steady load, does something to its ledger, and has more come than may go. When the limiter that
+/// stands upstream was ruled out or suspended, if it was.
+fn restarted(kind: Kind, then: impl FnOnce(&mut Ledger)) -> Option<u64> {
+    let lane = lane(600_000, None, Pacing::Eager);
+    let has = |ledger: &Ledger, now| ledger.limiters(at(now)).contains(&name(kind));
+    let mut limiter = Limiter::new(kind, 600_000, None);
+    let mut first = ledger(&lane);
+    // 95 % of the quota.
+    let before = steady(&mut first, &mut limiter, 526, 0, 120_000);
+    assert!(has(&first, 120_000), "{kind:?}");
+    let mut next = Ledger::new(&lane, Margins::default(), at(120_000));
+    next.remember(at(120_000), &first.memory());
+    let late: Vec<Call> = before
+        .into_iter()
+        .filter(|call| call.charged_at > at(55_000))
+        .collect();
+    assert!(late.len() > 100);
+    next.restore(at(120_000), &late, None);
+    then(&mut next);
+    (120..240).find(|second| {
+        steady(
+            &mut next,
+            &mut limiter,
+            90,
+            second * 1_000,
+            second * 1_000 + 1_000,
+        );
+        !has(&next, second * 1_000 + 999)
+    })
+}
+
 /// What the calls of before tell of the limiter is known; what refilled it between them is not.
 #[test]
 fn a_restart_at_a_steady_load_rules_out_no_limiter_that_stands_upstream() {
-    let lane = lane(600_000, None, Pacing::Eager);
-    for kind in [Kind::Bucket(10), Kind::Bucket(60), Kind::Fixed, Kind::Sliding] {
-        let name = match kind {
-            Kind::Bucket(seconds) => format!("bucket of {seconds} s"),
-            Kind::Fixed => "fixed minute".to_owned(),
-            Kind::Sliding => "sliding minute".to_owned(),
-        };
-        let mut limiter = Limiter::new(kind, 600_000, None);
-        let mut first = ledger(&lane);
-        // 95 % of the quota.
-        let before = steady(&mut first, &mut limiter, 526, 0, 120_000);
-        let has = |ledger: &Ledger, now| ledger.limiters(at(now)).contains(&name);
-        assert!(has(&first, 120_000), "{name}");
-        let mut next = Ledger::new(&lane, Margins::default(), at(120_000));
-        next.remember(at(120_000), &first.memory());
-        let late: Vec<Call> = before.into_iter().filter(|call| call.charged_at > at(55_000)).collect();
-        assert!(late.len() > 100);
-        next.restore(at(120_000), &late, None);
-        // More comes than may go.
-        for second in 120..240 {
-            steady(&mut next, &mut limiter, 90, second * 1_000, second * 1_000 + 1_000);
-            let now = second * 1_000 + 999;
-            assert!(has(&next, now), "{name} ruled out {} s after the restart", second - 119);
-        }
+    for kind in KINDS {
+        assert_eq!(restarted(kind, |_| {}), None, "{kind:?}");
     }
+}
+
+#[test]
+fn a_ledger_that_is_too_low_to_be_sure_rules_out_the_limiter_that_stands_upstream() {
+    let too_low = |ledger: &mut Ledger| {
+        let sure = &mut ledger.tokens.suspects.as_mut().unwrap().sure;
+        for _ in 0..100 {
+            sure.charge(at(120_000), at(120_000), 5_400);
+        }
+    };
+    assert!(restarted(Kind::Bucket(10), too_low).is_some());
 }
