@@ -306,7 +306,8 @@ impl Request {
     /// Whether it failed because its lane had no room for it, before any call was made for it: as if its door had refused
     /// it.
     pub fn has_made_room(&self) -> bool {
-        let failed = matches!(&self.outcome, Some(Outcome::Failure(it)) if it.kind.is_none() && it.status == 429);
+        let failed =
+            matches!(&self.outcome, Some(Outcome::Failure(it)) if it.kind.is_none() && it.status == 429);
         failed && self.calls_made == 0
     }
 

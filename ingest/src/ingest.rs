@@ -138,7 +138,11 @@ impl Ingest {
     }
 
     /// Learns from a call that gave a whole answer: `usage` is what Bedrock counted for `request`.
-    pub(crate) fn learn(self: &Arc<Self>, request: &Request, usage: &Usage) -> Vec<(OutputKey, Option<Answers>)> {
+    pub(crate) fn learn(
+        self: &Arc<Self>,
+        request: &Request,
+        usage: &Usage,
+    ) -> Vec<(OutputKey, Option<Answers>)> {
         let kept = self.learned.learn(request, usage, self.ports.clock.now());
         self.resize_like(request);
         kept

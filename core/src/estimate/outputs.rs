@@ -98,9 +98,7 @@ impl Outputs {
     /// there is none.
     pub fn knows_enough(&self, model: &ModelId, tenant: &TenantId, max_output: Tokens) -> bool {
         let own = self.keys.get(&OutputKey::new(model, Some(tenant), max_output));
-        own.is_some_and(|own| {
-            own.usual().is_some() || own.right_size().is_some_and(|size| size < max_output)
-        })
+        own.is_some_and(|own| own.usual().is_some() || own.right_size().is_some_and(|size| size < max_output))
     }
 
     /// Learns from a whole answer.

@@ -80,7 +80,10 @@ impl Ledger {
                 pace.reconfigure(limit.get(), lane.pacing, &margins, now);
                 pace.following()
             }
-            None => self.counted(Pace::new(limit.get(), lane.pacing, &margins, now).following(), now),
+            None => self.counted(
+                Pace::new(limit.get(), lane.pacing, &margins, now).following(),
+                now,
+            ),
         });
         self.day.set_limit(lane.tokens_per_day.map(|limit| limit.get()));
         self.slots.set_most(lane.max_concurrency);

@@ -9,12 +9,13 @@
 //! difference (after the virtual token counter of Y. Sheng et al., "Fairness in serving large language models",
 //! OSDI 2024; how an overcharge is given back is this module's own, see [`Account`]).
 
+mod standings;
+
 use super::account::{Account, Allowance, Tag};
 use super::bounds::Load;
 use super::caps::Elsewhere;
 use super::config::Terms;
 use super::line::{Line, Place};
-use super::tenants::Standing;
 use crate::config::PriorityWeights;
 use crate::ids::TenantId;
 use crate::request::Priority;
@@ -344,36 +345,6 @@ impl Shares {
 
     pub(super) fn band_weight(&self, priority: Priority) -> u64 {
         u64::from(self.bands[priority.index()].weight)
-    }
-
-    /// How the tenants of a band stand to each other.
-    pub(super) fn standings(&self, priority: Priority) -> impl Iterator<Item = (&TenantId, Standing)> {
-        let time = self.bands[priority.index()].time;
-        let flows = self.flows.iter().flatten();
-        flows
-            .filter(move |flow| flow.priority == priority)
-            .map(move |flow| (&flow.tenant, flow.account.standing(time)))
-    }
-
-    /// How a band stands to the others.
-    pub(super) fn band_standing(&self, priority: Priority) -> Standing {
-        self.bands[priority.index()].account.standing(self.time)
-    }
-
-    /// Places a band, before anything has happened in it.
-    pub(super) fn place_band(&mut self, priority: Priority, standing: Standing) {
-        let time = self.time;
-        self.bands[priority.index()].account = Account::standing_so(time, standing);
-    }
-
-    /// Places a tenant of which no request is known.
-    pub(super) fn place(&mut self, flow: u32, standing: Standing) {
-        self.join(flow);
-        if let Some((band, it)) = self.both(flow) {
-            it.account = Account::standing_so(band.time, standing);
-        }
-        // Gone again, it is remembered as long as its tag is ahead.
-        self.part(flow);
     }
 
     /// Flows that are remembered.

@@ -11,9 +11,7 @@ use smoother_core::estimate::{Answered, Answers, OutputKey, Outputs};
 use smoother_core::model::{FreeAnswer, FreeCall};
 use smoother_core::ports::{BoxFuture, FreeCalls, LaneQueue, LaneViews, Live, OutboxEntry, Store};
 use smoother_core::scheduler::{Event, LaneView, Waiting};
-use smoother_core::{
-    Change, ModelError, ModelErrorKind, ModelId, Request, TenantId, Timestamp, Tokens,
-};
+use smoother_core::{Change, ModelError, ModelErrorKind, ModelId, Request, TenantId, Timestamp, Tokens};
 use smoother_embedded::Hub;
 use smoother_ingest::{Ingest, IngestPorts};
 use smoother_prioritizer::{Desk, Lane, LanePorts, LoadError};

@@ -206,5 +206,8 @@ fn requests_that_are_limited_from_now_on_begin_with_the_calls_under_way_and_no_b
         ledger.release(at(2), key(number));
     }
     assert_eq!(ledger.requests_view(at(2)).unwrap().used, 0, "as it was counted");
-    assert!(matches!(ledger.reserve(at(2), key(99), tokens(10)), Err(Wait::Until(_))));
+    assert!(matches!(
+        ledger.reserve(at(2), key(99), tokens(10)),
+        Err(Wait::Until(_))
+    ));
 }

@@ -80,7 +80,10 @@ fn a_day_that_was_refused_and_calls_at_once_that_were_too_many_are_known_after_a
     };
     let mut next = restarted(1_000);
     let probe = at(10 + 3_600_000);
-    assert_eq!(next.day_parked_until(at(1_000)), first.day_parked_until(at(1_000)));
+    assert_eq!(
+        next.day_parked_until(at(1_000)),
+        first.day_parked_until(at(1_000))
+    );
     assert_eq!(next.shut(at(1_000)), Some(Wait::Until(probe)));
     assert_eq!(
         next.concurrency_view(at(1_000)).free,
@@ -94,7 +97,11 @@ fn a_day_that_was_refused_and_calls_at_once_that_were_too_many_are_known_after_a
     next.settle(probe, key(100), tokens(10));
     assert_eq!(next.day_parked_until(probe), None);
     let day = 86_400_000;
-    assert_eq!(restarted(day).day_parked_until(at(day)), None, "it was another day's");
+    assert_eq!(
+        restarted(day).day_parked_until(at(day)),
+        None,
+        "it was another day's"
+    );
 }
 
 #[test]
@@ -317,7 +324,11 @@ fn a_share_of_requests_comes_down_while_its_probes_still_run() {
             Err(wait) => panic!("{wait:?}"),
         }
     }
-    assert!(ledger.memory().is_empty(), "nobody else is there any more: {:?}", ledger.memory());
+    assert!(
+        ledger.memory().is_empty(),
+        "nobody else is there any more: {:?}",
+        ledger.memory()
+    );
     assert!(went > 900, "{went}: 720 are what others were taken to leave");
     assert!(looks < went + 200, "it looked {looks} times for {went} calls");
 }

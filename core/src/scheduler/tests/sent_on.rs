@@ -91,7 +91,11 @@ fn a_day_that_the_lane_itself_has_counted_up_sends_on_whoever_may_leave() {
     assert_eq!(lane.view(at(20)).parked_until, Some(midnight()));
     only_the_one_with_a_chain_comes_in(&mut lane, HopCause::Parked);
     let commands = lane.step(at(21), Event::Arrived(of(3, 100, false)));
-    assert_eq!(wake(&commands), Some(midnight()), "the others wait for the next day");
+    assert_eq!(
+        wake(&commands),
+        Some(midnight()),
+        "the others wait for the next day"
+    );
     let commands = lane.step(midnight(), Event::Tick);
     assert_eq!(released(&commands), [(id(3), 1)]);
     assert!(!lane.view(midnight()).day_parked);
@@ -105,7 +109,10 @@ fn who_is_too_large_for_the_rest_of_the_day_goes_on_and_holds_up_nobody() {
         assert_eq!(leaving(&commands), [(id(number), HopCause::Parked)]);
     }
     assert!(!lane.view(at(20)).day_parked, "smaller ones go");
-    assert_eq!(released(&lane.step(at(20), Event::Arrived(of(40, 300, true)))), [(id(40), 1)]);
+    assert_eq!(
+        released(&lane.step(at(20), Event::Arrived(of(40, 300, true)))),
+        [(id(40), 1)]
+    );
     // What is only reserved may be given back: who fits then waits for it.
     let commands = lane.step(at(21), Event::Arrived(of(41, 200, true)));
     assert_eq!((leaving(&commands), released(&commands)), (vec![], vec![]));

@@ -170,7 +170,10 @@ fn who_was_left_out_while_more_were_read_is_asked_for_again() {
     partial.lane.max_concurrency = 1;
     let mut scheduler = scheduler(partial);
     for number in 0..6 {
-        scheduler.step(at(0), Event::Arrived(waiting(number, number, Priority::Normal, 100)));
+        scheduler.step(
+            at(0),
+            Event::Arrived(waiting(number, number, Priority::Normal, 100)),
+        );
     }
     let asks = |commands: &[Command]| commands.iter().any(|it| matches!(it, Command::Refill { .. }));
     let ends = |scheduler: &mut Scheduler, number: u64| {
@@ -178,10 +181,17 @@ fn who_was_left_out_while_more_were_read_is_asked_for_again() {
         asks(&scheduler.step(at(1), ended(super::world::id(number), 1, 100, 1)))
     };
     let mut asked = (0..4).map(|number| ends(&mut scheduler, number));
-    assert_eq!(asked.position(|asked| asked), Some(2), "less than half a window is left");
+    assert_eq!(
+        asked.position(|asked| asked),
+        Some(2),
+        "less than half a window is left"
+    );
     // The index is read now. A burst that it does not show yet fills the window, and the last of it is left out.
     for number in 10..20 {
-        scheduler.step(at(2), Event::Arrived(waiting(number, number, Priority::Normal, 100)));
+        scheduler.step(
+            at(2),
+            Event::Arrived(waiting(number, number, Priority::Normal, 100)),
+        );
     }
     let refilled = Event::Refilled {
         priority: Priority::Normal,

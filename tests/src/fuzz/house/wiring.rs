@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
+use smoother_core::LaneId;
 use smoother_core::config::Config;
 use smoother_core::ports::{
     BoxFuture, Clock, Dispatch, Entropy, FreeCalls, LaneQueue, LaneViews, Model, Outbox, OutboxEntry,
     Payloads, Released, Store,
 };
 use smoother_core::scheduler::{Event, LaneView};
-use smoother_core::LaneId;
 use smoother_embedded::Hub;
 use smoother_ingest::{Ingest, IngestPorts};
 use smoother_prioritizer::{Desk, Lane, LanePorts};

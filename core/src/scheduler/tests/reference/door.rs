@@ -104,7 +104,12 @@ impl Reference {
             if let Some(requests) = self.ledger.requests_view(now) {
                 calls = calls.min(requests.free);
             }
-            calls = calls.min(self.config.handing.most_unclaimed.saturating_sub(self.unclaimed()));
+            calls = calls.min(
+                self.config
+                    .handing
+                    .most_unclaimed
+                    .saturating_sub(self.unclaimed()),
+            );
             calls = calls.min(self.breaker.room(now));
             tokens = self.ledger.tokens_view(now).free;
         }

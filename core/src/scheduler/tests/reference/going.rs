@@ -1,9 +1,9 @@
 //! Who goes now.
 
-use super::super::super::{Command, Waiting};
 use super::super::super::fairness::Turn;
 use super::super::super::lane::CHECK_AFTER;
 use super::super::super::waiting::never_fits;
+use super::super::super::{Command, Waiting};
 use super::{Fault, Reference, State};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;

@@ -10,12 +10,15 @@
 //!
 //! It can be broken on purpose, too ([`Fault`]): whatever holds the scheduler to its promises has to find each fault.
 
+mod both;
+mod calls;
 mod door;
 mod events;
 mod faults;
 mod going;
 mod histories;
 mod turns;
+mod waiting;
 
 pub(crate) use faults::Fault;
 pub(crate) use histories::differ;
