@@ -4,6 +4,7 @@ use super::leaving::{LEAVE_WITHIN, Leaving};
 use super::ledger::Ledger;
 use super::polls::Polls;
 use super::renewal::Renewal;
+use super::steady::SteadyClock;
 use super::sweep::{self, Book, Found, sweep};
 use super::waiting::{Refills, WINDOW, take_in};
 use super::{HoldEnd, HoldPorts, monotonic};
@@ -29,6 +30,7 @@ const LOADS: u32 = 5;
 pub(super) struct Holder {
     pub(super) drive: Drive,
     pub(super) ports: Arc<HoldPorts>,
+    pub(super) clock: Arc<SteadyClock>,
     pub(super) lane: LaneId,
     pub(super) renewal: Renewal,
     pub(super) ledger: Ledger,
@@ -51,6 +53,7 @@ impl Holder {
         config: &Config,
         lane: &LaneConfig,
         ports: Arc<HoldPorts>,
+        clock: Arc<SteadyClock>,
         mut renewal: Renewal,
         until: Instant,
     ) -> Result<Self, HoldError> {
@@ -94,6 +97,7 @@ impl Holder {
             quiet_since: None,
             until,
             ports,
+            clock,
             lane: id,
         })
     }

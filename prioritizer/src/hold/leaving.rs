@@ -89,6 +89,13 @@ impl Holder {
         if now + LEAVE_WITHIN >= self.until {
             return Some(HoldEnd::TimeUp);
         }
+        if self.clock.is_behind() {
+            tracing::warn!(
+                lane = %self.lane,
+                "the wall clock was set forwards while the lane was held; it is handed over to a holder that goes by the new time"
+            );
+            return Some(HoldEnd::TimeUp);
+        }
         if !self.is_quiet() {
             self.quiet_since = None;
             return None;

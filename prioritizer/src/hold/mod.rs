@@ -21,6 +21,8 @@
 //! - **What waits** is read: from the registry of who may have something, the first few of each, and on when they run
 //!   low. A request that nobody told of, because its producer died, is found that way within about a minute.
 //!
+//! - **Time** goes by the monotonic clock from the moment the holding began ([`steady`]): a wall clock may be set.
+//!
 //! It has no clock of its own but the runtime's, so all of it runs in virtual time.
 
 mod holder;
@@ -28,6 +30,7 @@ mod leaving;
 mod ledger;
 mod polls;
 mod renewal;
+mod steady;
 mod sweep;
 mod take;
 mod waiting;
@@ -39,6 +42,7 @@ use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{Hold, HoldError, Inbox, StoreError};
 use smoother_core::scheduler::Handing;
 use std::sync::Arc;
+use steady::SteadyClock;
 use tokio::time::Instant;
 
 /// What holding a lane needs of the world.
@@ -53,6 +57,25 @@ pub struct HoldPorts {
     pub handing: Handing,
 }
 
+impl HoldPorts {
+    /// The same, by another clock.
+    fn by(&self, clock: &Arc<SteadyClock>) -> Self {
+        let lane = &self.lane;
+        Self {
+            lane: Arc::new(LanePorts {
+                store: Arc::clone(&lane.store),
+                payloads: Arc::clone(&lane.payloads),
+                dispatch: Arc::clone(&lane.dispatch),
+                lanes: Arc::clone(&lane.lanes),
+                clock: clock.clone(),
+            }),
+            hold: Arc::clone(&self.hold),
+            inbox: Arc::clone(&self.inbox),
+            handing: self.handing,
+        }
+    }
+}
+
 /// How holding a lane ended. None of them is a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HoldEnd {
@@ -60,7 +83,7 @@ pub enum HoldEnd {
     Elsewhere,
     /// Nothing was left to do; the lease was given back.
     Idle,
-    /// Its time was up; the lease was given back, and work may be left for the next.
+    /// Its time was up, or its clock was found to be behind; the lease was given back, and work may be left for the next.
     TimeUp,
     /// The lease could not be kept, or was taken: nothing was done in the lane since.
     Lost,
@@ -99,11 +122,13 @@ pub async fn hold(
         lane: lane.id.clone(),
         cause,
     };
+    let clock = Arc::new(SteadyClock::new(Arc::clone(&ports.lane.clock)));
+    let ports = Arc::new(ports.by(&clock));
     let Some(renewal) = take::take(&ports, &lane.id, owner, until).await.map_err(failed)? else {
         return Ok(HoldEnd::Elsewhere);
     };
     tracing::debug!(lane = %lane.id, epoch = %renewal.epoch(), "the lane is held");
-    match Holder::load(config, lane, Arc::clone(&ports), renewal, until).await {
+    match Holder::load(config, lane, Arc::clone(&ports), clock, renewal, until).await {
         Ok(holder) => Ok(holder.run().await),
         Err(HoldError::Stale { .. }) => Ok(HoldEnd::Lost),
         // The lease is left to expire: whoever came next at once would fail as well.

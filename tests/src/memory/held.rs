@@ -13,6 +13,23 @@ struct LedgerItem {
     ledger: Option<String>,
 }
 
+/// Writes under an epoch that was over when they arrived: of a lease after it was taken, of a ledger after it was
+/// fenced, and of what is only for information after a later holder wrote it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StaleWrites {
+    /// Those that changed nothing.
+    pub refused: u64,
+    /// Those that were let through.
+    pub accepted: u64,
+}
+
+/// What is written under an epoch, and decides something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fenced {
+    Lease,
+    Ledger,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct HeldTables {
     leases: BTreeMap<LaneId, Lease>,
@@ -20,8 +37,10 @@ pub(super) struct HeldTables {
     tenants: BTreeMap<LaneId, (Epoch, String)>,
     reports: BTreeMap<LaneId, (Epoch, LaneReport)>,
     registry: BTreeMap<(LaneId, Priority, TenantId), Timestamp>,
-    /// Writes of a ledger that were let through although a later holder had fenced it.
-    pub(super) stale_writes: Vec<(LaneId, Epoch)>,
+    /// The latest epoch under which each lane's lease was taken, and its ledger fenced. Kept beside what the conditions
+    /// of writes look at, so that one that lets through what it must not is found out.
+    latest: BTreeMap<(LaneId, Fenced), Epoch>,
+    pub(super) stale_writes: StaleWrites,
     /// Nothing is fenced: for showing that whoever judges a run sees it.
     pub(super) unfenced: bool,
     /// The time of the world, as of the last write.
@@ -36,29 +55,32 @@ impl HeldTables {
     pub(super) fn take(&mut self, lane: &LaneId, lease: Lease, over: Option<&Lease>) -> bool {
         let free = self.leases.get(lane) == over;
         if free {
+            self.latest.insert((lane.clone(), Fenced::Lease), lease.epoch);
             self.leases.insert(lane.clone(), lease);
         }
         free
     }
 
     pub(super) fn renew(&mut self, lane: &LaneId, lease: Lease) -> Result<(), HoldError> {
-        match self.leases.get_mut(lane) {
-            Some(mine) if (mine.epoch, &mine.owner) == (lease.epoch, &lease.owner) => {
-                *mine = lease;
-                Ok(())
-            }
-            _ => Err(stale(lane, lease.epoch)),
+        let epoch = lease.epoch;
+        let stored = self.leases.get_mut(lane);
+        let mine = stored.filter(|stored| (stored.epoch, &stored.owner) == (epoch, &lease.owner));
+        let may = mine.is_some();
+        if let Some(mine) = mine {
+            *mine = lease;
         }
+        self.judged(lane, Fenced::Lease, epoch, may)
     }
 
     pub(super) fn load(&mut self, lane: &LaneId, epoch: Epoch) -> Result<Held, HoldError> {
         let item = self.ledgers.entry(lane.clone()).or_default();
-        if item.fenced > epoch {
-            return Err(stale(lane, epoch));
+        let may = item.fenced <= epoch;
+        if may {
+            item.fenced = epoch;
         }
-        item.fenced = epoch;
         let ledger = item.ledger.as_deref().map(read).transpose()?;
         let tenants = self.tenants.get(lane).map(|(_, text)| read(text)).transpose()?;
+        self.judged(lane, Fenced::Ledger, epoch, may)?;
         Ok(Held { ledger, tenants })
     }
 
@@ -69,14 +91,11 @@ impl HeldTables {
         ledger: &LaneSnapshot,
     ) -> Result<(), HoldError> {
         let item = self.ledgers.entry(lane.clone()).or_default();
-        if item.fenced != epoch {
-            if !self.unfenced {
-                return Err(stale(lane, epoch));
-            }
-            self.stale_writes.push((lane.clone(), epoch));
+        let may = item.fenced == epoch || self.unfenced;
+        if may {
+            item.ledger = Some(written(ledger)?);
         }
-        item.ledger = Some(written(ledger)?);
-        Ok(())
+        self.judged(lane, Fenced::Ledger, epoch, may)
     }
 
     pub(super) fn write_tenants(
@@ -85,11 +104,11 @@ impl HeldTables {
         epoch: Epoch,
         tenants: &TenantsSnapshot,
     ) -> Result<(), HoldError> {
-        if self.tenants.get(lane).is_some_and(|(by, _)| *by > epoch) {
-            return Err(stale(lane, epoch));
+        let may = self.tenants.get(lane).is_none_or(|(by, _)| *by <= epoch);
+        if may {
+            self.tenants.insert(lane.clone(), (epoch, written(tenants)?));
         }
-        self.tenants.insert(lane.clone(), (epoch, written(tenants)?));
-        Ok(())
+        self.answered(lane, epoch, may)
     }
 
     pub(super) fn write_report(
@@ -98,11 +117,32 @@ impl HeldTables {
         epoch: Epoch,
         report: LaneReport,
     ) -> Result<(), HoldError> {
-        if self.reports.get(lane).is_some_and(|(by, _)| *by > epoch) {
-            return Err(stale(lane, epoch));
+        let may = self.reports.get(lane).is_none_or(|(by, _)| *by <= epoch);
+        if may {
+            self.reports.insert(lane.clone(), (epoch, report));
         }
-        self.reports.insert(lane.clone(), (epoch, report));
-        Ok(())
+        self.answered(lane, epoch, may)
+    }
+
+    /// Counts a write under an epoch that decides something, and answers it.
+    fn judged(&mut self, lane: &LaneId, what: Fenced, epoch: Epoch, may: bool) -> Result<(), HoldError> {
+        let latest = self.latest.entry((lane.clone(), what)).or_default();
+        if epoch < *latest && may {
+            self.stale_writes.accepted += 1;
+        }
+        if may {
+            *latest = epoch.max(*latest);
+        }
+        self.answered(lane, epoch, may)
+    }
+
+    /// The same of one that only informs: until a later holder has written its own, an earlier one's stands.
+    fn answered(&mut self, lane: &LaneId, epoch: Epoch, may: bool) -> Result<(), HoldError> {
+        if may {
+            return Ok(());
+        }
+        self.stale_writes.refused += 1;
+        Err(stale(lane, epoch))
     }
 
     pub(super) fn report(&self, lane: &LaneId) -> Option<LaneReport> {

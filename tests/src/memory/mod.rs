@@ -37,6 +37,7 @@ mod world;
 
 pub use ambient::{WorldClock, WorldEntropy};
 pub use fault::{Fate, Point, Touched};
+pub use held::StaleWrites;
 pub use hold::MemoryHold;
 pub use journal::Entry;
 pub use live::MemoryLive;

@@ -2,6 +2,7 @@
 
 use super::commits::Commits;
 use super::fault::{Fate, Plan, Point};
+use super::held::StaleWrites;
 use super::model::{MemoryModel, Script};
 use super::process::{Condition, Process, ProcessNo};
 use super::tables::Tables;
@@ -138,9 +139,9 @@ impl World {
         self.up_to_date().tables.held.report(lane)
     }
 
-    /// Ledgers that were written under an epoch after a later holder had fenced them: for judging a run.
-    pub fn stale_writes(&self) -> usize {
-        self.up_to_date().tables.held.stale_writes.len()
+    /// What was written, or was to be, under an epoch that was over: for judging a run.
+    pub fn stale_writes(&self) -> StaleWrites {
+        self.up_to_date().tables.held.stale_writes
     }
 
     /// The world's clock.

@@ -2,11 +2,11 @@
 
 use super::judge::lane;
 use smoother_core::hold::{Epoch, Lease};
-use smoother_core::ports::{Backlogged, BoxFuture, Heads, Held, Hold, HoldError, Pending, StoreError};
+use smoother_core::ports::{Backlogged, BoxFuture, Clock, Heads, Held, Hold, HoldError, Pending, StoreError};
 use smoother_core::scheduler::{LaneReport, LaneSnapshot, TenantsSnapshot};
 use smoother_core::{LaneId, Millis, Priority, TenantId, Timestamp};
 use smoother_tests::memory::{MemoryHold, World};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What does not work.
@@ -24,6 +24,10 @@ pub enum Broken {
     NoRereadOnLeaving,
     /// Nobody reads who may have something waiting.
     RegistryIgnored,
+    /// Whoever's lease has not run out by its own clock may write, whatever epoch was fenced.
+    LeaseForFence,
+    /// What is a span to its holder is measured by the wall's clock.
+    SpansByWall,
 }
 
 /// How long a ledger is on its way that counts as written.
@@ -36,6 +40,9 @@ const LONGER: Millis = Millis::from_secs(90);
 pub struct MaybeBroken {
     pub hold: Arc<MemoryHold>,
     pub world: World,
+    pub clock: Arc<dyn Clock>,
+    /// The lease as this process last wrote it.
+    pub lease: Arc<Mutex<Option<Lease>>>,
     pub broken: Option<Broken>,
 }
 
@@ -44,7 +51,15 @@ impl MaybeBroken {
         self.broken == Some(broken)
     }
 
+    /// Whether this process's own lease has run out by its own clock.
+    fn has_run_out(&self) -> bool {
+        let lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        let expires = lease.as_ref().map(|lease| lease.expires);
+        expires.is_none_or(|expires| expires <= self.clock.now())
+    }
+
     fn spoilt(&self, lease: Lease) -> Lease {
+        *self.lease.lock().unwrap_or_else(PoisonError::into_inner) = Some(lease.clone());
         if self.is(Broken::PromiseNotKept) {
             Lease {
                 awake_until: lease.awake_until + LONGER,
@@ -105,6 +120,10 @@ impl Hold for MaybeBroken {
         epoch: Epoch,
         ledger: LaneSnapshot,
     ) -> Pending<Result<(), HoldError>> {
+        if self.is(Broken::LeaseForFence) && self.has_run_out() {
+            let lane = lane.clone();
+            return Box::pin(std::future::ready(Err(HoldError::Stale { lane, epoch })));
+        }
         if !self.is(Broken::LedgerAfterRelease) {
             return self.hold.write_ledger(lane, epoch, ledger);
         }

@@ -4,7 +4,7 @@
 use super::judge::{lane, short};
 use super::pause::{Gate, Pausable};
 use super::scenario::Blow;
-use super::town::Town;
+use super::town::{Place, Town};
 use smoother_core::State;
 use smoother_core::ports::LaneQueue;
 use smoother_prioritizer::{HoldEnd, HoldPorts, LanePorts, hold};
@@ -28,6 +28,22 @@ struct Invocation {
 pub struct Holders {
     town: Town,
     under_way: Arc<Mutex<Vec<Invocation>>>,
+}
+
+/// What a process needs to hold the lane.
+pub fn ports(town: &Town, place: &Place) -> Arc<HoldPorts> {
+    Arc::new(HoldPorts {
+        lane: Arc::new(LanePorts {
+            store: place.store.clone(),
+            payloads: place.store.clone(),
+            dispatch: Arc::new(town.post.of(&place.process)),
+            lanes: place.teller.clone() as Arc<dyn LaneQueue>,
+            clock: place.clock.clone(),
+        }),
+        hold: place.hold.clone(),
+        inbox: Arc::new(town.post.of(&place.process)),
+        handing: town.scenario.handing,
+    })
 }
 
 impl Holders {
@@ -63,18 +79,7 @@ impl Holders {
         let number = place.process.number().get();
         let owner = format!("h{number}");
         let gate = Gate::default();
-        let ports = Arc::new(HoldPorts {
-            lane: Arc::new(LanePorts {
-                store: place.store.clone(),
-                payloads: place.store.clone(),
-                dispatch: Arc::new(town.post.of(&place.process)),
-                lanes: place.teller.clone() as Arc<dyn LaneQueue>,
-                clock: place.clock.clone(),
-            }),
-            hold: place.hold.clone(),
-            inbox: Arc::new(town.post.of(&place.process)),
-            handing: town.scenario.handing,
-        });
+        let ports = ports(&town, &place);
         let until = Instant::now() + town.scenario.time_limit;
         let (holders, name) = (self.clone(), owner.clone());
         let work = async move {

@@ -1,6 +1,7 @@
 //! Simulation of lanes that pass from holder to holder, in virtual time: holders that are paused, killed, called for
 //! nothing and called twice, producers that die between storing and telling, workers that are lost in mid-call, clocks
-//! that are minutes off, indexes that lag, events that come late and twice; and a judge that knows every call.
+//! that are minutes off and that are set by minutes, indexes that lag, events that come late and twice; and a judge that
+//! knows every call.
 //!
 //! ```text
 //! producers ─▶ store ─┐                          ┌─▶ dispatch ─▶ workers ─▶ upstream (exact limiters) ─▶ judge
@@ -18,6 +19,7 @@ mod pause;
 mod producers;
 mod run;
 mod scenario;
+mod steps;
 mod teller;
 mod tests;
 mod town;

@@ -25,14 +25,19 @@ pub struct Verdict {
     pub counts: BTreeMap<&'static str, u64>,
 }
 
-/// Runs a seed in a runtime of its own, in virtual time.
+/// Runs a seed.
 pub fn run(seed: u64, broken: Option<Broken>) -> Verdict {
+    run_as(&Scenario::of(seed), broken)
+}
+
+/// Runs a scenario in a runtime of its own, in virtual time.
+pub fn run_as(scenario: &Scenario, broken: Option<Broken>) -> Verdict {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime");
-    runtime.block_on(whole(&Scenario::of(seed), broken))
+    runtime.block_on(whole(scenario, broken))
 }
 
 async fn whole(scenario: &Scenario, broken: Option<Broken>) -> Verdict {
@@ -62,12 +67,14 @@ async fn whole(scenario: &Scenario, broken: Option<Broken>) -> Verdict {
     town.world.heal();
     settle(&town, scenario).await;
     let stale = town.world.stale_writes();
-    if stale > 0 {
+    if stale.accepted > 0 {
         town.judge.fault(format!(
-            "stale: {stale} ledgers were written under an epoch that was over"
+            "stale: {} writes were accepted under an epoch that was over",
+            stale.accepted
         ));
     }
-    let book = town.judge.book();
+    let mut book = town.judge.book();
+    book.counts.insert("refused", stale.refused);
     Verdict {
         seed: scenario.seed,
         faults: book.faults.clone(),

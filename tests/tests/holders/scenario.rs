@@ -63,6 +63,8 @@ pub struct Scenario {
     pub doubled: u32,
     /// How often, in a hundred, a process's clock is minutes off.
     pub wrong_clocks: u32,
+    /// How often, in a hundred, a process's wall clock is set by minutes in its life.
+    pub stepped_clocks: u32,
     pub handing: Handing,
 }
 
@@ -102,6 +104,7 @@ impl Scenario {
             late: if storm { one_of(chance, &[0, 20, 100]) } else { 0 },
             doubled: one_of(chance, &[0, 20, 100]),
             wrong_clocks: if storm { one_of(chance, &[0, 0, 30]) } else { 0 },
+            stepped_clocks: 0,
             handing: Handing::default(),
         };
         scenario.draw_asks(chance);
@@ -109,6 +112,9 @@ impl Scenario {
         scenario.handing.most_unclaimed = one_of(chance, &[1, 4, u64::MAX]);
         scenario.handing.start_within = one_of(chance, &[20, 60].map(Millis::from_secs));
         scenario.draw_cancels(chance);
+        if storm {
+            scenario.stepped_clocks = one_of(chance, &[0, 25, 60]);
+        }
         scenario
     }
 

@@ -66,7 +66,8 @@ fn hundreds_of_schedules_keep_every_promise() {
     assert!(failed.is_empty(), "{}", report(&failed));
     // A run in which nothing happened has shown nothing.
     for what in [
-        "call", "untold", "cancel", "late", "lost", "paused", "killed", "awake", "idle", "time up", "stopped",
+        "call", "untold", "cancel", "late", "lost", "paused", "killed", "awake", "idle", "time up",
+        "stopped", "stepped", "refused",
     ] {
         let count = counts.get(what).copied().unwrap_or_default();
         assert!(count > 20, "{what} was seen {count} times in {counts:?}");
@@ -116,7 +117,7 @@ fn a_seed_replays_to_the_last_event() {
 }
 
 /// How many seeds a fault may hide in.
-const SEEDS: u64 = 400;
+pub const SEEDS: u64 = 400;
 
 /// Whether one of the seeds finds out what is broken, by the word for what it breaks.
 fn is_found(broken: Broken, word: &str) -> bool {

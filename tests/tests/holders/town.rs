@@ -1,7 +1,7 @@
 //! What everybody of a run shares.
 
 use super::broken::{Broken, MaybeBroken};
-use super::clock::OffClock;
+use super::clock::{SpansByWall, Step, WallClock};
 use super::judge::{Judge, lane};
 use super::scenario::{Ask, Kind, Scenario};
 use super::teller::Teller;
@@ -32,6 +32,8 @@ pub struct Town {
     /// What each request was asked to be.
     pub asked: Arc<Mutex<BTreeMap<RequestId, Ask>>>,
     chance: Arc<Mutex<StdRng>>,
+    /// Draws the steps of clocks, and nothing else: a run without them is the same run.
+    steps: Arc<Mutex<StdRng>>,
 }
 
 /// What a process has: its number, its clock, and its ways.
@@ -63,7 +65,7 @@ impl Town {
             ..Options::default()
         });
         world.lag(scenario.longest_lag);
-        if broken == Some(Broken::NoFence) {
+        if matches!(broken, Some(Broken::NoFence | Broken::LeaseForFence)) {
             world.unfence();
         }
         let scenario = Arc::new(scenario.clone());
@@ -78,6 +80,7 @@ impl Town {
             post: Post::new(&world, [lane()], HIDDEN_FOR),
             config: Arc::new(config),
             chance: Arc::new(Mutex::new(StdRng::seed_from_u64(scenario.seed ^ 0x70e4))),
+            steps: Arc::new(Mutex::new(StdRng::seed_from_u64(scenario.seed ^ 0x57e9))),
             asked: Arc::default(),
             scenario,
             broken,
@@ -95,10 +98,24 @@ impl Town {
             i64::try_from(self.draw(0, 160)).unwrap_or(0) - 80
         };
         let process = self.world.boot();
-        let clock: Arc<dyn Clock> = Arc::new(OffClock::new(self.world.clone(), ahead));
+        let number = process.number().get();
+        let clock = WallClock::new(
+            self.world.clone(),
+            self.judge.clone(),
+            number,
+            ahead,
+            self.draw_steps(),
+        );
+        let clock: Arc<dyn Clock> = if self.broken == Some(Broken::SpansByWall) {
+            Arc::new(SpansByWall(clock))
+        } else {
+            Arc::new(clock)
+        };
         let hold: Arc<dyn Hold> = Arc::new(MaybeBroken {
             hold: process.hold(),
             world: self.world.clone(),
+            clock: Arc::clone(&clock),
+            lease: Arc::default(),
             broken: self.broken,
         });
         let teller = Teller {
@@ -115,6 +132,23 @@ impl Town {
             clock,
             hold,
         }
+    }
+
+    /// When, and by how much, the wall of a new process is set in its life.
+    fn draw_steps(&self) -> Vec<Step> {
+        let mut chance = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_stepped = chance.random_range(0..100) < self.scenario.stepped_clocks;
+        let many = chance.random_range(1..=2);
+        let mut steps = Vec::new();
+        for _ in 0..many {
+            let span = chance.random_range(30_000..=600_000);
+            steps.push(Step {
+                at: self.world.now() + Millis::new(chance.random_range(100..=60_000)),
+                by: if chance.random() { span } else { -span },
+            });
+        }
+        steps.sort_by_key(|step| step.at);
+        if is_stepped { steps } else { Vec::new() }
     }
 
     fn draw(&self, from: u64, to: u64) -> u64 {
