@@ -202,7 +202,10 @@ impl HttpConnector for Script {
                 Answer::Never => std::future::pending().await,
                 Answer::Broken => return Err(ConnectorError::io("broken".into())),
             };
-            Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
+            let bytes = body.len().to_string();
+            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            response.headers_mut().insert("content-length", bytes);
+            Ok(response)
         })
     }
 }

@@ -8,7 +8,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use smoother_core::ports::{BoxFuture, Message};
 
-/// Bytes of all messages of one batch, as SNS has it.
+/// Bytes of one message with its attributes, and of all messages of one batch, as SNS has it.
 const MOST_BATCH_BYTES: usize = 256 * 1024;
 
 /// For topics.
@@ -124,5 +124,22 @@ mod tests {
         let [a, b] = ["a", "b"].map(|body| topic.post(message(body)));
         assert_eq!((a.await, b.await), (Ok(()), Ok(())));
         assert_eq!(script.asked().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_no_topic_takes_is_refused_without_a_call() {
+        let script = Script::default();
+        let topic = Outgoing::new(SnsTopic::new(client(&script.environment()), "arn:x"), chance());
+        // Its attribute takes 18 bytes.
+        let said = topic
+            .post(message(&"x".repeat(262_127)))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            said.contains("the topic") && said.contains("262145 bytes"),
+            "{said}"
+        );
+        assert!(script.asked().is_empty());
     }
 }

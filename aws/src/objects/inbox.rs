@@ -44,3 +44,68 @@ impl Pointers for Inbox {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients;
+    use crate::script::{Answer, Script, chance};
+
+    async fn read(script: &Script, key: &str, most: u64) -> Result<Bytes, PointerError> {
+        let inbox = Inbox::new(clients::s3(&script.environment()), "calls", chance());
+        let pointer = Pointer {
+            bucket: "calls".to_owned(),
+            key: key.to_owned(),
+        };
+        inbox.read(&pointer, most).await
+    }
+
+    fn error(status: u16, code: &str) -> Answer {
+        let body = format!("<Error><Code>{code}</Code><Message>as the test has it</Message></Error>");
+        Answer::Raw(status, body.into_bytes())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_taken_up_to_the_largest_and_a_larger_one_is_named_with_its_size() {
+        let script = Script::default().then(Answer::Raw(200, vec![b'x'; 100]));
+        assert_eq!(read(&script, "inbox/a", 100).await.unwrap().len(), 100);
+        let script = Script::default().then(Answer::Raw(200, vec![b'x'; 101]));
+        let said = read(&script, "inbox/a", 100).await.unwrap_err().to_string();
+        for words in ["s3://calls/inbox/a", "101 bytes", "100"] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_not_there_is_told_from_one_that_cannot_be_read_now() {
+        let script = Script::default().then(error(404, "NoSuchKey"));
+        let missing = read(&script, "inbox/a", 100).await;
+        assert!(
+            matches!(missing, Err(PointerError::Missing { .. })),
+            "{missing:?}"
+        );
+        let script = Script::default()
+            .then(error(503, "SlowDown"))
+            .then(Answer::Broken)
+            .then(Answer::Raw(200, b"{}".to_vec()));
+        assert_eq!(read(&script, "inbox/a", 100).await.unwrap(), "{}");
+        let script = Script::default().then(error(403, "AccessDenied"));
+        let Err(PointerError::Failed(why)) = read(&script, "inbox/a", 100).await else {
+            panic!("nobody knows whether it is there");
+        };
+        assert!(why.contains("s3:GetObject on bucket calls is denied"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn what_lies_elsewhere_is_not_even_asked_for() {
+        let script = Script::default();
+        for key in ["bodies/a", "inbox/", "/inbox/a", "inbox"] {
+            let foreign = read(&script, key, 100).await;
+            assert!(
+                matches!(foreign, Err(PointerError::Foreign { .. })),
+                "{key}: {foreign:?}"
+            );
+        }
+        assert!(script.asked().is_empty());
+    }
+}

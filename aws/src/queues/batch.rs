@@ -4,9 +4,6 @@ use smoother_core::ports::{Message, QueueError};
 
 /// Entries of one batch, for SQS and SNS.
 pub(crate) const MOST_ENTRIES: usize = 10;
-/// Bytes of one message, attributes included.
-pub(crate) const MOST_MESSAGE_BYTES: usize = 256 * 1024;
-
 /// What a message counts for: body, and name, type and value of each attribute.
 pub(crate) fn size(message: &Message) -> usize {
     let attributes = message.attributes.iter();
@@ -14,15 +11,15 @@ pub(crate) fn size(message: &Message) -> usize {
     message.body.len() + attributes.sum::<usize>()
 }
 
-/// Refuses a message that no batch can hold.
-pub(crate) fn fits(queue: &'static str, message: &Message) -> Result<(), QueueError> {
+/// Refuses a message that no batch can hold: of more than `most` bytes, attributes included.
+pub(crate) fn fits(queue: &'static str, message: &Message, most: usize) -> Result<(), QueueError> {
     let bytes = size(message);
-    if bytes <= MOST_MESSAGE_BYTES {
+    if bytes <= most {
         return Ok(());
     }
     Err(QueueError::Failed {
         queue,
-        cause: format!("a message has {bytes} bytes; it may have {MOST_MESSAGE_BYTES}"),
+        cause: format!("a message has {bytes} bytes with its attributes; it may have {most}"),
     })
 }
 
@@ -64,12 +61,11 @@ mod tests {
             attributes: vec![("state".to_owned(), "FAILED".to_owned())],
         };
         assert_eq!(size(&message), 5 + 5 + 6 + 6);
-        assert!(fits("q", &message).is_ok());
-        let large = Message {
-            body: "x".repeat(MOST_MESSAGE_BYTES),
-            ..message
-        };
-        let said = fits("results", &large).unwrap_err().to_string();
-        assert!(said.contains("results") && said.contains("262161"), "{said}");
+        assert!(fits("q", &message, 22).is_ok());
+        let said = fits("results", &message, 21).unwrap_err().to_string();
+        assert!(
+            said.contains("results") && said.contains("22 bytes") && said.contains("have 21"),
+            "{said}"
+        );
     }
 }

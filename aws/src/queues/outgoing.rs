@@ -46,7 +46,7 @@ pub trait Transport: Send + Sync + 'static {
     /// What it is called in errors and logs.
     fn name(&self) -> &'static str;
 
-    /// The most bytes of a batch.
+    /// The most bytes of a batch, and of one message: the services have one bound for both.
     fn most_bytes(&self) -> usize;
 
     /// Sends the messages, ten at most. `Ok` names those that were not taken.
@@ -92,7 +92,7 @@ impl Outgoing {
 impl Mailbox for Outgoing {
     fn post(&self, message: Message) -> Pending<Result<(), QueueError>> {
         let name = self.shared.transport.name();
-        if let Err(refused) = batch::fits(name, &message) {
+        if let Err(refused) = batch::fits(name, &message, self.shared.transport.most_bytes()) {
             return Box::pin(std::future::ready(Err(refused)));
         }
         let (sent, outcome) = oneshot::channel();

@@ -8,7 +8,8 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use smoother_core::Millis;
 use smoother_core::ports::{BoxFuture, Message, QueueError};
 
-/// Bytes of all messages of one batch.
+/// Bytes of one message with its attributes, and of all messages of one batch, as SQS has it. A queue may be set to less,
+/// as those are that were made before August 2025: it says so itself.
 const MOST_BATCH_BYTES: usize = 1024 * 1024;
 /// Seconds that a message may be hidden, as SQS has it.
 const LONGEST_HIDDEN: i32 = 12 * 3_600;

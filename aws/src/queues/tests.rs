@@ -91,12 +91,53 @@ async fn a_queue_that_is_missing_or_closed_to_us_is_named_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_message_that_no_queue_takes_is_refused_without_a_call() {
     let script = Script::default();
+    // Its attribute takes 18 bytes.
     let said = outgoing(&script)
-        .post(message(&"x".repeat(300_000)))
+        .post(message(&"x".repeat(1_048_559)))
         .await
         .unwrap_err();
-    assert!(said.to_string().contains("300018"), "{said}");
+    assert!(
+        said.to_string().contains("1048577 bytes") && said.to_string().contains("may have 1048576"),
+        "{said}"
+    );
     assert!(script.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_messages_go_one_by_one_and_small_ones_beside_none_of_them() {
+    let script = Script::default().then(sent(1)).then(sent(1)).then(sent(2));
+    let outgoing = outgoing(&script);
+    let [a, b] = ["a", "b"].map(|letter| outgoing.post(message(&letter.repeat(1_048_558))));
+    let [c, d] = ["c", "d"].map(|letter| outgoing.post(message(letter)));
+    for sent in [a, b, c, d] {
+        assert_eq!(sent.await, Ok(()));
+    }
+    let batches = script.requests().into_iter();
+    let batches = batches.map(|asked| asked.body["Entries"].as_array().unwrap().len());
+    assert_eq!(batches.collect::<Vec<_>>(), [1, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_takes_less_says_so_and_its_neighbours_are_taken() {
+    let said = "One or more parameters are invalid. Reason: Message must be shorter than 262144 bytes.";
+    let failed = json!({
+        "Successful": [{"Id": "1", "MessageId": "m", "MD5OfMessageBody": "x"}],
+        "Failed": [{"Id": "0", "SenderFault": true, "Code": "InvalidParameterValue", "Message": said}],
+    });
+    let script = Script::default().then(Answer::Json(200, failed));
+    let outgoing = outgoing(&script);
+    let [large, small] = [300_000, 1].map(|bytes| outgoing.post(message(&"x".repeat(bytes))));
+    let refused = large.await.unwrap_err().to_string();
+    assert!(
+        refused.contains("the results queue") && refused.contains("shorter than 262144 bytes"),
+        "{refused}"
+    );
+    assert_eq!(small.await, Ok(()));
+    assert_eq!(
+        script.asked().len(),
+        1,
+        "what is the sender's fault is not sent again"
+    );
 }
 
 #[derive(Default)]

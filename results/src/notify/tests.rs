@@ -184,6 +184,22 @@ async fn a_large_result_is_pointed_to_and_not_read() {
     assert_eq!(*world.fetched.lock().unwrap(), 0);
 }
 
+/// The largest result that travels, in its longest form, stays far below what a queue, a topic (256 KiB) or a frame of a
+/// WebSocket (32 KB) takes; one byte more is pointed to.
+#[tokio::test]
+async fn the_largest_message_fits_everywhere() {
+    let world = with_result(&[0xff; 4_096]);
+    let told_inside = told(&world, answer(4_096)).await;
+    assert!(told_inside["result_base64"].is_string(), "{told_inside}");
+    assert!(told_inside.to_string().len() < 16_000);
+    let pointed = told(&world, answer(4_097)).await;
+    assert!(
+        pointed["result_base64"].is_null() && pointed["result"].is_null(),
+        "{pointed}"
+    );
+    assert_eq!(pointed["result_at"]["s3"]["bucket"], "ours");
+}
+
 #[tokio::test]
 async fn a_failure_says_why_and_points_nowhere() {
     let world = with_result(b"");
