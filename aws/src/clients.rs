@@ -2,7 +2,9 @@
 //!
 //! Connections are pooled, TLS is rustls on ring. Retries are off: [`crate::retry`] makes them.
 
+use crate::fault::chain;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_smithy_http_client::Builder as HttpBuilder;
@@ -35,6 +37,43 @@ pub async fn environment() -> SdkConfig {
         .timeout_config(timeouts)
         .load()
         .await
+}
+
+/// A process that no service can be asked by.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// Nobody says where the services are.
+    #[error("no Region is set: AWS_REGION is missing; Lambda sets it, elsewhere set it yourself")]
+    NoRegion,
+    /// Nobody says who asks.
+    #[error(
+        "there are no credentials ({0}): AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are missing or wrong; Lambda sets \
+         them where the function has a role"
+    )]
+    NoCredentials(String),
+}
+
+/// Whether there is what every call needs: a Region and credentials. Asked once, at a start; a call without them fails in
+/// words that name no cause.
+///
+/// # Errors
+/// What is missing, and who sets it.
+pub async fn check(environment: &SdkConfig) -> Result<(), Unusable> {
+    if environment.region().is_none() {
+        return Err(Unusable::NoRegion);
+    }
+    let Some(provider) = environment.credentials_provider() else {
+        return Err(Unusable::NoCredentials("nobody provides any".to_owned()));
+    };
+    let provided = tokio::time::timeout(CALL, provider.provide_credentials()).await;
+    match provided {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Unusable::NoCredentials(chain(&error))),
+        Err(_) => Err(Unusable::NoCredentials(format!(
+            "none within {} s",
+            CALL.as_secs()
+        ))),
+    }
 }
 
 /// For tables.

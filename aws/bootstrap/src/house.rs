@@ -45,6 +45,7 @@ impl House {
         let environment = Environment::read(|name| std::env::var(name).ok())?;
         let config = configuration(&environment)?;
         let sdk = clients::environment().await;
+        clients::check(&sdk).await?;
         let (clock, chance) = (Arc::new(WallClock::new()), Arc::new(OsEntropy));
         let dynamodb = clients::dynamodb(&sdk);
         let store = Arc::new(DynamoStore::new(Parts {

@@ -43,6 +43,8 @@ pub(crate) fn to_stderr() -> anyhow::Result<()> {
     let lines = fmt::layer()
         .json()
         .with_writer(std::io::stderr)
+        // A line that cannot be written is no reason to fail: told to nobody who reads it, that would panic.
+        .log_internal_errors(false)
         .with_current_span(false);
     registry().with(lines.with_filter(targets)).init();
     ensure!(

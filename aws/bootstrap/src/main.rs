@@ -11,25 +11,36 @@
 //!
 //! This root wires the stages to the ports on AWS, and decides nothing. Whatever can be wrong at a start (a role that
 //! is none, an environment that lacks something, a configuration with a mistake, a table or a bucket that is missing
-//! or may not be used) ends the process with an error that names it, before it takes an event.
+//! or may not be used) ends the process with an error that names it, before it takes an event; Lambda is told it too.
 
 mod batch;
 mod budget;
 mod house;
+mod init_error;
 mod log;
 mod role;
 mod roles;
 
+use anyhow::ensure;
 use house::House;
+use init_error::RUNTIME_API;
 use role::Role;
+use roles::RuntimeEnded;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let logged = log::to_stderr();
     let run = || -> anyhow::Result<()> {
-        log::to_stderr()?;
-        let role = Role::parse(std::env::var("_HANDLER").ok().as_deref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(serve(role))
+        runtime.block_on(async {
+            let ended = start(logged).await;
+            if let Err(error) = &ended
+                && !error.is::<RuntimeEnded>()
+            {
+                init_error::tell(error).await;
+            }
+            ended
+        })
     };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,7 +51,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn serve(role: Role) -> anyhow::Result<()> {
+async fn start(logged: anyhow::Result<()>) -> anyhow::Result<()> {
+    logged?;
+    let role = Role::parse(std::env::var("_HANDLER").ok().as_deref())?;
+    ensure!(
+        std::env::var_os(RUNTIME_API).is_some(),
+        "{RUNTIME_API} is missing: Lambda sets it, and this binary runs as a Lambda function only"
+    );
     let house = House::build().await?;
     match role {
         Role::Input => roles::input::serve(house).await,

@@ -2,7 +2,7 @@
 
 use super::Table;
 use crate::fault::Fault;
-use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType, TableDescription};
+use aws_sdk_dynamodb::types::{KeySchemaElement, KeyType, TableDescription, TableStatus};
 
 /// An index of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,9 @@ impl Table {
         let Some(table) = described.table else {
             return Err(Fault::Unsure(asked.because(&"the answer describes no table")));
         };
+        if let Some(locked) = locked(&table) {
+            return Err(Fault::Lasting(format!("table {} {locked}", self.name)));
+        }
         let wrong = differences(&table);
         if wrong.is_empty() {
             return Ok(());
@@ -70,6 +73,18 @@ impl Table {
             self.name
         )))
     }
+}
+
+/// Why nothing can be read of a table, where its key is the reason.
+fn locked(table: &TableDescription) -> Option<String> {
+    if table.table_status() != Some(&TableStatus::InaccessibleEncryptionCredentials) {
+        return None;
+    }
+    let key = table.sse_description().and_then(|sse| sse.kms_master_key_arn());
+    Some(format!(
+        "cannot be read: its key {} cannot be used; enable the key, or give the role of this process kms:Decrypt on it",
+        key.unwrap_or("in KMS")
+    ))
 }
 
 /// Everything in which a table is not as it must be.

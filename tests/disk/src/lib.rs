@@ -10,6 +10,8 @@
 //!
 //! Without `BROKEN_DISK_ROOT`, and for every other file, socket and pipe, it does nothing.
 //!
+//! It can break the clock as well, once at a time: `hooks::clock`.
+//!
 //! ```text
 //! program ── write(2) ──▶ hooks ──▶ Disk: which file? a rule for it? ──▶ raw (the system call) ──▶ record
 //! ```

@@ -45,6 +45,18 @@ fn the_one_crate_with_unsafe_code_keeps_every_other_lint() {
     assert_eq!(own["lints"], expected);
 }
 
+/// One record that panics fails alone, and its process goes on: that takes unwinding in every build.
+#[test]
+fn no_profile_ends_the_process_at_a_panic() {
+    let path = METADATA.workspace_root.join("Cargo.toml");
+    let text = fs::read_to_string(path).expect("a manifest is readable");
+    let manifest: toml::Table = text.parse().expect("a manifest is TOML");
+    for (name, profile) in manifest["profile"].as_table().expect("profiles") {
+        let panic = profile.get("panic").and_then(toml::Value::as_str);
+        assert!(matches!(panic, None | Some("unwind")), "profile {name}");
+    }
+}
+
 #[test]
 fn every_crate_has_the_edition_licence_and_rust_version_of_the_workspace() {
     for package in METADATA.workspace_packages() {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Function, MODEL};
 
-fn message(id: &str, body: &str, attributes: &Value) -> Value {
+pub fn message(id: &str, body: &str, attributes: &Value) -> Value {
     json!({
         "messageId": id, "receiptHandle": "r", "body": body, "attributes": {"SenderId": "AIDA", "SentTimestamp": "1"},
         "messageAttributes": attributes, "md5OfBody": "x", "eventSource": "aws:sqs",
@@ -12,7 +12,7 @@ fn message(id: &str, body: &str, attributes: &Value) -> Value {
     })
 }
 
-fn job() -> String {
+pub fn job() -> String {
     json!({"model": MODEL, "prompt": "Say hello.", "max_tokens": 16}).to_string()
 }
 
@@ -63,6 +63,65 @@ async fn input_reports_what_could_not_be_stored_and_nothing_else() {
     let answer = function.lambda.invoke(json!({"Records": records})).await;
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));
     assert_eq!(function.aws.sent_to("/input-dlq").len(), 1);
+}
+
+#[tokio::test]
+async fn an_oversized_message_is_told_apart_and_harms_no_neighbour() {
+    let function = Function::start("input").await;
+    // The largest that SQS takes: with a reason it is too large for the dead letters, and gets there as it is in the end.
+    let largest = "x".repeat(1_048_576);
+    let large = "x".repeat(1_000_000);
+    let too_large_body =
+        json!({"model": MODEL, "prompt": "x".repeat(900_000), "max_tokens": 1_000_000}).to_string();
+    let records = json!([
+        message("m1", &largest, &json!({})),
+        message("m2", &large, &json!({})),
+        message("m3", &too_large_body, &json!({})),
+        message("m4", &job(), &json!({})),
+    ]);
+    let answer = function.lambda.invoke(json!({"Records": records})).await;
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m1"}]}));
+    assert_eq!(function.aws.sent_to("/lane-nova").len(), 1);
+    let mut dead = function.aws.sent_to("/input-dlq");
+    dead.sort_by_key(|letter| attribute(letter, "MessageId").to_owned());
+    let told: Vec<(&str, &str)> = dead
+        .iter()
+        .map(|letter| (attribute(letter, "MessageId"), attribute(letter, "Reason")))
+        .collect();
+    assert_eq!(told, [("m2", "malformed"), ("m3", "invalid")]);
+    assert_eq!(dead[0]["MessageBody"], json!(large), "as it came");
+}
+
+#[tokio::test]
+async fn a_body_that_is_pointed_to_is_taken_up_to_the_largest_and_no_larger() {
+    let function = Function::start("input").await;
+    let body = |bytes: usize| {
+        let frame = json!({"model": MODEL, "prompt": "", "max_tokens": 16}).to_string();
+        json!({"model": MODEL, "prompt": "x".repeat(bytes - frame.len()), "max_tokens": 16}).to_string()
+    };
+    let most = 20 * 1024 * 1024;
+    for (id, bytes) in [("fits", 2_000_000), ("larger", most + 1)] {
+        function.aws.put_object(&format!("inbox/{id}"), &body(bytes));
+    }
+    let pointing = |id: &str| {
+        let body = json!({"s3": {"bucket": "calls", "key": format!("inbox/{id}")}});
+        message(id, &body.to_string(), &json!({}))
+    };
+    let records = json!([pointing("fits"), pointing("larger"), pointing("nothing")]);
+    let answer = function.lambda.invoke(json!({"Records": records})).await;
+    assert_eq!(answer, json!({"batchItemFailures": []}));
+    let dead = function.aws.sent_to("/input-dlq");
+    let detail = |id: &str| {
+        let letter = dead.iter().find(|letter| attribute(letter, "MessageId") == id);
+        attribute(letter.unwrap(), "Detail").to_owned()
+    };
+    assert!(
+        detail("larger").contains(&format!("{} bytes", most + 1)),
+        "{}",
+        detail("larger")
+    );
+    assert!(detail("nothing").contains("there is no object s3://calls/inbox/nothing"));
+    assert_eq!(function.aws.sent_to("/lane-nova").len(), 1);
 }
 
 #[tokio::test]
@@ -125,7 +184,7 @@ async fn http_serves_the_doors_as_streams() {
     assert!(String::from_utf8(body).unwrap().contains("unknown-path"));
 }
 
-fn socket(route: &str, body: Option<&Value>) -> Value {
+pub fn socket(route: &str, body: Option<&Value>) -> Value {
     let kind = match route {
         "$connect" => "CONNECT",
         "$disconnect" => "DISCONNECT",
@@ -142,7 +201,16 @@ fn socket(route: &str, body: Option<&Value>) -> Value {
     })
 }
 
-async fn ask(function: &Function, ask: Value) -> Value {
+/// A record of the table's stream.
+pub fn changed(sequence: &str, old: &Value, new: &Value) -> Value {
+    json!({
+        "eventID": sequence, "eventName": "MODIFY", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
+        "dynamodb": {"Keys": {"pk": new["pk"], "sk": new["sk"]}, "SequenceNumber": sequence,
+            "OldImage": old, "NewImage": new, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    })
+}
+
+pub async fn ask(function: &Function, ask: Value) -> Value {
     let answer = function.lambda.invoke(socket("$default", Some(&ask))).await;
     assert_eq!(answer["statusCode"], 200);
     serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
@@ -174,16 +242,9 @@ async fn a_socket_submits_cancels_and_is_told_the_end() {
     assert!(pushed[0].1.contains("\"CANCELLED\""), "{pushed:?}");
 
     let results = Function::start("results").await;
-    let record = |sequence: &str, old: &Value, new: &Value| {
-        json!({
-            "eventID": sequence, "eventName": "MODIFY", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
-            "dynamodb": {"Keys": {"pk": new["pk"], "sk": new["sk"]}, "SequenceNumber": sequence,
-                "OldImage": old, "NewImage": new, "StreamViewType": "NEW_AND_OLD_IMAGES"},
-        })
-    };
     let mut damaged = after.clone();
     damaged["doc"] = json!({"S": "{"});
-    let records = json!([record("100", &before, &after), record("101", &before, &damaged)]);
+    let records = json!([changed("100", &before, &after), changed("101", &before, &damaged)]);
     let answer = results.lambda.invoke(json!({"Records": records})).await;
     // What cannot be read is not told again and again by the stream, where it would hold up what comes behind it.
     assert_eq!(answer, json!({"batchItemFailures": []}));

@@ -4,6 +4,7 @@
 //! `open` and `openat` are variadic in C. On every 64-bit Linux a caller passes a third argument in the register in
 //! which these here take it; where the caller passes none, none is used.
 
+pub mod clock;
 pub mod content;
 pub mod names;
 

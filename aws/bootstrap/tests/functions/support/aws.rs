@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::request::Parts;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+
+use super::Breaks;
 
 type Key = (String, String);
 
@@ -20,12 +22,48 @@ pub struct Aws {
     invoked: Mutex<Vec<Value>>,
     published: Mutex<Vec<String>>,
     pushed: Mutex<Vec<(String, String)>>,
+    objects: Mutex<BTreeMap<String, String>>,
+    /// What is wrong with the table.
+    table: Mutex<Option<Value>>,
+    breaks: Mutex<Option<Arc<Breaks>>>,
 }
 
 impl Aws {
     /// Answers an operation with AccessDenied from now on.
     pub fn deny(&self, operation: &str) {
         self.denied.lock().unwrap().push(operation.to_owned());
+    }
+
+    /// Answers DescribeTable so from now on; `__type` makes it an error.
+    pub fn describe_table_as(&self, answer: Value) {
+        *self.table.lock().unwrap() = Some(answer);
+    }
+
+    /// Puts an object into the bucket.
+    pub fn put_object(&self, key: &str, body: &str) {
+        self.objects
+            .lock()
+            .unwrap()
+            .insert(format!("/calls/{key}"), body.to_owned());
+    }
+
+    /// Holds up what is asked, so that a clock breaks under one record.
+    pub fn break_clock(&self, breaks: Arc<Breaks>) {
+        *self.breaks.lock().unwrap() = Some(breaks);
+    }
+
+    /// Whether anything was written or sent.
+    pub fn is_untouched(&self) -> bool {
+        let sent = self.sent.lock().unwrap().is_empty() && self.invoked.lock().unwrap().is_empty();
+        sent && self.items.lock().unwrap().is_empty() && self.published.lock().unwrap().is_empty()
+    }
+
+    pub(super) async fn hold_up(&self, parts: &Parts, body: &Bytes) {
+        let breaks = self.breaks.lock().unwrap().clone();
+        if let Some(breaks) = breaks {
+            let asked = format!("{} {}", parts.uri.path(), String::from_utf8_lossy(body));
+            breaks.pass(&asked).await;
+        }
     }
 
     /// The messages sent to the queue whose URL ends so.
@@ -79,7 +117,9 @@ impl Aws {
         }
         let asked: Value = serde_json::from_slice(body).unwrap_or_default();
         if !operation.is_empty() {
-            return reply(200, &self.by_target(operation, &asked).to_string());
+            let answer = self.by_target(operation, &asked);
+            let status = if answer["__type"].is_string() { 400 } else { 200 };
+            return reply(status, &answer.to_string());
         }
         if let Some(connection) = path.strip_prefix("/live/@connections/") {
             let text = String::from_utf8(body.to_vec()).unwrap();
@@ -97,6 +137,23 @@ impl Aws {
                 .push(String::from_utf8(body.to_vec()).unwrap());
             return reply(200, PUBLISHED);
         }
+        if parts.method == "GET" && path.starts_with("/calls/") {
+            let objects = self.objects.lock().unwrap();
+            return objects.get(path).map_or_else(
+                || reply(404, "<Error><Code>NoSuchKey</Code></Error>"),
+                |body| reply(200, body),
+            );
+        }
+        if parts.method == "HEAD"
+            && self
+                .denied
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|denied| denied == "HeadBucket")
+        {
+            return reply(403, "");
+        }
         reply(200, "")
     }
 
@@ -106,7 +163,7 @@ impl Aws {
             items.insert(key(item), item.clone());
         };
         match operation {
-            "DescribeTable" => return table(),
+            "DescribeTable" => return self.table.lock().unwrap().clone().unwrap_or_else(table),
             "PutItem" => put(&asked["Item"]),
             "TransactWriteItems" => {
                 for write in asked["TransactItems"].as_array().unwrap() {
@@ -161,7 +218,8 @@ fn reply(status: u16, body: &str) -> Response {
         .unwrap()
 }
 
-fn table() -> Value {
+/// The table as it has to be.
+pub fn table() -> Value {
     let keys = |hash: &str, range: &str| json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}]);
     let index = |name: &str, hash: &str, range: &str| json!({"IndexName": name, "KeySchema": keys(hash, range), "Projection": {"ProjectionType": "ALL"}});
     json!({"Table": {"TableName": "requests", "KeySchema": keys("pk", "sk"), "GlobalSecondaryIndexes": [

@@ -3,9 +3,11 @@
 //! refuse is for the tests against the emulator; here the real binary meets real events.
 
 mod aws;
+mod breaks;
 mod runtime;
 
-pub use aws::Aws;
+pub use aws::{Aws, table};
+pub use breaks::Breaks;
 pub use runtime::Lambda;
 
 use axum::Router;
@@ -26,7 +28,7 @@ pub struct Function {
     pub aws: Arc<Aws>,
     pub lambda: Arc<Lambda>,
     _folder: TempDir,
-    _process: Child,
+    pub process: Child,
 }
 
 #[derive(Clone)]
@@ -35,9 +37,16 @@ struct Around {
     lambda: Arc<Lambda>,
 }
 
-impl Function {
-    /// Starts the binary as the function with this handler.
-    pub async fn start(handler: &str) -> Self {
+/// Lambda and the services, listening.
+pub struct Surroundings {
+    pub aws: Arc<Aws>,
+    pub lambda: Arc<Lambda>,
+    pub url: String,
+    folder: TempDir,
+}
+
+impl Surroundings {
+    pub async fn new() -> Self {
         let around = Around {
             aws: Arc::default(),
             lambda: Arc::new(Lambda::new()),
@@ -46,8 +55,31 @@ impl Function {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().fallback(answer).with_state(around.clone());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        let folder = tempfile::tempdir().unwrap();
-        let process = command(handler, folder.path(), &url)
+        Self {
+            aws: around.aws,
+            lambda: around.lambda,
+            url,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// The binary among them.
+    pub fn command(&self, handler: &str) -> Command {
+        command(handler, self.folder.path(), &self.url)
+    }
+}
+
+impl Function {
+    /// Starts the binary as the function with this handler.
+    pub async fn start(handler: &str) -> Self {
+        let around = Surroundings::new().await;
+        let command = around.command(handler);
+        Self::among(around, command)
+    }
+
+    /// Starts it as this command says.
+    pub fn among(around: Surroundings, mut command: Command) -> Self {
+        let process = command
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
@@ -56,8 +88,8 @@ impl Function {
         Self {
             aws: around.aws,
             lambda: around.lambda,
-            _folder: folder,
-            _process: process,
+            _folder: around.folder,
+            process,
         }
     }
 }
@@ -105,6 +137,9 @@ async fn answer(State(around): State<Around>, request: Request) -> Response {
     let path = parts.uri.path().to_owned();
     match path.strip_prefix("/2018-06-01/runtime/") {
         Some(path) => around.lambda.answer(path, &body).await,
-        None => around.aws.answer(&parts, &body),
+        None => {
+            around.aws.hold_up(&parts, &body).await;
+            around.aws.answer(&parts, &body)
+        }
     }
 }

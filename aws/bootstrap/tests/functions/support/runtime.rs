@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
@@ -17,6 +18,7 @@ const INVOCATION: Duration = Duration::from_secs(60);
 pub struct Lambda {
     events: Channel<Value>,
     answers: Channel<(String, Bytes)>,
+    asked: AtomicBool,
 }
 
 /// Both ends of a queue.
@@ -29,6 +31,7 @@ impl Lambda {
         Self {
             events: (give, Mutex::new(take)),
             answers: (answer, Mutex::new(answered)),
+            asked: AtomicBool::new(false),
         }
     }
 
@@ -55,13 +58,31 @@ impl Lambda {
         String::from_utf8(body.to_vec()).unwrap()
     }
 
+    /// Whether the function has ever asked for an event.
+    pub fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// What the function said of why it does not start, if it did.
+    pub async fn init_error(&self) -> Option<Value> {
+        let (how, body) = self.answers.1.lock().await.try_recv().ok()?;
+        assert_eq!(how, "init/error");
+        Some(serde_json::from_slice(&body).unwrap())
+    }
+
     pub(super) async fn answer(&self, path: &str, body: &Bytes) -> Response {
         let status = Response::builder();
         if path != "invocation/next" {
-            let how = path.rsplit('/').next().unwrap_or_default().to_owned();
+            // invocation/{id}/response, invocation/{id}/error, init/error
+            let how = match path {
+                "init/error" => path,
+                _ => path.rsplit('/').next().unwrap_or_default(),
+            };
+            let how = how.to_owned();
             self.answers.0.send((how, body.clone())).unwrap();
             return status.status(202).body(Body::empty()).unwrap();
         }
+        self.asked.store(true, Ordering::Relaxed);
         let Some(event) = self.events.1.lock().await.recv().await else {
             return std::future::pending().await;
         };
