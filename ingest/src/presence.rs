@@ -111,7 +111,7 @@ impl Ingest {
     ///
     /// What the former process had still to tell of one that was sent on its way again may be its former end.
     pub fn await_return(self: &Arc<Self>, request: &Request) {
-        self.unsized_ones.note(request);
+        self.note_unsized(request);
         if request.redriven > 0 {
             self.ports.live.reopen(request.id, request.rev);
         }
