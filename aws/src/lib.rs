@@ -40,7 +40,7 @@ mod watch;
 pub use self::metrics::EmbeddedMetrics;
 pub use clock::WallClock;
 pub use connections::DynamoConnections;
-pub use hold::DynamoHold;
+pub use hold::{Deployed, DynamoHold};
 pub use objects::Inbox;
 pub use pushed::PushedOutbox;
 pub use retry::Patience;

@@ -9,7 +9,7 @@ use smoother_core::ports::{BoxFuture, Clock, LaneViews, Store, StoreError};
 use smoother_core::scheduler::{
     Forecast, LaneReport, LaneView, Scheduler, SchedulerConfig, TurnedAway, Waiting,
 };
-use smoother_core::{LaneId, Millis, RequestId, State, Timestamp};
+use smoother_core::{CallNo, LaneId, Millis, RequestId, State, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::Mutex;
@@ -113,7 +113,14 @@ impl LaneViews for StoredViews {
                 return None;
             }
             let report = self.report(lane).await?;
+            let waiting = Waiting::from(&row);
             let forecast = report.forecast(row.priority, row.due());
+            // One that comes back from a call stands before its tenant's others.
+            let forecast = if row.call == CallNo::NONE {
+                forecast.not_before(report.at_best(&waiting))
+            } else {
+                forecast
+            };
             // A report is some seconds old, and what waits now has not started before now.
             let least = self.clock.now().max(row.not_before.unwrap_or(Timestamp::EPOCH));
             Some(Forecast {
@@ -122,5 +129,105 @@ impl LaneViews for StoredViews {
                 ..forecast
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::{Answer, Script, chance};
+    use crate::store::tests::request;
+    use serde_json::json;
+    use smoother_core::scheduler::Event;
+    use smoother_core::{Priority, TenantId};
+
+    const CONFIG: &str = r#"
+        [lanes.sonnet]
+        model = "us.amazon.nova-pro-v1:0"
+        region = "us-east-1"
+        tokens_per_minute = 1000000
+        max_concurrency = 1
+        [limits]
+        waiting = 4
+        shed = true
+        [tenants.acme]
+        max_waiting = 3
+    "#;
+
+    /// One that waits, or would.
+    fn one(number: u8, tenant: &str, priority: Priority) -> Waiting {
+        let mut row = request();
+        row.id = RequestId::fresh(row.arrived_at, [number; 10]);
+        row.tenant = TenantId::new(tenant).unwrap();
+        row.priority = priority;
+        Waiting::priced(&row, 1)
+    }
+
+    /// The lanes as their reports tell, of which one was written as the item of VIEW that the table gives back; so often
+    /// it may be read.
+    fn views(reads: usize, waiting: impl IntoIterator<Item = Waiting>) -> (StoredViews, Script) {
+        let config = Config::load(Some(("test", CONFIG)), Vec::new()).unwrap();
+        let lane = &config.lanes[&request().lane];
+        let now = request().arrived_at;
+        let mut scheduler = Scheduler::new(SchedulerConfig::of(&config, lane), now);
+        for one in waiting {
+            scheduler.step(now, Event::Arrived(one));
+        }
+        let doc = serde_json::to_string(&scheduler.report(now)).unwrap();
+        let item = json!({"Item": {
+            "pk": {"S": "L#sonnet"}, "sk": {"S": "VIEW"}, "v": {"N": "1"}, "epoch": {"N": "1"}, "seq": {"N": "1"},
+            "doc": {"S": doc},
+        }});
+        let script = Script::default().times(reads, || Answer::Json(200, item.clone()));
+        let hold = DynamoHold::new(
+            crate::clients::dynamodb(&script.environment()),
+            "requests",
+            chance(),
+        );
+        let store = Arc::new(script.store());
+        let clock = Arc::new(crate::clock::WallClock::new());
+        (StoredViews::new(Arc::new(hold), store, clock, config), script)
+    }
+
+    /// What a newcomer is told: the bound that keeps it out, if one does.
+    async fn told(views: &StoredViews, newcomer: Waiting) -> Option<&'static str> {
+        match views.admit(&request().lane, newcomer).await.unwrap() {
+            Ok(_) => None,
+            Err(TurnedAway::Full(full)) => Some(full.key()),
+            Err(TurnedAway::Late(late)) => panic!("{late:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn bounds_are_judged_by_what_the_holder_has_written_down() {
+        // One is let go, three wait.
+        let (views, script) = views(1, (0..4).map(|number| one(number, "acme", Priority::Batch)));
+        assert_eq!(
+            told(&views, one(9, "acme", Priority::Batch)).await,
+            Some("tenants.*.max_waiting")
+        );
+        assert_eq!(
+            told(&views, one(9, "acme", Priority::Normal)).await,
+            None,
+            "room is made"
+        );
+        assert_eq!(told(&views, one(9, "other", Priority::Batch)).await, None);
+        assert_eq!(script.asked(), ["GetItem"], "what was read serves for a second");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_kept_out_of_a_lane_that_nobody_ever_held() {
+        let (views, _) = views(0, []);
+        let script = Script::default().then(Answer::done());
+        let hold = DynamoHold::new(
+            crate::clients::dynamodb(&script.environment()),
+            "requests",
+            chance(),
+        );
+        let views = StoredViews {
+            reports: Arc::new(hold),
+            ..views
+        };
+        assert_eq!(told(&views, one(9, "acme", Priority::Batch)).await, None);
     }
 }

@@ -1,6 +1,7 @@
 /** The six functions: a role each, a log each, one asset. */
 import { ArnFormat, Duration, RemovalPolicy, Stack } from "aws-cdk-lib";
 import * as iam from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
 import * as lambda from "aws-cdk-lib/aws-lambda";
 import * as logs from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
@@ -40,13 +41,14 @@ export function functions(
   code: lambda.Code,
   parts: Parts,
   environment: Readonly<Record<string, string>>,
-  removal: RemovalPolicy,
+  logged: { readonly removal: RemovalPolicy; readonly key: IKey | undefined },
 ): Functions {
   const one = (role: Role) => {
     const id = role[0]?.toUpperCase() + role.slice(1);
     const logGroup = new logs.LogGroup(scope, `${id}Log`, {
       retention: given.logRetentionDays as logs.RetentionDays,
-      removalPolicy: removal,
+      removalPolicy: logged.removal,
+      ...(logged.key && { encryptionKey: logged.key }),
     });
     const reserved = given.reserveConcurrency ? atOnce(role, given, parts.lanes.length) : undefined;
     return new lambda.Function(scope, `${id}Function`, {

@@ -1,5 +1,6 @@
 /** Bedrock Smoother on AWS: everything there is, and how it hangs together. */
-import { CfnOutput, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import { ArnFormat, CfnOutput, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import * as iam from "aws-cdk-lib/aws-iam";
 import * as kms from "aws-cdk-lib/aws-kms";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import * as sns from "aws-cdk-lib/aws-sns";
@@ -57,7 +58,7 @@ export class SmootherStack extends Stack {
       SMOOTHER_TOPIC: topic.topicArn,
       SMOOTHER_SOCKETS: sockets.management,
     };
-    const all = functions(this, given, props.code, parts, environment, removal);
+    const all = functions(this, given, props.code, parts, environment, { removal, key });
     sockets.serve(given, all.ws);
     sources(this, given, all, made, table);
     this.outputs({
@@ -79,12 +80,27 @@ export class SmootherStack extends Stack {
 }
 
 /** A key of the account's own, turned over every year. */
-function ownKey(scope: Construct, removal: RemovalPolicy): kms.Key {
-  return new kms.Key(scope, "Key", {
-    description: "Bedrock Smoother: requests, results and messages",
+function ownKey(stack: Stack, removal: RemovalPolicy): kms.Key {
+  const key = new kms.Key(stack, "Key", {
+    description: "Bedrock Smoother: requests, results, messages and logs",
     enableKeyRotation: true,
     removalPolicy: removal,
   });
+  // Whatever else uses it does so by a function's role; CloudWatch Logs uses it by itself
+  // (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html).
+  const group = { service: "logs", resource: "log-group", resourceName: `${stack.stackName}-*` };
+  key.addToResourcePolicy(
+    new iam.PolicyStatement({
+      sid: "Logs",
+      principals: [new iam.ServicePrincipal(`logs.${stack.region}.amazonaws.com`)],
+      actions: ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+      resources: ["*"],
+      conditions: {
+        ArnLike: { "kms:EncryptionContext:aws:logs:arn": stack.formatArn({ ...group, arnFormat: ArnFormat.COLON_RESOURCE_NAME }) },
+      },
+    }),
+  );
+  return key;
 }
 
 function queueArns(made: Queues) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { only, resources, template } from "./house";
+import { only, resources, shown, template } from "./house";
 
 test("the table has its keys, its four indexes, a stream, TTL and recovery", () => {
   const { Properties: table } = only(template(), "AWS::DynamoDB::Table");
@@ -54,15 +54,59 @@ test("data outlives the stack, unless a setting says otherwise", () => {
   assert.equal(only(destroyed, "AWS::DynamoDB::Table").Properties.DeletionProtectionEnabled, false);
 });
 
+/** Every type of resource in which something of requests is kept, and where it names a key. */
+const KEPT_IN: Readonly<Record<string, (properties: any) => unknown>> = {
+  "AWS::DynamoDB::Table": (table) => table.SSESpecification?.KMSMasterKeyId,
+  "AWS::S3::Bucket": (bucket) => rule(bucket).ServerSideEncryptionByDefault.KMSMasterKeyID,
+  "AWS::SNS::Topic": (topic) => topic.KmsMasterKeyId,
+  "AWS::SQS::Queue": (queue) => queue.KmsMasterKeyId,
+  "AWS::Logs::LogGroup": (log) => log.KmsKeyId,
+};
+
+/** Types that keep nothing of requests. */
+const KEEPS_NOTHING = [
+  /^AWS::(ApiGatewayV2|Events|IAM|KMS|Lambda)::/,
+  /^AWS::(S3::BucketPolicy|SNS::Subscription|SNS::TopicPolicy|SQS::QueuePolicy)$/,
+  /^AWS::CDK::Metadata$/,
+];
+
 test("with encryption=kms one key of the account's own encrypts everything, and turns over", () => {
   const stack = template({ encryption: "kms" });
   assert.equal(only(stack, "AWS::KMS::Key").Properties.EnableKeyRotation, true);
   assert.equal(algorithm(only(stack, "AWS::S3::Bucket").Properties), "aws:kms");
   assert.equal(only(stack, "AWS::DynamoDB::Table").Properties.SSESpecification.SSEType, "KMS");
-  assert.ok(only(stack, "AWS::SNS::Topic").Properties.KmsMasterKeyId);
-  for (const [name, queue] of resources(stack, "AWS::SQS::Queue")) assert.ok(queue.Properties.KmsMasterKeyId, name);
+  for (const [type, key] of Object.entries(KEPT_IN)) {
+    const found = resources(stack, type);
+    assert.ok(found.size > 0, type);
+    for (const [name, one] of found) assert.equal(shown(key(one.Properties)), "Key", `${type} ${name}`);
+  }
+  const all = Object.values(stack.toJSON()["Resources"] as Record<string, { Type: string }>);
+  const others = new Set(all.map(({ Type }) => Type).filter((type) => !(type in KEPT_IN)));
+  assert.deepEqual([...others].filter((type) => !KEEPS_NOTHING.some((known) => known.test(type))), [], "a type that is not known here");
 });
 
+test("without it AWS's own keys encrypt what is kept, and nothing names a key", () => {
+  const stack = template();
+  assert.equal(resources(stack, "AWS::KMS::Key").size, 0);
+  assert.equal(algorithm(only(stack, "AWS::S3::Bucket").Properties), "AES256");
+  for (const queue of resources(stack, "AWS::SQS::Queue").values()) assert.equal(queue.Properties.SqsManagedSseEnabled, true);
+  for (const [type, key] of Object.entries(KEPT_IN)) {
+    for (const [name, one] of resources(stack, type)) assert.equal(key(one.Properties ?? {}), undefined, `${type} ${name}`);
+  }
+});
+
+test("CloudWatch Logs may use the key for the logs of this stack, and for no others", () => {
+  const policy = only(template({ encryption: "kms" }), "AWS::KMS::Key").Properties.KeyPolicy.Statement;
+  const statement = policy.find((one: any) => one.Sid === "Logs");
+  assert.deepEqual(statement.Principal, { Service: "logs.us-east-1.amazonaws.com" });
+  const arn = shown(statement.Condition.ArnLike["kms:EncryptionContext:aws:logs:arn"]);
+  assert.equal(arn, "arn:${AWS::Partition}:logs:us-east-1:${AWS::AccountId}:log-group:bedrock-smoother-*");
+});
+
+function rule(bucket: any): any {
+  return bucket.BucketEncryption.ServerSideEncryptionConfiguration[0];
+}
+
 function algorithm(bucket: any): string {
-  return bucket.BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault.SSEAlgorithm;
+  return rule(bucket).ServerSideEncryptionByDefault.SSEAlgorithm;
 }

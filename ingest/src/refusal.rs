@@ -73,6 +73,15 @@ pub enum Refusal {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The body is larger than comes by a function URL.
+    #[error(
+        "The body is larger than {limit} bytes, the most that Lambda takes by a function URL; put the job into the \
+         deployment's bucket under inbox/ and send its place, {{\"s3\": {{\"bucket\": …, \"key\": …}}}}, to the input queue."
+    )]
+    LargerThanUrl {
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// The body came too slowly.
     #[error("The body did not arrive in time: {0}; send it again without pausing.")]
     SlowBody(&'static str),
@@ -190,7 +199,7 @@ impl Refusal {
             Self::NeverFits { .. } => "never-fits",
             Self::PriorityTooHigh { .. } => "priority-too-high",
             Self::Conflict(_) => "idempotency-conflict",
-            Self::TooLarge { .. } => "too-large",
+            Self::TooLarge { .. } | Self::LargerThanUrl { .. } => "too-large",
             Self::SlowBody(_) => "slow-body",
             Self::CutOff => "cut-off",
             Self::MediaType { .. } => "media-type",
@@ -220,7 +229,7 @@ impl Refusal {
             Self::NeverFits { .. } => "The request can never fit its lane",
             Self::PriorityTooHigh { .. } => "The priority is above the tenant's highest",
             Self::Conflict(_) => "The idempotency key was used for something else",
-            Self::TooLarge { .. } => "The body is too large",
+            Self::TooLarge { .. } | Self::LargerThanUrl { .. } => "The body is too large",
             Self::SlowBody(_) => "The body did not arrive in time",
             Self::CutOff => "The body was cut off",
             Self::MediaType { .. } => "The content type is not supported",
@@ -257,7 +266,7 @@ impl Refusal {
             Self::SlowBody(_) => 408,
             Self::Conflict(_) | Self::NotDead { .. } | Self::LaneGone { .. } => 409,
             Self::BodyGone(_) => 410,
-            Self::TooLarge { .. } => 413,
+            Self::TooLarge { .. } | Self::LargerThanUrl { .. } => 413,
             Self::MediaType { .. } => 415,
             Self::Full { .. } | Self::TooLate { .. } => 429,
             Self::Store(StoreError::Full(_)) => 507,
@@ -282,6 +291,7 @@ impl Refusal {
         match self {
             Self::NeverFits { limit, quota, .. } => Some((limit, *quota)),
             Self::TooLarge { limit } => Some(("max_body_bytes", *limit)),
+            Self::LargerThanUrl { limit } => Some(("function URL request", *limit)),
             Self::Full { full, .. } => Some((full.key(), full.bound)),
             Self::TooLate { limit, value, .. } => Some((limit, value.get())),
             _ => None,

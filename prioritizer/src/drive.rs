@@ -106,6 +106,17 @@ impl Drive {
         said
     }
 
+    /// Makes room for a request that was let in elsewhere, where a bound leaves it none and others may go for it.
+    pub(crate) fn make_room_for_arrived(&mut self, arrived: &Waiting) {
+        let now = self.now();
+        self.scheduler
+            .make_room_for_arrived(now, arrived, &mut self.commands);
+        if !self.commands.is_empty() {
+            self.carry_out(now);
+            self.step(Event::Tick);
+        }
+    }
+
     /// How good the forecast was that its request had when it came.
     fn hear_start(&self, request: RequestId, call: CallNo, at: Timestamp) {
         let Some((priority, expected)) = self.scheduler.foretold(request, call) else {

@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "clients"))
 
+from cloud.command import Command  # noqa: E402
 from cloud.deployment import Deployment  # noqa: E402
 from cloud.emulator import Emulator  # noqa: E402
 from cloud.lanes import lanes_toml, simulator_settings  # noqa: E402
@@ -58,3 +59,22 @@ def town(deployment: Deployment) -> Iterator[Town]:
     town = Town(deployment)
     yield town
     town.close()
+
+
+@pytest.fixture
+def command(town: Town, tmp_path: Path) -> Iterator[Command]:
+    """The smoother's own command against the deployment."""
+    command = Command(town, tmp_path)
+    yield command
+    command.close()
+
+
+@pytest.fixture
+def redeploy(deployment: Deployment, simulator: Simulator) -> Iterator[Callable[..., None]]:
+    """Deploys another configuration; afterwards the tests' own is in force again."""
+
+    def redeploy(**changed) -> None:
+        deployment.redeploy(lanes_toml(simulator.url, **changed))
+
+    yield redeploy
+    redeploy()

@@ -1,32 +1,17 @@
 """The smoother's own commands against the deployment."""
 
 import json
-import subprocess
+from pathlib import Path
 
 import pytest
+from cloud.command import NOT_FOUND, Command
 from cloud.lanes import ROOMY
-from cloud.town import Town
-from house import binaries
-from house.deployed import Door
-from house.process import clean_env
 
 pytestmark = pytest.mark.pipeline
 
-OK, NOT_FOUND = 0, 3
 
-
-def test_jobs_are_submitted_followed_listed_and_called_off_by_command(town: Town, tmp_path, request):
-    # The emulator names the function's URL as AWS would, and serves it at an address of its own.
-    door = Door("smoother", "", elsewhere=town.http_url)
-    request.addfinalizer(door.close)
-
-    def run(*arguments: str, code: int = OK) -> str:
-        command = [binaries.smoother(), "--target", "aws:smoother", *arguments]
-        env = clean_env(AWS_ENDPOINT_URL=door.url)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=env)
-        assert done.returncode == code, done.stderr
-        return done.stdout
-
+def test_jobs_are_submitted_followed_listed_and_called_off_by_command(command: Command, tmp_path: Path):
+    run = command
     prompt = "Hello. [[sim out=5]]"
     assert run("submit", prompt, "-m", ROOMY).strip()
     job = run("submit", prompt, "-m", ROOMY, "--no-wait").strip()
@@ -45,5 +30,5 @@ def test_jobs_are_submitted_followed_listed_and_called_off_by_command(town: Town
     assert {"steady", "roomy"} <= {lane["lane"] for lane in json.loads(run("lanes", "--json"))["lanes"]}
     slow = run("submit", "Slow. [[sim out=5 latency_ms=4000]]", "-m", ROOMY, "--no-wait").strip()
     run("cancel", slow)
-    assert json.loads(run("dlq", "list", "--json"))["letters"] == []
+    assert json.loads(run("dlq", "list", "--lane", "roomy", "--json"))["letters"] == []
     run("status", "0190a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", code=NOT_FOUND)

@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from cloud.lanes import MORTAL, ROOMY, SHAKY
+from cloud.lanes import MORTAL, NARROW, ROOMY, SHAKY
 from cloud.town import Town
 from house.simulator import Simulator
 
@@ -49,6 +49,7 @@ def test_the_breaker_opens_and_requests_go_on_in_the_next_lane(town: Town, simul
     simulator.silence()
     assert {event["job"]["status"] for event in told.values()} == {"COMPLETED"}
     assert {event["job"]["served_by"]["lane"] for event in told.values()} == {"spare"}
+
     def has_opened() -> bool:
         lanes = {lane["lane"]: lane for lane in town.ask("GET", "/v1/lanes").json()["lanes"]}
         return lanes["shaky"]["breaker"]["opened"] >= 1
@@ -79,3 +80,27 @@ def test_cancelling_a_waiting_job_ends_it(town: Town):
     job_id = town.submit(ROOMY, "Hello. [[sim out=5 latency_ms=4000]]")
     assert town.ask("DELETE", f"/v1/jobs/{job_id}").status in (200, 202)
     assert town.until_told([job_id])[job_id]["job"]["status"] == "CANCELLED"
+
+
+def test_cancelling_a_running_job_stops_its_call_and_frees_what_it_held(town: Town, simulator: Simulator):
+    job_id = town.submit(NARROW, "Long. [[sim out=5 latency_ms=60000 id=called-off]]")
+    town.until(lambda: simulator.calls_of("called-off"), "the call")
+    town.until_is("PROCESSING", job_id)
+    answer = town.ask("DELETE", f"/v1/jobs/{job_id}")
+    assert answer.status == 200 and answer.json()["status"] == "CANCELLED", answer
+    assert town.until_told([job_id])[job_id]["job"]["status"] == "CANCELLED"
+
+    def settled() -> list[dict]:
+        return [call for call in town.job(job_id)["calls"] if call.get("ending")]
+
+    # Long before the model would have answered.
+    [call] = town.until(settled, "the call's end", seconds=30)
+    assert call["ending"] == "ABORTED" and call["charged_tokens"] > 0, call
+    # One call at a time: the next one goes because the first holds nothing any more.
+    after = town.submit(NARROW, "Next. [[sim out=5]]")
+    assert town.until_told([after], seconds=30)[after]["job"]["status"] == "COMPLETED"
+    assert town.job(job_id)["status"] == "CANCELLED", "it stays as it ended"
+    assert town.ask("GET", f"/v1/jobs/{job_id}/result").status != 200
+    again = town.ask("DELETE", f"/v1/jobs/{job_id}")
+    assert (again.status, again.json()["status"]) == (200, "CANCELLED")
+    assert len(simulator.calls_of("called-off")) == 1

@@ -196,6 +196,10 @@ impl Worker {
     /// program in it, whatever part panics, ends the call as one that is lost.
     async fn call(&self, lane: &LaneSide, row: Request, end_by: Option<Timestamp>) {
         let progress = Progress::default();
+        // Where another process has sent it on its way again, its former end, told here, would call this call off.
+        if row.redriven > 0 {
+            self.ports.live.reopen(row.id, row.rev);
+        }
         // Held to the end of this function: as long as it is, the end is this runner's to tell.
         let mut aborted = self.ports.live.aborted(row.id);
         let whole = self.make(lane, &row, end_by, &progress, &mut aborted);

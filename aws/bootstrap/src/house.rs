@@ -6,7 +6,7 @@ use smoother_aws::env::Environment;
 use smoother_aws::queues::{self, LaneQueues, Outgoing, SqsQueue};
 use smoother_aws::wake::{self, Prioritizer, Waker};
 use smoother_aws::{
-    DynamoConnections, DynamoHold, DynamoStore, EmbeddedMetrics, GatewaySockets, Parts, Patience,
+    Deployed, DynamoConnections, DynamoHold, DynamoStore, EmbeddedMetrics, GatewaySockets, Parts, Patience,
     PushedOutbox, SnsTopic, StoredViews, Terms, WallClock, Watching, clients, sockets, topic,
 };
 use smoother_bedrock::Bedrock;
@@ -23,6 +23,8 @@ use tokio::sync::mpsc::UnboundedSender;
 /// What every role is built of.
 pub(crate) struct House {
     pub(crate) config: Config,
+    /// Which deployment this process is of.
+    pub(crate) deployed: Deployed,
     pub(crate) environment: Environment,
     pub(crate) sdk: SdkConfig,
     pub(crate) clock: Arc<WallClock>,
@@ -43,7 +45,7 @@ impl House {
         let metrics = EmbeddedMetrics::new();
         metrics.install().context("metrics cannot be recorded")?;
         let environment = Environment::read(|name| std::env::var(name).ok())?;
-        let config = configuration(&environment)?;
+        let (config, deployed) = configuration(&environment)?;
         let sdk = clients::environment().await;
         clients::check(&sdk).await?;
         let (clock, chance) = (Arc::new(WallClock::new()), Arc::new(OsEntropy));
@@ -80,6 +82,7 @@ impl House {
             lanes: Arc::new(LaneQueues::new(queues, Arc::new(waker))),
             views: Arc::new(views),
             config,
+            deployed,
             environment,
             sdk,
             clock,
@@ -212,13 +215,16 @@ impl House {
     }
 }
 
-fn configuration(environment: &Environment) -> anyhow::Result<Config> {
+fn configuration(environment: &Environment) -> anyhow::Result<(Config, Deployed)> {
     let path = &environment.config;
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{path} cannot be read; SMOOTHER_CONFIG names the configuration"))?;
     // Names and values that are not Unicode cannot be ours: every key and value is.
     let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("SMOOTHER_"));
+    let variables: Vec<(String, String)> = variables.collect();
+    let deployed = Deployed::of(&text, variables.iter().cloned());
     let config = Config::load(Some((path, &text)), variables)?;
     ensure!(
         !config.lanes.is_empty(),
@@ -230,5 +236,5 @@ fn configuration(environment: &Environment) -> anyhow::Result<Config> {
             "lane {lane} of {path} has no queue in SMOOTHER_LANE_QUEUES; deploy again, so that it gets one"
         );
     }
-    Ok(config)
+    Ok((config, deployed))
 }

@@ -7,14 +7,18 @@
 //!            VIEW      doc, epoch, seq                        the same
 //!            B#…       at                                     put by whoever stores a request that waits
 //! L          {lane}                                           put by whoever holds lanes, when it starts
+//! DEPLOYED   MARK      mark                                   put by whoever is called to hold lanes
 //! ```
 //!
 //! A write whose answer was lost may arrive late, when later ones have been made. A holder's writes are numbered, and
 //! their `seq` keeps an older state from taking a newer one's place.
 
+mod deployed;
 mod lanes;
 mod lease;
 mod waiting;
+
+pub use deployed::Deployed;
 
 use crate::fault::Fault;
 use crate::retry::Patience;
@@ -27,7 +31,7 @@ use crate::table::{Table, Written};
 use serde::Serialize;
 use smoother_core::hold::{Epoch, Lease};
 use smoother_core::ports::{
-    Backlogged, BoxFuture, Entropy, Heads, Held, Hold, HoldError, Pending, StoreError,
+    Backlogged, BoxFuture, Counted, Entropy, Heads, Held, Hold, HoldError, Pending, StoreError,
 };
 use smoother_core::scheduler::{LaneReport, LaneSnapshot, TenantsSnapshot};
 use smoother_core::{LaneId, Millis, Priority, TenantId, Timestamp};
@@ -281,6 +285,16 @@ impl Hold for DynamoHold {
     ) -> BoxFuture<'_, Result<Heads, StoreError>> {
         let (reading, partitions) = (self.reading(lane), waits_in(lane, priority, tenant));
         Box::pin(async move { Ok(reading.heads(partitions, after, limit).await?) })
+    }
+
+    fn count(
+        &self,
+        lane: &LaneId,
+        priority: Priority,
+        tenant: &TenantId,
+    ) -> BoxFuture<'_, Result<Counted, StoreError>> {
+        let partitions = waits_in(lane, priority, tenant);
+        Box::pin(async move { Ok(waiting::count(&self.table, partitions).await?) })
     }
 
     fn due(

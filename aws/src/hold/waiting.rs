@@ -9,7 +9,7 @@ use crate::table::schema::{DUE, Index, WAITING};
 use crate::table::{Query, Table};
 use metrics::counter;
 use smoother_core::metrics::UNREADABLE;
-use smoother_core::ports::{Backlogged, Heads};
+use smoother_core::ports::{Backlogged, Counted, Heads};
 use smoother_core::scheduler::Waiting;
 use smoother_core::{LaneId, RequestId, State, Timestamp};
 use std::sync::Arc;
@@ -109,6 +109,26 @@ impl Waiters {
             }
         }
     }
+}
+
+/// How many wait in these partitions of the waiting index, and when the last of them is due.
+pub(super) async fn count(table: &Table, partitions: Vec<String>) -> Result<Counted, Fault> {
+    let mut counted = Counted::default();
+    for pk in partitions {
+        let query = Query {
+            index: Some(WAITING.name),
+            keys: Expression::new(format!("#{} = :pk", WAITING.keys.0)).text(":pk", pk),
+            forward: false,
+        };
+        counted.requests += table.count(&query).await?;
+        let last = table.query(&query, 1).await?.items;
+        let due = last
+            .first()
+            .and_then(|item| one(item, &WAITING))
+            .map(|(place, _)| place.at);
+        counted.last_due = counted.last_due.max(due.map(Timestamp::from_millis));
+    }
+    Ok(counted)
 }
 
 /// Whether an index has anything in these partitions, whatever it is.

@@ -100,6 +100,11 @@ pub(crate) fn lane_note(lane: &LaneId) -> Key {
     Key::new(EVERY_LANE, lane.as_str())
 }
 
+/// The mark of the deployment that is in force.
+pub(crate) fn deployed() -> Key {
+    Key::new("DEPLOYED", "MARK")
+}
+
 /// Everything of one WebSocket connection.
 pub(crate) fn connection(id: &ConnectionId) -> String {
     format!("W#{id}")

@@ -5,7 +5,8 @@ use super::item::Item;
 use super::keys::Key;
 use super::{Table, attributes};
 use crate::fault::Fault;
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Select};
 
 /// The most that DynamoDB reads in one batch.
 const MOST_READ: usize = 100;
@@ -49,18 +50,46 @@ impl Table {
         }
     }
 
+    /// How many items there are.
+    pub(crate) async fn count(&self, query: &Query) -> Result<u64, Fault> {
+        let (mut count, mut from) = (0, None);
+        loop {
+            let (some, rest) = self.count_page(query, from.take()).await?;
+            count += some;
+            if rest.is_none() {
+                return Ok(count);
+            }
+            from = rest;
+        }
+    }
+
+    async fn count_page(&self, query: &Query, from: Option<Item>) -> Result<(u64, Option<Item>), Fault> {
+        self.ask(|| async {
+            let asked = self.asking(query).select(Select::Count);
+            let found = asked.set_exclusive_start_key(from.clone()).send().await;
+            let found = found.map_err(|error| self.asked("dynamodb:Query").failed(&error))?;
+            let count = u64::try_from(found.count).unwrap_or(0);
+            Ok((count, found.last_evaluated_key.filter(|key| !key.is_empty())))
+        })
+        .await
+    }
+
+    fn asking(&self, query: &Query) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&*self.name)
+            .set_index_name(query.index.map(str::to_owned))
+            .consistent_read(query.index.is_none())
+            .key_condition_expression(&query.keys.text)
+            .set_expression_attribute_names(names(&[&query.keys.text]))
+            .set_expression_attribute_values(values(&[&query.keys]))
+            .scan_index_forward(query.forward)
+    }
+
     async fn page(&self, query: &Query, limit: usize, from: Option<Item>) -> Result<Found, Fault> {
         self.ask(|| async {
             let asked = self
-                .client
-                .query()
-                .table_name(&*self.name)
-                .set_index_name(query.index.map(str::to_owned))
-                .consistent_read(query.index.is_none())
-                .key_condition_expression(&query.keys.text)
-                .set_expression_attribute_names(names(&[&query.keys.text]))
-                .set_expression_attribute_values(values(&[&query.keys]))
-                .scan_index_forward(query.forward)
+                .asking(query)
                 .limit(i32::try_from(limit.max(1)).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(from.clone());
             let found = asked.send().await;

@@ -47,6 +47,15 @@ pub struct Heads {
     pub next: Option<String>,
 }
 
+/// A tenant's requests that wait in a band and may go, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// How many there are.
+    pub requests: u64,
+    /// When the last of them is due.
+    pub last_due: Option<Timestamp>,
+}
+
 /// A tenant that may have requests waiting in a band of a lane: an entry of the lane's registry.
 ///
 /// It is put before any write that leaves a row QUEUED there (an insert, a lapse, a step to another lane), by the
@@ -118,6 +127,14 @@ pub trait Hold: Send + Sync {
         after: Option<String>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Heads, StoreError>>;
+
+    /// How many of a tenant's requests wait in a band and may go now, as far as the index shows.
+    fn count(
+        &self,
+        lane: &LaneId,
+        priority: Priority,
+        tenant: &TenantId,
+    ) -> BoxFuture<'_, Result<Counted, StoreError>>;
 
     /// Up to `limit` of the requests that wait for their time, which comes by `until`, by that time, from `after` on.
     /// One whose time has come stays among these until it is released.

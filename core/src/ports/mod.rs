@@ -17,7 +17,7 @@ mod through;
 mod views;
 
 pub use ambient::{Clock, Entropy};
-pub use hold::{Backlogged, Heads, Held, Hold, HoldError, Inbox, Received};
+pub use hold::{Backlogged, Counted, Heads, Held, Hold, HoldError, Inbox, Received};
 pub use live::{Ended, Live, Reader, Update};
 pub use model::{FreeCalls, Model};
 pub use payloads::{PayloadKind, PayloadRef, Payloads};

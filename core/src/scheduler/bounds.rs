@@ -10,18 +10,19 @@
 //! calls at once among them.
 
 use super::lane::Scheduler;
-use super::{LaneReport, SchedulerConfig, Waiting};
+use super::{SchedulerConfig, Waiting};
 use crate::config::Bound;
 use crate::ids::{RequestId, TenantId};
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp, Tokens};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// How long a place is held for one that was let in and does not come.
 const HELD_FOR: Millis = Millis::from_secs(10);
 
 /// How much of something waits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// Requests.
     pub requests: u64,
@@ -207,10 +208,17 @@ impl Scheduler {
     }
 
     pub(super) fn crowd(&self, now: Timestamp, newcomer: &Waiting) -> Crowd {
+        let beyond = self.beyond();
+        let own = self.shares.all_of(&newcomer.tenant);
+        let band = newcomer.priority.index();
         let mut crowd = Crowd {
-            lane: self.counts.into_iter().fold(Load::default(), Load::and),
-            band: self.counts[newcomer.priority.index()],
-            tenant: self.shares.waiting_of(&newcomer.tenant),
+            lane: self
+                .counts
+                .into_iter()
+                .chain(beyond)
+                .fold(Load::default(), Load::and),
+            band: self.counts[band].and(beyond[band]),
+            tenant: own.into_iter().fold(Load::default(), Load::and),
         };
         let mut free = self.free_at_once(now, crowd.lane);
         let mut going = BTreeMap::new();
@@ -275,37 +283,5 @@ impl Scheduler {
             Scope::Tenant { id, .. } => self.shares.flows_of(id).filter_map(first_of).min(),
         };
         first.unwrap_or(now)
-    }
-}
-
-impl LaneReport {
-    /// The bound that leaves a new request no room by what this tells, if one does.
-    pub(super) fn full(&self, config: &SchedulerConfig, newcomer: &Waiting) -> Option<Full> {
-        let band = |priority: Priority| {
-            let view = self.view.waiting.get(priority.as_str()).copied();
-            let view = view.unwrap_or_default();
-            Load {
-                requests: view.requests,
-                tokens: Tokens::new(view.tokens),
-            }
-        };
-        let crowd = Crowd {
-            lane: Priority::ALL
-                .into_iter()
-                .map(band)
-                .fold(Load::default(), Load::and),
-            band: band(newcomer.priority),
-            tenant: Load::default(),
-        };
-        let first = |priority: Priority| Some(self.lines.get(priority.as_str())?.first()?.start);
-        let next = |scope: &Scope| match scope {
-            Scope::Band(priority) => first(*priority).unwrap_or(self.view.at),
-            _ => Priority::ALL
-                .into_iter()
-                .filter_map(first)
-                .min()
-                .unwrap_or(self.view.at),
-        };
-        crowd.full(config, newcomer, next)
     }
 }

@@ -1,7 +1,6 @@
 //! Calls at once of one tenant. Whoever has as many under way in the lane as it may have is not refused: its requests
 //! wait, the others go, and as soon as one of its calls is over it has turns again.
 
-use super::bounds::Load;
 use super::fairness::Shares;
 use crate::ids::TenantId;
 use std::collections::HashMap;
@@ -65,15 +64,6 @@ impl Shares {
     pub(super) fn is_capped(&self, flow: u32) -> bool {
         self.calls_of(flow)
             .is_some_and(|(under_way, most)| under_way >= most)
-    }
-
-    /// What waits of a tenant, in all bands.
-    pub(super) fn waiting_of(&self, tenant: &TenantId) -> Load {
-        let mut all = Load::default();
-        for flow in self.flows_of(tenant).filter_map(|flow| self.flow(flow)) {
-            all = all.and(flow.waiting);
-        }
-        all
     }
 
     fn under_way(&self, flow: u32) -> u32 {

@@ -93,9 +93,11 @@ impl SchedulerConfig {
 
     /// On what terms a tenant is served.
     pub(super) fn terms(&self, tenant: &TenantId) -> Terms {
+        // Whoever leaves a lane that is gone makes no call.
+        let cap = self.caps.get(tenant).filter(|_| !self.lane.is_gone());
         Terms {
             weight: self.tenants.get(tenant).copied().unwrap_or(1).max(1),
-            most: self.caps.get(tenant).map_or(u32::MAX, |most| (*most).max(1)),
+            most: cap.map_or(u32::MAX, |most| (*most).max(1)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::bounds::Full;
 use super::lane::Scheduler;
-use super::{Command, Forecast, LaneReport, SchedulerConfig, Waiting};
+use super::{Command, Forecast, SchedulerConfig, Waiting};
 use crate::config::Admission;
 use crate::units::Timestamp;
 
@@ -51,7 +51,7 @@ impl Forecast {
 }
 
 impl SchedulerConfig {
-    fn too_late(&self, newcomer: &Waiting, forecast: &Forecast) -> Option<Late> {
+    pub(super) fn too_late(&self, newcomer: &Waiting, forecast: &Forecast) -> Option<Late> {
         let late = forecast.misses(newcomer.latest_start, newcomer.deadline);
         late.filter(|_| self.limits.admission == Admission::Refuse)
     }
@@ -89,20 +89,5 @@ impl Scheduler {
             self.hold_place(now, newcomer);
         }
         Ok(forecast)
-    }
-}
-
-impl LaneReport {
-    /// The same, as far as this tells: of tenants it says nothing, and of what waits only what the lane's holder knew when
-    /// it wrote this. Nobody is too late by it.
-    ///
-    /// # Errors
-    /// What leaves it no room.
-    pub fn admit(&self, config: &SchedulerConfig, newcomer: &Waiting) -> Result<Forecast, TurnedAway> {
-        if let Some(full) = self.full(config, newcomer) {
-            return Err(TurnedAway::Full(full));
-        }
-        let soft = newcomer.arrived_at + newcomer.priority.soft_deadline();
-        Ok(self.forecast(newcomer.priority, newcomer.deadline.unwrap_or(soft)))
     }
 }

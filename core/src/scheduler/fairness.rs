@@ -12,6 +12,7 @@
 mod standings;
 
 use super::account::{Account, Allowance, Tag};
+use super::beyond::Beyond;
 use super::bounds::Load;
 use super::caps::Elsewhere;
 use super::config::Terms;
@@ -42,6 +43,8 @@ pub(super) struct Flow {
     pub(super) asked: bool,
     /// Some were left out after more had been asked for: the answer may have been read before they came.
     pub(super) missed: bool,
+    /// About how much waits beyond those.
+    pub(super) beyond: Beyond,
 }
 
 #[derive(Debug, Default)]
@@ -163,6 +166,7 @@ impl Shares {
             more: false,
             asked: false,
             missed: false,
+            beyond: Beyond::default(),
         });
         let index = match self.vacant.pop() {
             Some(Reverse(index)) => {

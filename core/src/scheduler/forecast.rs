@@ -140,6 +140,59 @@ impl Scheduler {
         Some((priority, entry.foretold)).filter(|(_, at)| is_it && *at != Timestamp::NEVER)
     }
 
+    /// The moment before which nobody goes, even if all goes better than it looks.
+    pub(super) fn opens_at_best(&self, now: Timestamp) -> Timestamp {
+        let shut = self.breaker.opens().unwrap_or(now).max(now);
+        if self.ledger.under_way() > 0 {
+            return shut;
+        }
+        shut.max(self.ledger.earliest(now, Tokens::new(1)))
+    }
+
+    /// The moment before which the smallest request does not go that would stand where this one does.
+    pub(super) fn best_behind(&self, now: Timestamp, flow: u32, entry: &Entry) -> Timestamp {
+        let line = self.shares.flow(flow).map(|it| &it.line);
+        let mine = line.map_or_else(Work::default, |line| Work::before(line, entry.place()));
+        self.best_after(now, flow, mine, entry.due, entry.id)
+    }
+
+    /// The same of one that would stand behind all of a flow, what is beyond the window too.
+    pub(super) fn best_beyond(&self, now: Timestamp, flow: u32) -> Timestamp {
+        let Some(it) = self.shares.flow(flow) else {
+            return now;
+        };
+        let (requests, tokens) = (it.line.len() as u64, it.line.tokens().get());
+        let beyond = it.beyond.load.requests;
+        let mine = Work {
+            requests: requests.saturating_add(beyond),
+            tokens: tokens.saturating_add(scaled(tokens, beyond, requests)),
+        };
+        self.best_after(
+            now,
+            flow,
+            mine,
+            it.beyond.last,
+            RequestId::from_bytes([u8::MAX; 16]),
+        )
+    }
+
+    fn best_after(&self, now: Timestamp, flow: u32, mine: Work, due: Timestamp, id: RequestId) -> Timestamp {
+        let Some(it) = self.shares.flow(flow) else {
+            return now;
+        };
+        let prospect = Prospect {
+            priority: it.priority,
+            flow: Some(flow),
+            weight: u64::from(it.terms.weight),
+            mine,
+            own: 0,
+            reserve: Tokens::new(1),
+            limit: Some(Place::new(false, due, id)),
+            not_before: Timestamp::EPOCH,
+        };
+        self.expect(now, &prospect).earliest
+    }
+
     fn expect(&self, now: Timestamp, one: &Prospect) -> Forecast {
         let all = self.shares.backlog(one.priority);
         let line = one

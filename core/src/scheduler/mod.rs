@@ -23,6 +23,7 @@
 
 mod account;
 mod ages;
+mod beyond;
 mod bounds;
 mod budget;
 mod calls;
@@ -37,6 +38,8 @@ mod lane;
 mod line;
 mod release;
 mod report;
+mod report_tenants;
+mod reported;
 mod shed;
 mod snapshot;
 mod span;
@@ -55,4 +58,6 @@ pub use event::{Again, Command, Event, Gone, Waiting};
 pub use lane::Scheduler;
 pub use snapshot::LaneSnapshot;
 pub use tenants::TenantsSnapshot;
-pub use view::{Forecast, LaneReport, LaneView, LimitView, Mark, WaitingView};
+pub use view::{
+    AtBest, Forecast, LaneReport, LaneView, LimitView, Mark, TenantLine, TenantReport, WaitingView,
+};

@@ -48,12 +48,15 @@ impl Scheduler {
 
     /// The lane as it is written down for those who ask elsewhere.
     pub fn report(&self, now: Timestamp) -> LaneReport {
+        let now = now.max(self.now);
         let lines = Priority::ALL.into_iter();
         LaneReport {
             view: self.view(now),
             lines: lines
                 .map(|priority| (priority.as_str().to_owned(), self.marks(now, priority)))
                 .collect(),
+            opens: Some(self.opens_at_best(now)).filter(|at| *at > now),
+            tenants: self.report_tenants(now),
         }
     }
 
@@ -82,8 +85,9 @@ impl Scheduler {
     }
 
     fn waiting_view(&self, now: Timestamp) -> BTreeMap<String, WaitingView> {
+        let beyond = self.beyond();
         let of = |priority: Priority| {
-            let count = self.counts[priority.index()];
+            let count = self.counts[priority.index()].and(beyond[priority.index()]);
             let oldest = self.ages[priority.index()].oldest(&self.table);
             let view = WaitingView {
                 requests: count.requests,

@@ -7,6 +7,7 @@
 //! says for what.
 
 use super::bounds::{Crowd, Full, Scope};
+use super::entry::Entry;
 use super::lane::Scheduler;
 use super::{Command, Waiting};
 use crate::fallback::HopCause;
@@ -16,7 +17,7 @@ use crate::units::{Millis, Timestamp};
 use std::collections::BTreeMap;
 
 /// How many are given up for one: where more would have to go, it is refused.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// The shortest and the longest time after which one that was given up is told to come back, as at the door.
 const SOONEST: Millis = Millis::from_secs(1);
@@ -40,7 +41,34 @@ impl Scheduler {
         newcomer: &Waiting,
         out: &mut Vec<Command>,
     ) -> Result<(), Full> {
-        let mut crowd = self.crowd(now, newcomer);
+        let crowd = self.crowd(now, newcomer);
+        self.make_room_in(crowd, now, newcomer, out)
+    }
+
+    /// Gives up what a request needs the room of that was let in elsewhere and has come, if that makes the room. What is
+    /// to be done is for `out`, and a step has to follow.
+    pub fn make_room_for_arrived(&mut self, now: Timestamp, arrived: &Waiting, out: &mut Vec<Command>) {
+        self.now = self.now.max(now);
+        let slot = self.table.find(arrived.id);
+        let has_gone = slot.is_some_and(|slot| self.table.get(slot).is_some_and(Entry::is_under_way));
+        if !self.config.limits.shed || has_gone || !self.config.is_bound(arrived.priority, &arrived.tenant) {
+            return;
+        }
+        let mut crowd = self.crowd(self.now, arrived);
+        for load in [&mut crowd.lane, &mut crowd.band, &mut crowd.tenant] {
+            load.take(arrived.reserve);
+        }
+        // What does not find room has been accepted all the same.
+        let _ = self.make_room_in(crowd, self.now, arrived, out);
+    }
+
+    fn make_room_in(
+        &mut self,
+        mut crowd: Crowd,
+        now: Timestamp,
+        newcomer: &Waiting,
+        out: &mut Vec<Command>,
+    ) -> Result<(), Full> {
         let mut chosen = Chosen::default();
         while let Some(full) = self.first_full(now, newcomer, &crowd) {
             let next = (self.config.limits.shed && chosen.slots.len() < MOST)

@@ -184,10 +184,14 @@ impl Scheduler {
         }
     }
 
+    /// Whether anything is known to wait.
+    pub fn has_waiting(&self) -> bool {
+        self.counts.iter().any(|count| count.requests > 0)
+    }
+
     /// Whether nothing is known to wait or to be under way, and no charge counts any more: another holder would
     /// begin as this one stands.
     pub fn is_quiet(&self, now: Timestamp) -> bool {
-        let waits = self.counts.iter().any(|count| count.requests > 0);
-        !waits && self.ledger.under_way() == 0 && self.ledger.tokens_view(now).used == 0
+        !self.has_waiting() && self.ledger.under_way() == 0 && self.ledger.tokens_view(now).used == 0
     }
 }

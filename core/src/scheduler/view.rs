@@ -1,7 +1,8 @@
 //! What a scheduler shows of itself.
 
+use super::bounds::Load;
 use crate::breaker::BreakerView;
-use crate::ids::LaneId;
+use crate::ids::{LaneId, TenantId};
 use crate::request::Priority;
 use crate::units::{Millis, Timestamp, TokensPerMinute};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,57 @@ pub struct LaneReport {
     pub view: LaneView,
     /// A few places in each band's line, by priority's word and due time.
     pub lines: BTreeMap<String, Vec<Mark>>,
+    /// Nobody goes before, even if all goes better than it looks; absent where nothing keeps them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens: Option<Timestamp>,
+    /// The tenants that are nearest to a bound or have most in line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<TenantReport>,
+}
+
+/// What a lane's report says of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantReport {
+    /// Which.
+    pub id: TenantId,
+    /// What waits of it in each band, interactive first.
+    pub loads: [Load; 3],
+    /// When the first of it is expected to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    /// Its lines by priority's word, where they are among the lane's longest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lines: BTreeMap<String, TenantLine>,
+}
+
+/// A tenant's line in a band.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantLine {
+    /// Nobody else is in the lane: nothing of the line goes before its turn.
+    pub alone: bool,
+    /// A few places in it.
+    pub marks: Vec<AtBest>,
+}
+
+/// When one goes that stands in a tenant's line, if all goes better than it looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtBest {
+    /// Its due time: its deadline, or what is taken for one.
+    pub due: Timestamp,
+    /// It does not go before.
+    pub earliest: Timestamp,
+}
+
+impl Forecast {
+    /// The same of one that does not go before `at`.
+    #[must_use]
+    pub fn not_before(self, at: Timestamp) -> Self {
+        Self {
+            start: self.start.max(at),
+            earliest: self.earliest.max(at),
+            ..self
+        }
+    }
 }
 
 impl LaneReport {

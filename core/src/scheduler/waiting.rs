@@ -288,6 +288,9 @@ impl Scheduler {
             it.more = true;
             it.missed |= it.asked;
             if let Some(last) = it.line.last() {
+                if let Some(gone) = self.table.get(last).cloned() {
+                    self.goes_beyond(&gone);
+                }
                 self.forget(last);
             }
         }
@@ -307,6 +310,9 @@ impl Scheduler {
         if let Some(it) = self.shares.flow_mut(flow) {
             it.asked = false;
             it.more = std::mem::take(&mut it.missed) || more;
+        }
+        if !more {
+            self.nothing_beyond(flow);
         }
         self.shares.part(flow);
         self.refill(flow, out);

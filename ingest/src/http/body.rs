@@ -1,11 +1,13 @@
 //! Reads a body under the limits of its size and its pace.
 
+use crate::ingest::Ingest;
 use crate::refusal::Refusal;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, EXPECT};
 use http_body_util::BodyExt;
+use smoother_core::request::Runner;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -19,6 +21,24 @@ const AHEAD: usize = 1 << 20;
 const DISCARDED: u64 = 64 << 20;
 /// And for how long.
 const DISCARDING: Duration = Duration::from_secs(5);
+
+/// What Lambda lets through a function URL, in bytes.
+/// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const MOST_BY_URL: u64 = 6 * 1024 * 1024;
+
+/// A request: the whole body, at most as much of it as may come in by this door.
+pub(super) async fn of_request(ingest: &Ingest, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+    let most = ingest.settings().config.server.max_body_bytes;
+    // Where callers run their own calls, the door is a function's.
+    if ingest.runner == Runner::Caller && most > MOST_BY_URL {
+        let read = read(headers, body, MOST_BY_URL).await;
+        return read.map_err(|refusal| match refusal {
+            Refusal::TooLarge { limit } => Refusal::LargerThanUrl { limit },
+            other => other,
+        });
+    }
+    read(headers, body, most).await
+}
 
 /// The whole body, at most `limit` bytes of it.
 pub(super) async fn read(headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Bytes, Refusal> {

@@ -11,16 +11,18 @@ use super::{HoldEnd, HoldPorts, monotonic};
 use crate::carry_out::Hands;
 use crate::drive::Drive;
 use futures_util::FutureExt;
-use smoother_core::LaneId;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{BoxFuture, HoldError, Received, StoreError};
 use smoother_core::scheduler::{Event, Scheduler, SchedulerConfig};
+use smoother_core::{CallNo, LaneId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// How often the lane is written down for those who ask elsewhere, and whom it has served for the next holder.
 const REPORT_EVERY: Duration = Duration::from_secs(5);
+/// The same, where something waits whose bound is judged by it.
+const REPORT_OFTEN: Duration = Duration::from_secs(1);
 /// How long a store that could not be read is left alone.
 const FAILED_PAUSE: Duration = Duration::from_millis(500);
 /// How often the last holder's ledger is asked for where the store fails.
@@ -38,6 +40,8 @@ pub(super) struct Holder {
     pub(super) polls: Polls,
     sweeping: Option<BoxFuture<'static, Result<Found, StoreError>>>,
     book: Book,
+    /// The book of one who has read nothing.
+    pub(super) unread: Book,
     sweep_at: Instant,
     report_at: Instant,
     /// Steps that the last report knew of.
@@ -58,12 +62,13 @@ impl Holder {
         until: Instant,
     ) -> Result<Self, HoldError> {
         let id = lane.id.clone();
-        let read = read(Arc::clone(&ports), id.clone(), renewal.epoch());
-        let (held, found) = renewal.kept_while(&ports, &id, read).await?;
-        let now = ports.lane.clock.now();
         let mut settings = SchedulerConfig::of(config, lane);
         settings.window = Some(WINDOW);
         settings.handing = ports.handing;
+        let book = Book::new(settings.is_bounded());
+        let read = read(Arc::clone(&ports), id.clone(), renewal.epoch(), book.clone());
+        let (held, found) = renewal.kept_while(&ports, &id, read).await?;
+        let now = ports.lane.clock.now();
         let mut scheduler = Scheduler::new(settings, now);
         if let Some(tenants) = &held.tenants {
             scheduler.take_up_tenants(tenants);
@@ -72,6 +77,9 @@ impl Holder {
             scheduler.resume(now, ledger);
         }
         scheduler.take_up(now, &found.waiting, &found.more);
+        for ((priority, tenant), counted) in &found.counted {
+            scheduler.counted(*priority, tenant, *counted);
+        }
         let hands = Hands {
             lane: id.clone(),
             burndowns: Hands::burndowns_of(config),
@@ -90,6 +98,7 @@ impl Holder {
             polls: Polls::new(Arc::clone(&ports), id.clone()),
             sweeping: None,
             book: found.book,
+            unread: book,
             sweep_at: began + sweep::EVERY,
             report_at: began,
             reported: 0,
@@ -157,6 +166,7 @@ impl Holder {
                 self.take_in_swept(found);
                 Ok(())
             }
+            () = self.ports.relieved.cancelled(), if self.leaving.is_none() => Ok(()),
             () = sleep_until(wake) => {
                 self.wake_the_scheduler();
                 Ok(())
@@ -166,7 +176,14 @@ impl Holder {
 
     fn take_in(&mut self, events: Vec<Received>) {
         for Received { event, receipt } in events {
+            let newcomer = match &event {
+                Event::Arrived(waiting) if waiting.last_call == CallNo::NONE => Some(waiting.clone()),
+                _ => None,
+            };
             self.drive.step(event);
+            if let Some(newcomer) = newcomer {
+                self.drive.make_room_for_arrived(&newcomer);
+            }
             self.ledger.took_in(receipt);
         }
     }
@@ -209,7 +226,11 @@ impl Holder {
         }
         if self.sweeps() && monotonic() >= self.sweep_at {
             let anew = self.leaving.as_ref().is_some_and(Leaving::has_to_read);
-            self.sweep(if anew { Book::default() } else { self.book.clone() });
+            self.sweep(if anew {
+                self.unread.clone()
+            } else {
+                self.book.clone()
+            });
         }
     }
 
@@ -228,7 +249,12 @@ impl Holder {
     fn take_in_swept(&mut self, found: Result<Found, StoreError>) {
         let failed = found.is_err();
         match found {
-            Ok(Found { waiting, more, book }) => {
+            Ok(Found {
+                waiting,
+                more,
+                counted,
+                book,
+            }) => {
                 self.book = book;
                 take_in(&mut self.drive, waiting);
                 for (priority, tenant) in more {
@@ -237,6 +263,9 @@ impl Holder {
                         tenant,
                         more: true,
                     });
+                }
+                for ((priority, tenant), counted) in counted {
+                    self.drive.scheduler.counted(priority, &tenant, counted);
                 }
             }
             Err(error) => {
@@ -255,7 +284,8 @@ impl Holder {
         if now < self.report_at {
             return;
         }
-        self.report_at = now + REPORT_EVERY;
+        let often = self.unread.counts() && self.drive.scheduler.has_waiting();
+        self.report_at = now + if often { REPORT_OFTEN } else { REPORT_EVERY };
         if self.drive.steps() == self.reported {
             return;
         }
@@ -281,6 +311,7 @@ async fn read(
     ports: Arc<HoldPorts>,
     lane: LaneId,
     epoch: smoother_core::hold::Epoch,
+    book: Book,
 ) -> Result<(smoother_core::ports::Held, Found), HoldError> {
     let mut tries = 0;
     let held = loop {
@@ -295,7 +326,7 @@ async fn read(
         }
     };
     let found = loop {
-        match sweep(Arc::clone(&ports), lane.clone(), Book::default()).await {
+        match sweep(Arc::clone(&ports), lane.clone(), book.clone()).await {
             Err(error) if tries + 1 < LOADS => {
                 tries += 1;
                 tracing::warn!(%lane, %error, "what waits could not be read");

@@ -7,7 +7,6 @@
 //! ```
 
 use super::holder::Holder;
-use super::sweep::Book;
 use super::{HoldEnd, monotonic};
 use smoother_core::hold::AWAKE_FOR;
 use std::time::Duration;
@@ -86,7 +85,7 @@ impl Holder {
     /// Why the lane is to be left now, if it is.
     fn wants_to_leave(&mut self) -> Option<HoldEnd> {
         let now = monotonic();
-        if now + LEAVE_WITHIN >= self.until {
+        if now + LEAVE_WITHIN >= self.until || self.ports.relieved.is_cancelled() {
             return Some(HoldEnd::TimeUp);
         }
         if self.clock.is_behind() {
@@ -117,7 +116,7 @@ impl Holder {
         }
         let mut leaving = self.leaving.take()?;
         if leaving.why == HoldEnd::Idle && !self.drive.scheduler.is_quiet(self.drive.now()) {
-            if monotonic() + LEAVE_WITHIN < self.until {
+            if monotonic() + LEAVE_WITHIN < self.until && !self.ports.relieved.is_cancelled() {
                 self.renewal.promise_again();
                 self.quiet_since = None;
                 return None;
@@ -163,7 +162,7 @@ impl Holder {
             Step::LastPoll => self.polls.begin_last(),
             Step::LastReading => {
                 leaving.read = false;
-                self.sweep(Book::default());
+                self.sweep(self.unread.clone());
             }
             Step::Written if self.ledger.age() >= OLD => self.ledger.write(&mut self.drive, true),
             _ => {}

@@ -44,8 +44,10 @@ use smoother_core::scheduler::Handing;
 use std::sync::Arc;
 use steady::SteadyClock;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// What holding a lane needs of the world.
+#[derive(Clone)]
 pub struct HoldPorts {
     /// What any lane needs.
     pub lane: Arc<LanePorts>,
@@ -55,6 +57,8 @@ pub struct HoldPorts {
     pub inbox: Arc<dyn Inbox>,
     /// How releases reach the workers.
     pub handing: Handing,
+    /// Cancelled when another is to hold the lane from now on: it is left as if the time were up.
+    pub relieved: CancellationToken,
 }
 
 impl HoldPorts {
@@ -72,6 +76,7 @@ impl HoldPorts {
             hold: Arc::clone(&self.hold),
             inbox: Arc::clone(&self.inbox),
             handing: self.handing,
+            relieved: self.relieved.clone(),
         }
     }
 }
@@ -83,7 +88,8 @@ pub enum HoldEnd {
     Elsewhere,
     /// Nothing was left to do; the lease was given back.
     Idle,
-    /// Its time was up, or its clock was found to be behind; the lease was given back, and work may be left for the next.
+    /// Its time was up, it was relieved, or its clock was found to be behind; the lease was given back, and work may be
+    /// left for the next.
     TimeUp,
     /// The lease could not be kept, or was taken: nothing was done in the lane since.
     Lost,

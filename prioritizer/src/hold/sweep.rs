@@ -9,7 +9,7 @@ use super::waiting::WINDOW;
 use super::{HoldPorts, monotonic};
 use futures_util::StreamExt;
 use futures_util::stream;
-use smoother_core::ports::{Backlogged, Heads, StoreError};
+use smoother_core::ports::{Backlogged, Counted, Heads, StoreError};
 use smoother_core::scheduler::Waiting;
 use smoother_core::{LaneId, Millis, Priority, TenantId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,8 @@ pub(super) struct Book {
     due: Option<Instant>,
     /// Where the reading of those that wait for their time has come.
     due_after: Option<String>,
+    /// Whether those of whom there are more than are read are counted.
+    counts: bool,
 }
 
 /// What a sweep found.
@@ -54,10 +56,24 @@ pub(super) struct Found {
     pub(super) waiting: Vec<Waiting>,
     /// Who has more than that.
     pub(super) more: Vec<Flow>,
+    /// How many those have.
+    pub(super) counted: Vec<(Flow, Counted)>,
     pub(super) book: Book,
 }
 
 impl Book {
+    /// The book of one who has read nothing.
+    pub(super) fn new(counts: bool) -> Self {
+        Self {
+            counts,
+            ..Self::default()
+        }
+    }
+
+    pub(super) const fn counts(&self) -> bool {
+        self.counts
+    }
+
     fn is_news(&self, entry: &Backlogged, now: Instant) -> bool {
         let read = self.flows.get(&flow_of(entry));
         read.is_none_or(|read| read.put != entry.at || now.duration_since(read.at) >= AT_LEAST)
@@ -80,19 +96,27 @@ pub(super) async fn sweep(ports: Arc<HoldPorts>, lane: LaneId, book: Book) -> Re
         .iter()
         .filter(|entry| found.book.is_news(entry, began))
         .collect();
+    let counts = found.book.counts;
     let read = |entry: Backlogged| {
         let (ports, lane) = (&ports, &lane);
         async move {
-            let heads = ports
-                .hold
+            let hold = &ports.hold;
+            let heads = hold
                 .heads(lane, entry.priority, &entry.tenant, None, WINDOW)
                 .await;
-            (entry, heads)
+            let counted = match &heads {
+                Ok(heads) if counts && heads.next.is_some() => {
+                    let counted = hold.count(lane, entry.priority, &entry.tenant).await;
+                    counted.map(Some)
+                }
+                _ => Ok(None),
+            };
+            (entry, heads, counted)
         }
     };
     let mut reading = stream::iter(news.into_iter().cloned().map(read)).buffer_unordered(AT_ONCE);
     let mut empty = Vec::new();
-    while let Some((entry, heads)) = reading.next().await {
+    while let Some((entry, heads, counted)) = reading.next().await {
         let Heads { waiting, next } = heads?;
         let flow = flow_of(&entry);
         let read = LastRead {
@@ -104,6 +128,9 @@ pub(super) async fn sweep(ports: Arc<HoldPorts>, lane: LaneId, book: Book) -> Re
             empty.push(entry);
         }
         found.waiting.extend(waiting);
+        if let Some(counted) = counted? {
+            found.counted.push((flow.clone(), counted));
+        }
         if next.is_some() {
             found.more.push(flow);
         }

@@ -132,6 +132,9 @@ pub(super) fn take_in(drive: &mut Drive, waiting: Vec<smoother_core::scheduler::
     for one in waiting {
         if !drive.scheduler.knows(one.id) {
             fresh += 1;
+            drive
+                .scheduler
+                .comes_from_beyond(one.priority, &one.tenant, one.reserve);
             drive.step(Event::Arrived(one));
         }
     }

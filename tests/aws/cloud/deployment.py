@@ -35,9 +35,17 @@ class Deployment:
             **context,
         }
         self._run("bootstrap", f"aws://{ACCOUNT}/{REGION}")
-        outputs = folder / "outputs.json"
+        self._deploy()
+
+    def _deploy(self) -> None:
+        outputs = self.folder / "outputs.json"
         self._run("deploy", "--require-approval", "never", "--outputs-file", str(outputs))
         self.outputs: dict[str, str] = json.loads(outputs.read_text())[self.context["name"]]
+
+    def redeploy(self, config: str) -> None:
+        """Deploys anew with another configuration."""
+        self.config.write_text(config)
+        self._deploy()
 
     def destroy(self) -> None:
         self._run("destroy", "--force")

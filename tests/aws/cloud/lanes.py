@@ -1,6 +1,6 @@
 """The lanes of these tests, and the quotas that the simulator enforces on them."""
 
-from house.models import CLAUDE, LLAMA, NOVA, TITAN
+from house.models import CLAUDE, CLAUDE_OLD, LLAMA, NOVA, TITAN
 from house.server import toml_table
 
 # One model and lane for each kind of trouble, so that the tests do not meet.
@@ -8,11 +8,24 @@ STEADY = CLAUDE  # a quota that is used up
 ROOMY = NOVA  # none
 MORTAL = TITAN  # short patience with a call, for workers that die
 SHAKY = LLAMA  # breaks, and has a lane to fall back to
+FRAIL = CLAUDE_OLD  # one try: the first error makes a dead letter
+LEAVING = "amazon.nova-pro-v1:0"  # its lane is taken out while requests wait
+COMING = "amazon.nova-micro-v1:0"  # a lane of it is added later
+NARROW = "amazon.nova-premier-v1:0"  # one call at a time
 
+CAPPED = "capped"  # a tenant with one call at a time
 QUOTA = 30_000
+MOST_BODY = 30_000_000
 
 
-def lanes_toml(endpoint: str) -> str:
+def lanes_toml(
+    endpoint: str,
+    without: tuple[str, ...] = (),
+    more: dict[str, dict] | None = None,
+    capped: bool = True,
+    extra: str = "",
+) -> str:
+    """The configuration; `without` some lanes, with `more`, and `extra` tables after them."""
     common = {
         "region": "us-east-1",
         "endpoint": endpoint,
@@ -34,8 +47,16 @@ def lanes_toml(endpoint: str) -> str:
         "mortal": {"models": [MORTAL], "call_timeout_ms": 4_000, "chunk_timeout_ms": 4_000},
         "shaky": shaky,
         "spare": {"models": [SHAKY], "region": "us-west-2", "standby": True},
+        "frail": {"models": [FRAIL], "max_tries": 1, "breaker_min_calls": 1_000_000},
+        "leaving": {"models": [LEAVING]},
+        "narrow": {"models": [NARROW], "max_concurrency": 1},
+        **(more or {}),
     }
-    return "\n".join(toml_table(f"lanes.{name}", {**common, **keys}) for name, keys in lanes.items())
+    kept = {name: keys for name, keys in lanes.items() if name not in without}
+    tables = [toml_table(f"lanes.{name}", {**common, **keys}) for name, keys in kept.items()]
+    server = toml_table("server", {"max_body_bytes": MOST_BODY})
+    tenant = toml_table(f"tenants.{CAPPED}", {"max_concurrency": 1} if capped else {"weight": 1})
+    return "\n".join([server, *tables, tenant, extra])
 
 
 def simulator_settings() -> dict:

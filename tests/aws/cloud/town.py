@@ -111,6 +111,25 @@ class Town:
         assert answer.status in (200, 202), answer
         return answer.json()["id"]
 
+    def hold(self, lane: str, state: str = "open") -> None:
+        """Holds a lane's circuit breaker: while it is open, nothing of the lane is called."""
+        answer = self.ask("POST", f"/v1/lanes/{lane}/breaker", {"state": state})
+        assert answer.status == 200, answer
+
+    def lane(self, name: str) -> dict:
+        """A lane, as its holder last told."""
+        lanes = {lane["lane"]: lane for lane in self.ask("GET", "/v1/lanes").json()["lanes"]}
+        return lanes[name]
+
+    def until_is(self, status: str, job_id: str, seconds: float = 60) -> dict:
+        """The job, once it has this status."""
+
+        def is_so() -> dict | None:
+            job = self.job(job_id)
+            return job if job["status"] == status else None
+
+        return self.until(is_so, f"{job_id} to be {status}", seconds)
+
     def until(self, condition: Callable, what: str, seconds: float = 60):
         """Polls `condition` until it gives something true, and returns that."""
         deadline = time.monotonic() + seconds

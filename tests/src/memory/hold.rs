@@ -4,7 +4,9 @@ use super::fault::Touched;
 use super::process::Process;
 use super::tables::Tables;
 use smoother_core::hold::{Epoch, Lease};
-use smoother_core::ports::{Backlogged, BoxFuture, Heads, Held, Hold, HoldError, Pending, StoreError};
+use smoother_core::ports::{
+    Backlogged, BoxFuture, Counted, Heads, Held, Hold, HoldError, Pending, StoreError,
+};
 use smoother_core::scheduler::{LaneReport, LaneSnapshot, TenantsSnapshot};
 use smoother_core::{LaneId, Priority, TenantId, Timestamp};
 
@@ -98,6 +100,18 @@ impl Hold for MemoryHold {
             Ok(tables
                 .indexes
                 .heads(&lane, priority, &tenant, after.as_deref(), limit))
+        }))
+    }
+
+    fn count(
+        &self,
+        lane: &LaneId,
+        priority: Priority,
+        tenant: &TenantId,
+    ) -> BoxFuture<'_, Result<Counted, StoreError>> {
+        let (lane, tenant) = (lane.clone(), tenant.clone());
+        Box::pin(self.0.read(Touched::Heads, None, move |tables| {
+            Ok(tables.indexes.count(&lane, priority, &tenant))
         }))
     }
 

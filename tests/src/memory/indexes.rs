@@ -2,7 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use smoother_core::ports::Heads;
+use smoother_core::ports::{Counted, Heads};
 use smoother_core::scheduler::Waiting;
 use smoother_core::{LaneId, Priority, Request, RequestId, State, TenantId, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
@@ -90,6 +90,14 @@ impl Indexes {
         let of_tenant =
             |one: &&Waiting| one.not_before.is_none() && one.priority == priority && one.tenant == *tenant;
         page(self.shown(lane).filter(of_tenant), due_of, after, limit)
+    }
+
+    pub(super) fn count(&self, lane: &LaneId, priority: Priority, tenant: &TenantId) -> Counted {
+        let all = self.heads(lane, priority, tenant, None, usize::MAX).waiting;
+        Counted {
+            requests: all.len() as u64,
+            last_due: all.last().map(due_of),
+        }
     }
 
     pub(super) fn due(&self, lane: &LaneId, until: Timestamp, after: Option<&str>, limit: usize) -> Heads {

@@ -2,7 +2,9 @@
 
 use super::judge::lane;
 use smoother_core::hold::{Epoch, Lease};
-use smoother_core::ports::{Backlogged, BoxFuture, Clock, Heads, Held, Hold, HoldError, Pending, StoreError};
+use smoother_core::ports::{
+    Backlogged, BoxFuture, Clock, Counted, Heads, Held, Hold, HoldError, Pending, StoreError,
+};
 use smoother_core::scheduler::{LaneReport, LaneSnapshot, TenantsSnapshot};
 use smoother_core::{LaneId, Millis, Priority, TenantId, Timestamp};
 use smoother_tests::memory::{MemoryHold, World};
@@ -162,6 +164,15 @@ impl Hold for MaybeBroken {
         limit: usize,
     ) -> BoxFuture<'_, Result<Heads, StoreError>> {
         self.hold.heads(lane, priority, tenant, after, limit)
+    }
+
+    fn count(
+        &self,
+        lane: &LaneId,
+        priority: Priority,
+        tenant: &TenantId,
+    ) -> BoxFuture<'_, Result<Counted, StoreError>> {
+        self.hold.count(lane, priority, tenant)
     }
 
     fn due(

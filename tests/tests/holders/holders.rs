@@ -14,12 +14,14 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// One invocation that is under way.
 struct Invocation {
     owner: String,
     process: Process,
     gate: Gate,
+    relieved: CancellationToken,
     task: AbortHandle,
 }
 
@@ -31,7 +33,7 @@ pub struct Holders {
 }
 
 /// What a process needs to hold the lane.
-pub fn ports(town: &Town, place: &Place) -> Arc<HoldPorts> {
+pub fn ports(town: &Town, place: &Place, relieved: CancellationToken) -> Arc<HoldPorts> {
     Arc::new(HoldPorts {
         lane: Arc::new(LanePorts {
             store: place.store.clone(),
@@ -43,6 +45,7 @@ pub fn ports(town: &Town, place: &Place) -> Arc<HoldPorts> {
         hold: place.hold.clone(),
         inbox: Arc::new(town.post.of(&place.process)),
         handing: town.scenario.handing,
+        relieved,
     })
 }
 
@@ -79,7 +82,8 @@ impl Holders {
         let number = place.process.number().get();
         let owner = format!("h{number}");
         let gate = Gate::default();
-        let ports = ports(&town, &place);
+        let relieved = CancellationToken::new();
+        let ports = ports(&town, &place, relieved.clone());
         let until = Instant::now() + town.scenario.time_limit;
         let (holders, name) = (self.clone(), owner.clone());
         let work = async move {
@@ -92,6 +96,7 @@ impl Holders {
             owner,
             process: place.process,
             gate,
+            relieved,
             task: task.abort_handle(),
         };
         self.lock().push(invocation);
@@ -150,6 +155,11 @@ impl Holders {
                     .judge
                     .note("paused", &format!("{} for {span:?}", one.owner));
                 one.gate.shut_until(Instant::now() + span);
+            }
+            Blow::Relieve => {
+                let one = &under_way[place];
+                self.town.judge.note("relieved", &one.owner);
+                one.relieved.cancel();
             }
             Blow::Crash => {
                 let one = under_way.remove(place);

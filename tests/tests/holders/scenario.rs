@@ -41,6 +41,8 @@ pub struct Ask {
 pub enum Blow {
     Pause(Duration),
     Crash,
+    /// Another deployment is in force.
+    Relieve,
 }
 
 /// A whole run.
@@ -115,6 +117,7 @@ impl Scenario {
         if storm {
             scenario.stepped_clocks = one_of(chance, &[0, 25, 60]);
         }
+        scenario.draw_deployment(chance);
         scenario
     }
 
@@ -188,5 +191,12 @@ impl Scenario {
             self.blows.push((ms(chance, 500, 115_000), blow));
         }
         self.blows.sort_by_key(|(at, _)| *at);
+    }
+
+    fn draw_deployment(&mut self, chance: &mut StdRng) {
+        if self.kind == Kind::Storm && chance.random_range(0..3) == 0 {
+            self.blows.push((ms(chance, 500, 115_000), Blow::Relieve));
+            self.blows.sort_by_key(|(at, _)| *at);
+        }
     }
 }

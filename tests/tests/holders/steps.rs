@@ -13,6 +13,7 @@ use smoother_prioritizer::{HoldEnd, hold};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Whether one of the seeds finds out what is broken, by the word for it and by the steps of clocks: without them the
 /// same run does not.
@@ -54,7 +55,14 @@ async fn held_while_the_wall_is_set(by: i64) -> (HoldEnd, Duration) {
     let began = Instant::now();
     let until = began + Duration::from_secs(780);
     let config = town.config.clone();
-    let ended = hold(&config, &config.lanes[&lane()], ports(&town, &place), "h", until).await;
+    let ended = hold(
+        &config,
+        &config.lanes[&lane()],
+        ports(&town, &place, CancellationToken::new()),
+        "h",
+        until,
+    )
+    .await;
     let lease = town.world.lease(&lane()).unwrap();
     assert_eq!(lease.expires, Timestamp::EPOCH, "it was given back");
     (ended.unwrap(), began.elapsed())

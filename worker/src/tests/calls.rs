@@ -3,9 +3,10 @@
 use super::stage::{Script, Stage, Step, answer, to_the_end};
 use crate::OpeningPace;
 use smoother_core::breaker::CallHealth;
-use smoother_core::ports::{Live, PayloadKind, Payloads, Store};
+use smoother_core::ports::{Ended, Live, PayloadKind, Payloads, Store, Update};
 use smoother_core::scheduler::{Again, Event};
-use smoother_core::{CallEnding, Change, Millis, Operation, Outcome, State, Tokens};
+use smoother_core::{CallEnding, Change, Millis, Operation, Outcome, Request, State, Tokens};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn an_answer_is_stored_settled_and_told() {
@@ -125,6 +126,37 @@ async fn a_call_that_is_called_off_before_it_begins_sends_nothing() {
     assert_eq!(
         (settled.ending, settled.charged),
         (CallEnding::Aborted, Tokens::ZERO)
+    );
+}
+
+/// On AWS the former end was told in this process, and another sent the request on its way again.
+#[tokio::test]
+async fn a_former_end_does_not_call_off_the_call_of_one_that_was_redriven() {
+    let mut stage = Stage::new("");
+    let row = stage
+        .request(Operation::Converse, |request| request.redriven = 1)
+        .await;
+    let mut before = row.clone();
+    before.state = State::Failed;
+    let former = |request: Request| {
+        Update::Ended(Arc::new(Ended {
+            request,
+            result: None,
+        }))
+    };
+    stage.hub.publish(row.id, former(before.clone()));
+    stage.script(answer("{}"));
+    stage.release(row.id).await;
+    stage.ended().await;
+    stage.drain().await;
+    // Told once more, late.
+    stage.hub.publish(row.id, former(before));
+    let stored = stage.store.get(row.id).await.unwrap().unwrap();
+    assert_eq!((stored.state, stored.calls_made), (State::Completed, 1));
+    let calls = stage.store.calls(row.id).await.unwrap();
+    assert_eq!(
+        calls[0].settlement.as_ref().unwrap().ending,
+        CallEnding::Completed
     );
 }
 

@@ -22,7 +22,8 @@ use smoother_core::ports::{Clock, Entropy, LaneViews, StoreError};
 use smoother_prioritizer::{HoldEnd, HoldPorts, LanePorts, hold};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// The longest a lane is held by one invocation.
 const LONGEST: Duration = Duration::from_secs(13 * 60);
@@ -30,13 +31,15 @@ const LONGEST: Duration = Duration::from_secs(13 * 60);
 const FOR_THE_NEXT: Duration = Duration::from_secs(15);
 /// How often what was counted is told in between.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
+/// How often a holder looks whether its deployment is still the one in force.
+const LOOKED_EVERY: Duration = Duration::from_secs(10);
 
 /// No call of a lane that is gone lasts longer: no function does.
 const LONGEST_CALL: Millis = Millis::from_secs(900);
 
 struct Chair {
     house: House,
-    ports: Arc<HoldPorts>,
+    ports: HoldPorts,
 }
 
 pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
@@ -58,16 +61,14 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
         hold: house.hold.clone(),
         inbox: Arc::new(LaneInboxes::new(queues::polling(&house.sdk), urls)),
         handing: house.environment.handing,
+        relieved: CancellationToken::new(),
     };
     house
         .hold
         .note_lanes(house.config.lanes.keys().cloned())
         .await
         .context("the lanes could not be noted in the table")?;
-    let chair = Arc::new(Chair {
-        house,
-        ports: Arc::new(ports),
-    });
+    let chair = Arc::new(Chair { house, ports });
     let handler = move |event: LambdaEvent<Value>| {
         let chair = Arc::clone(&chair);
         async move {
@@ -83,13 +84,22 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
 
 impl Chair {
     async fn sit(&self, asked: &Value, budget: Budget) -> anyhow::Result<()> {
+        if let Err(error) = self.house.hold.note_deployed(&self.house.deployed).await {
+            tracing::warn!(%error, "holders of an earlier deployment stay until their time is up");
+        }
         let lanes = self.asked(asked).await?;
+        let relieved = CancellationToken::new();
+        let ports = Arc::new(HoldPorts {
+            relieved: relieved.clone(),
+            ..self.ports.clone()
+        });
         let left = Duration::from(budget.left(self.house.clock.now()));
         let until = Instant::now() + left.saturating_sub(FOR_THE_NEXT).min(LONGEST);
-        let holding = join_all(lanes.iter().map(|lane| self.hold(lane, until)));
+        let holding = join_all(lanes.iter().map(|lane| self.hold(lane, &ports, until)));
         let ends = tokio::select! {
             ends = holding => ends,
             never = self.tell(&lanes) => match never {},
+            never = self.look_for_another(&relieved) => match never {},
         };
         self.show(&lanes).await;
         self.house.finish().await;
@@ -143,7 +153,7 @@ impl Chair {
         Ok(gone)
     }
 
-    async fn hold(&self, lane: &LaneConfig, until: Instant) -> anyhow::Result<()> {
+    async fn hold(&self, lane: &LaneConfig, ports: &Arc<HoldPorts>, until: Instant) -> anyhow::Result<()> {
         let house = &self.house;
         let mark: String = house
             .chance
@@ -152,7 +162,7 @@ impl Chair {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         let owner = format!("{}-{mark}", house.clock.now().as_millis());
-        let end = hold(&house.config, lane, Arc::clone(&self.ports), &owner, until).await?;
+        let end = hold(&house.config, lane, Arc::clone(ports), &owner, until).await?;
         tracing::debug!(lane = %lane.id, ?end, "the lane was left");
         if end == HoldEnd::TimeUp {
             let called = house.prioritizer.call(&lane.id).await;
@@ -161,6 +171,24 @@ impl Chair {
                 .context("the next holder could not be called")?;
         }
         Ok(())
+    }
+
+    /// Has the lanes handed over once another deployment is in force: to somebody who goes by its configuration.
+    async fn look_for_another(&self, relieved: &CancellationToken) -> std::convert::Infallible {
+        let house = &self.house;
+        loop {
+            sleep(LOOKED_EVERY).await;
+            match house.hold.deployed().await {
+                Ok(Some(noted)) if noted != house.deployed => {
+                    if !relieved.is_cancelled() {
+                        tracing::info!("another deployment is in force; the lanes are handed over to it");
+                    }
+                    relieved.cancel();
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "which deployment is in force could not be read"),
+            }
+        }
     }
 
     async fn tell(&self, lanes: &[LaneConfig]) -> std::convert::Infallible {

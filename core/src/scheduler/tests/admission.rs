@@ -34,7 +34,7 @@ impl Decides for Watched {
 }
 
 /// Requests of some tenants for up to eight times what the quota gives, of which one in `limited` has hardly any time.
-fn crowd(dice: &mut Dice, count: u64, limited: u64) -> Vec<Job> {
+pub(super) fn crowd(dice: &mut Dice, count: u64, limited: u64) -> Vec<Job> {
     // Of one tenant alone, or of three.
     let tenants = [1, 3][dice.below(2) as usize];
     let part = 1 + dice.below(4);

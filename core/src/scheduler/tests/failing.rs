@@ -5,6 +5,7 @@ use super::world::{at, config, id, lane, waiting};
 use super::{ended, released, scheduler, started, throttled, wake};
 use crate::config::Pacing;
 use crate::fallback::HopCause;
+use crate::ids::TenantId;
 use crate::request::Priority::{Batch, Normal};
 use crate::scheduler::{Command, Event, Waiting};
 use crate::throttle::ThrottleCause;
@@ -134,4 +135,28 @@ fn a_full_lane_that_is_gone_is_emptied_in_several_steps() {
         commands.iter().filter(fails).count()
     };
     assert_eq!((failed(&first), failed(&second)), (256, 44));
+}
+
+#[test]
+fn a_tenant_at_its_cap_leaves_a_lane_that_is_gone_too() {
+    let capped = |lane| {
+        let mut config = config(lane);
+        config.caps.insert(TenantId::default(), 1);
+        scheduler(config)
+    };
+    let mut before = capped(lane(60_000, None, Pacing::Auto));
+    before.step(at(0), Event::Arrived(waiting(1, 0, Normal, 500)));
+    before.step(at(0), started(id(1), 1, 0));
+    let left = before.snapshot(at(1));
+
+    let haiku = crate::ids::LaneId::new("haiku").unwrap();
+    let mut gone = capped(crate::config::LaneConfig::gone(haiku, Millis::from_secs(900)));
+    gone.resume(at(2), &left);
+    gone.take_up(at(2), &[waiting(2, 0, Normal, 500)], &[]);
+    let commands = gone.step(at(2), Event::Tick);
+    assert!(
+        matches!(&commands[0], Command::Fail { request, .. } if *request == id(2)),
+        "{commands:?}"
+    );
+    assert_eq!(gone.view(at(2)).running, 1, "its call is waited for");
 }

@@ -24,6 +24,7 @@ mod order;
 mod pacing;
 mod promises;
 mod reference;
+mod reported;
 mod sent_on;
 mod shares;
 mod shedding;

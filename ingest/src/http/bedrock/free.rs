@@ -55,7 +55,7 @@ async fn forward(
     let call = FreeCall {
         lane: lane.id.clone(),
         operation,
-        body: body::read(headers, body, ingest.settings().config.server.max_body_bytes).await?,
+        body: body::of_request(ingest, headers, body).await?,
         headers: headers::upstream(headers),
     };
     // The port bounds only the making of a connection.

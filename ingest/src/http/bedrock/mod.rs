@@ -68,12 +68,7 @@ async fn take(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
         media::of_model(&parts.headers)?;
     }
     let said = headers::read(&parts.headers)?;
-    let body = body::read(
-        &parts.headers,
-        body,
-        ingest.settings().config.server.max_body_bytes,
-    )
-    .await?;
+    let body = body::of_request(ingest, &parts.headers, body).await?;
     let submission = Submission {
         tenant: ingest.tenant_of(&parts.headers)?,
         model: target.model,

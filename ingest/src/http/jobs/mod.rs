@@ -46,12 +46,7 @@ async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refu
     let (parts, body) = request.into_parts();
     no_query(parts.uri.query())?;
     media::json(&parts.headers, media::Unnamed::IsRefused)?;
-    let body = body::read(
-        &parts.headers,
-        body,
-        ingest.settings().config.server.max_body_bytes,
-    )
-    .await?;
+    let body = body::of_request(ingest, &parts.headers, body).await?;
     let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;
     let mut submission = form.submission(ingest.tenant_of(&parts.headers)?)?;
     submission.headers = header::of_operation(&parts.headers);

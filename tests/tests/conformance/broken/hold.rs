@@ -4,7 +4,7 @@ use super::{assert_bites, failed};
 use crate::memory::hold_stand;
 use smoother_core::hold::{Epoch, Lease};
 use smoother_core::ports::{
-    Backlogged, BoxFuture, Heads, Held, Hold, HoldError, Pending, Store, StoreError, Through,
+    Backlogged, BoxFuture, Counted, Heads, Held, Hold, HoldError, Pending, Store, StoreError, Through,
 };
 use smoother_core::scheduler::{LaneReport, LaneSnapshot, TenantsSnapshot};
 use smoother_core::{Call, LaneId, Priority, RequestId, TenantId, Timestamp};
@@ -118,6 +118,15 @@ impl Hold for Broken {
             let all = self.everybody(&lane, priority, &tenant).await;
             Ok(self.page(&all, after.as_deref(), limit))
         })
+    }
+
+    fn count(
+        &self,
+        lane: &LaneId,
+        priority: Priority,
+        tenant: &TenantId,
+    ) -> BoxFuture<'_, Result<Counted, StoreError>> {
+        self.hold.count(lane, priority, tenant)
     }
 
     fn due(
