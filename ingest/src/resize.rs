@@ -88,10 +88,16 @@ impl Ids {
 }
 
 impl Ingest {
-    /// Takes note of a request that comes, if it may be right-sized and what its answers need is still to be learned.
+    /// Takes note of a request that comes or was found waiting, if it may be right-sized and is not: what its answers need
+    /// is still to be learned, or was learned since it came.
     pub(crate) fn note_unsized(&self, request: &Request) {
-        let is_one = request.right_size.is_some() && !request.is_right_sized() && !request.is_rerun();
-        if is_one && !self.learned.knows_enough_of(request) {
+        if request.right_size.is_none() || request.is_right_sized() || request.is_rerun() {
+            return;
+        }
+        let sized = self
+            .learned
+            .right_sized(request.model_to_call(), &request.tenant, &request.estimate);
+        if sized.is_some() || !self.learned.knows_enough_of(request) {
             self.unsized_ones.note(request);
         }
     }

@@ -266,5 +266,14 @@ async fn nobody_is_noted_whose_size_is_known_or_whose_request_is_over() {
     assert_eq!(job(4_000).await.status, 202);
     assert_eq!(noted(), 1, "of larger ones nothing is known");
     bed.ingest.at_rest().await;
-    assert!(!bed.store.row(waiting[3]).unwrap().is_right_sized());
+    let row = bed.store.row(waiting[3]).unwrap();
+    assert!(!row.is_right_sized());
+    // Found waiting at a start, it is noted unless nothing smaller would do.
+    let bed = bed.restarted();
+    bed.ingest.await_return(&row);
+    assert_eq!(bed.ingest.unsized_ones.count(), 1, "nothing is known");
+    bed.ingest.ended(&row);
+    (0..200).for_each(|_| drop(bed.ingest.learn(&running, &usage)));
+    bed.ingest.await_return(&row);
+    assert_eq!(bed.ingest.unsized_ones.count(), 0);
 }
