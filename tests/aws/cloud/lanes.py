@@ -13,7 +13,6 @@ LEAVING = "amazon.nova-pro-v1:0"  # its lane is taken out while requests wait
 COMING = "amazon.nova-micro-v1:0"  # a lane of it is added later
 NARROW = "amazon.nova-premier-v1:0"  # one call at a time
 
-CAPPED = "capped"  # a tenant with one call at a time
 QUOTA = 30_000
 MOST_BODY = 30_000_000
 
@@ -22,7 +21,6 @@ def lanes_toml(
     endpoint: str,
     without: tuple[str, ...] = (),
     more: dict[str, dict] | None = None,
-    capped: bool = True,
     extra: str = "",
 ) -> str:
     """The configuration; `without` some lanes, with `more`, and `extra` tables after them."""
@@ -55,8 +53,7 @@ def lanes_toml(
     kept = {name: keys for name, keys in lanes.items() if name not in without}
     tables = [toml_table(f"lanes.{name}", {**common, **keys}) for name, keys in kept.items()]
     server = toml_table("server", {"max_body_bytes": MOST_BODY})
-    tenant = toml_table(f"tenants.{CAPPED}", {"max_concurrency": 1} if capped else {"weight": 1})
-    return "\n".join([server, *tables, tenant, extra])
+    return "\n".join([server, *tables, extra])
 
 
 def simulator_settings() -> dict:
