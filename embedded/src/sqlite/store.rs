@@ -122,7 +122,7 @@ impl Store for SqliteStore {
     }
 
     fn keep_memory(&self, lane: &LaneId, memory: LaneMemory) -> Pending<Result<(), StoreError>> {
-        let lane = lane.clone();
+        let (lane, memory) = (lane.clone(), Box::new(memory));
         self.begin(|reply| Op::KeepMemory { lane, memory, reply })
     }
 }

@@ -141,7 +141,7 @@ impl Writer {
                 result,
                 reply,
             } => self.answer_row(id, &change, result, reply),
-            Op::KeepMemory { lane, memory, reply } => self.keep_memory(lane, memory, reply),
+            Op::KeepMemory { lane, memory, reply } => self.keep_memory(lane, *memory, reply),
             Op::KeepDay { lane, count, reply } => self.keep_day(lane, count, reply),
             Op::KeepOutputs { learned, reply } => {
                 self.batch.outputs.extend(learned);

@@ -44,7 +44,7 @@ pub(in crate::sqlite) enum Op {
     },
     KeepMemory {
         lane: LaneId,
-        memory: LaneMemory,
+        memory: Box<LaneMemory>,
         reply: Reply<()>,
     },
     KeepOutputs {
