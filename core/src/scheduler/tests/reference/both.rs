@@ -93,6 +93,10 @@ impl Both {
             Happening::Arrives(one) => self.arrival(self.timed(*one)),
             Happening::Asks(one, comes) => {
                 let one = self.timed(*one);
+                if self.plain.config.window.is_some() {
+                    // How much waits beyond a window is for the fast one alone to guess.
+                    return self.tell(Event::Tick);
+                }
                 let (mut made, mut plainly) = (Vec::new(), Vec::new());
                 let fast = self.fast.admit(now, &one, &mut made);
                 // When one will go is for the fast one alone to say; the plain one knows who does not wait for it.
