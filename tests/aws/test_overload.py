@@ -77,7 +77,7 @@ def test_whoever_cannot_be_in_time_is_refused_with_the_wait(town: Town, simulato
     cancel(town, [runs, *backlog, with_time.json()["id"]])
 
 
-@pytest.mark.skip(reason="open: a late request is let in but not told so by the lane's report in this setting")
+@pytest.mark.skip(reason="open: passes alone on a quiet machine, not yet beside other work")
 def test_bounds_hold_tenants_and_lanes_and_a_higher_priority_finds_room(
     town: Town, redeploy: Callable, simulator: Simulator
 ):

@@ -14,7 +14,7 @@ ONWARD, ALONE = 3, 4
 ONE_CALL_AT_A_TIME = "[tenants.default]\nmax_concurrency = 1\n"
 
 
-@pytest.mark.skip(reason="open: it asks for another tenant's dead letters as the default one")
+@pytest.mark.skip(reason="open: passes alone on a quiet machine, not yet beside other work")
 def test_a_lane_that_is_taken_out_loses_nobody_who_waits_in_it(
     town: Town, redeploy: Callable, simulator: Simulator
 ):
