@@ -93,7 +93,7 @@ impl Both {
             Happening::Arrives(one) => self.arrival(self.timed(*one)),
             Happening::Asks(one, comes) => {
                 let one = self.timed(*one);
-                if self.plain.config.window.is_some() {
+                if self.fast.beyond().iter().any(|load| load.requests > 0) {
                     // How much waits beyond a window is for the fast one alone to guess.
                     return self.tell(Event::Tick);
                 }
