@@ -108,7 +108,8 @@ def test_a_crash_calls_nobodys_request_again(new_simulator, new_smoother):
     callers = [Raw(smoother.port) for _ in range(3)]
     may_return = {"amz-sdk-invocation-id": "2f1c0b4e-0000-4000-8000-000000000004", "amz-sdk-request": "attempt=1; max=5"}
     for number, (raw, headers) in enumerate(zip(callers, [{}, {}, may_return], strict=True)):
-        body = models.converse_body(f"Slow. [[sim out=5 latency_ms=2000 id=crash-{number}]]")
+        wait = 10 if may_return is headers else 60_000
+        body = models.converse_body(f"Slow. [[sim out=5 latency_ms={wait} id=crash-{number}]]")
         raw.send_request("POST", CONVERSE, body, headers)
         smoother.until(lambda: len(smoother.get("/v1/jobs").json()["jobs"]) > number, "its row")
     smoother.until(lambda: simulator.stats()["in_flight"] == 1, "the call upstream")

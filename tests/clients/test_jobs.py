@@ -68,11 +68,14 @@ def test_the_same_key_is_the_same_job_and_another_body_a_conflict(smoother, simu
 def test_a_waiting_job_is_called_off(new_simulator, new_smoother):
     simulator = new_simulator()
     smoother = new_smoother(simulator.url, lanes=NARROW)
-    running = smoother.submit("Running. [[sim latency_ms=1500 id=running]]").json()
+    running = smoother.submit("Running. [[sim latency_ms=60000]]").json()
     waiting = smoother.submit("Waiting. [[sim id=waiting]]").json()
     gone = smoother.delete(f"/v1/jobs/{waiting['id']}")
     assert gone.status == 200 and gone.json()["status"] == "CANCELLED"
-    assert smoother.until_ended(running["id"])["status"] == "COMPLETED"
+    # The lane is free, and still nothing is sent for it.
+    assert smoother.delete(f"/v1/jobs/{running['id']}").json()["status"] == "CANCELLED"
+    after = smoother.submit("After.").json()
+    assert smoother.until_ended(after["id"])["status"] == "COMPLETED"
     assert simulator.calls_of("waiting") == []
     assert smoother.get(waiting["result_url"]).status == 409
 
@@ -96,7 +99,7 @@ def test_deleting_an_ended_job_returns_its_state(smoother):
 def test_a_job_past_its_deadline_expires(new_simulator, new_smoother):
     simulator = new_simulator()
     smoother = new_smoother(simulator.url, lanes=NARROW)
-    smoother.submit("Running. [[sim latency_ms=3000]]")
+    smoother.submit("Running. [[sim latency_ms=60000]]")
     late = smoother.submit("Late. [[sim id=late]]", {"x-smoother-timeout-ms": "500"}).json()
     assert smoother.until_ended(late["id"])["status"] == "EXPIRED"
     assert simulator.calls_of("late") == []
@@ -119,7 +122,7 @@ def test_the_list_is_read_in_pages_that_neither_miss_nor_repeat(new_simulator, n
 
 def test_lanes_show_quota_and_what_waits(new_simulator, new_smoother):
     smoother = new_smoother(new_simulator().url, lanes=NARROW)
-    smoother.submit("Running. [[sim latency_ms=3000]]")
+    smoother.submit("Running. [[sim latency_ms=60000]]")
     smoother.submit("Waiting.", {"x-smoother-priority": "batch"})
     lane = smoother.until(
         lambda: next((lane for lane in smoother.get("/v1/lanes").json()["lanes"] if "1" in waiting(lane)), None),

@@ -43,8 +43,10 @@ def test_a_start_says_what_it_has_taken_up(new_simulator, new_smoother):
     simulator = new_simulator()
     smoother = new_smoother(simulator.url, lanes={"narrow": {"max_concurrency": 1}})
     assert "taken up" not in smoother.process.output(), "an empty store is nothing to tell of"
-    jobs = [smoother.submit(f"Zither {n}. [[sim out=1 latency_ms=400]]").json()["id"] for n in range(4)]
-    smoother.until(lambda: simulator.stats()["in_flight"] == 1, "a call upstream")
+    # The first call has no answer before the crash, and one after it.
+    prompts = ["Zither 0. [[sim fault=hang times=1 id=first]]", *(f"Zither {n}. [[sim out=1]]" for n in range(1, 4))]
+    jobs = [smoother.submit(prompt).json()["id"] for prompt in prompts]
+    smoother.until(lambda: simulator.calls_of("first"), "a call upstream")
     smoother.kill()
     smoother.start()
     log = smoother.process.output()

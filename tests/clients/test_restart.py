@@ -29,7 +29,7 @@ def test_a_lane_is_not_taken_away_from_those_who_wait_in_it(new_simulator, new_s
     simulator = new_simulator()
     smoother = new_smoother(simulator.url, lanes=NARROW)
     for number in range(3):
-        smoother.submit(f"Job {number}. [[sim out=2 latency_ms=2000]]")
+        smoother.submit(f"Job {number}. [[sim out=2 latency_ms=60000]]")
     smoother.kill()
     config = tmp_path / "without.toml"
     text = (smoother.folder / "smoother.toml").read_text()
@@ -43,8 +43,12 @@ def test_a_lane_is_not_taken_away_from_those_who_wait_in_it(new_simulator, new_s
 def test_a_lane_is_not_taken_away_from_those_who_may_go_on_in_it(new_simulator, new_smoother, tmp_path):
     """A request that hops into a lane nobody serves would wait for ever."""
     lanes = {"narrow": {"max_concurrency": 1, "fallback": ["spare"]}, "spare": {"standby": True, "region": "us-west-2"}}
-    smoother = new_smoother(new_simulator().url, lanes=lanes)
-    jobs = [smoother.submit(f"Job {number}. [[sim out=2 latency_ms=500]]").json() for number in range(3)]
+    simulator = new_simulator()
+    smoother = new_smoother(simulator.url, lanes=lanes)
+    # The first call has no answer before the crash, and one after it.
+    prompts = ["Job 0. [[sim fault=hang times=1 id=first]]", "Job 1.", "Job 2."]
+    jobs = [smoother.submit(prompt).json() for prompt in prompts]
+    smoother.until(lambda: simulator.calls_of("first"), "the call upstream")
     smoother.kill()
     config = tmp_path / "without.toml"
     text = smoother.config.read_text()
