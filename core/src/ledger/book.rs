@@ -133,6 +133,7 @@ impl Ledger {
             return Err(Wait::Until(self.earliest(now, demand)));
         }
         self.tokens.hold(now, key, of_tokens);
+        self.tokens.await_end_of(amount);
         if let Some(pace) = &mut self.requests {
             pace.hold(now, key, of_requests);
         }
@@ -198,6 +199,7 @@ impl Ledger {
         if open.started.is_none() {
             self.date(now, at, open.taken());
         }
+        self.tokens.known(open.tokens);
         self.tokens.unhold(open.surplus);
         let (taken, actual) = (open.taken(), actual.get());
         if actual <= taken {
@@ -228,6 +230,7 @@ impl Ledger {
     }
 
     pub(super) fn give_back(&mut self, now: Timestamp, open: Open) {
+        self.tokens.known(open.tokens);
         match open.started {
             None => {
                 self.tokens.unhold(open.tokens);

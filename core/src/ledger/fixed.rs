@@ -70,7 +70,7 @@ impl Fixed {
         let ask = ask.at_most(self.quota);
         let kept = u128::from(ask.kept) * u128::from(left_of(at)) / u128::from(MINUTE);
         let kept = i128::try_from(kept).unwrap_or(i128::MAX);
-        self.free(at) >= i128::from(ask.taken) + i128::from(ask.amount) + kept
+        self.free(at) >= ask.of_window() + kept
     }
 
     /// When it will be admitted, if nothing else happens.
@@ -95,7 +95,7 @@ impl Fixed {
         if ask.kept == 0 {
             return None;
         }
-        let spare = self.free(from) - i128::from(ask.taken) - i128::from(ask.amount);
+        let spare = self.free(from) - ask.of_window();
         let spare = u128::try_from(spare).ok()?;
         // kept × left ÷ minute, rounded down, is at most `spare` from here on.
         let left = ((spare + 1) * u128::from(MINUTE) - 1) / u128::from(ask.kept);

@@ -10,8 +10,10 @@ use crate::units::{Millis, Timestamp};
 
 /// What a refusal upstream has taught counts this long.
 pub(super) const LEARNED_FOR: Millis = Millis::from_secs(60);
-/// One part of so many of the quota: what is not known of it for certain, because inputs are estimates.
+/// One part of so many of the quota is not known for certain either.
 const UNSURE: u64 = 200;
+/// How many times what is not known explains a refusal: some was given back since the call went.
+const EXPLAINED: u64 = 3;
 /// In percent of the quota.
 const DEBT_OF_BUCKETS: i128 = 7;
 
@@ -52,13 +54,13 @@ impl Pace {
 
     /// A call is about to be charged: if it is the probe, what would surely have refused it is noted.
     pub(super) fn starts(&mut self, now: Timestamp, key: CallKey, amount: u64) {
+        let unsure = self.unsure(0).saturating_add(self.quota / UNSURE);
         let Some(probe) = self.probes.iter_mut().find(|probe| probe.is(key)) else {
             return;
         };
         // Bedrock hears of it up to two round trips later, and has refilled by then.
         let refill = u128::from(self.quota) * u128::from(self.round_trip.get() * 2) / 60_000;
-        let unsure = u128::from(self.quota / UNSURE);
-        let spare = i128::try_from(refill + unsure).unwrap_or(i128::MAX);
+        let spare = i128::try_from(refill + u128::from(unsure)).unwrap_or(i128::MAX);
         let margins = self
             .suspects
             .as_ref()
@@ -136,6 +138,13 @@ impl Pace {
             }
             _ => {}
         }
+        if let Some(suspects) = &mut self.suspects {
+            suspects.surprised();
+        }
+        if !again && self.is_estimates_fault(now, amount) {
+            self.learn(now, amount, false);
+            return Taught::Unexplained;
+        }
         if self.reinstates(now, amount) {
             return Taught::Unexplained;
         }
@@ -147,13 +156,22 @@ impl Pace {
         Taught::Unexplained
     }
 
+    /// Whether a window that was found out has so little left that what is not known for certain explains a refusal.
+    fn is_estimates_fault(&self, now: Timestamp, amount: u64) -> bool {
+        let windows = self.binding(now).within(Kinds::WINDOWS);
+        let unsure = self
+            .unsure(amount)
+            .saturating_add(self.quota / UNSURE)
+            .saturating_mul(EXPLAINED);
+        let taken = i128::from(self.undated) + i128::from(amount) + i128::from(unsure);
+        let eager = self.suspects.is_some() && !self.others.are_there();
+        eager && windows.iter().any(|kind| self.ledgers.free(kind, now) < taken)
+    }
+
     /// A call was refused that all who are left would have admitted: those who would not have are suspects again.
     fn reinstates(&mut self, now: Timestamp, amount: u64) -> bool {
         let left = self.binding(now);
         let ask = self.ask(now, Wish { amount, urgent: true }, 0);
-        if let Some(suspects) = &mut self.suspects {
-            suspects.surprised();
-        }
         let dropped = self.ledgers.kinds().without(left);
         let refuse = dropped.such(|kind| !self.ledgers.admits(kind, now, now, ask));
         if refuse.is_empty() || self.others.are_there() {

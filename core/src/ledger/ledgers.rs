@@ -14,19 +14,28 @@ pub(super) struct Ask {
     pub(super) amount: u64,
     /// Taken before it, by calls whose start is not known or that would go first.
     pub(super) taken: u64,
+    /// Windows may have less by this than is known. Buckets have a margin of their own.
+    pub(super) unsure: u64,
     /// Not to be touched at the beginning of a minute's window, and less and less of it up to its end.
     pub(super) kept: u64,
 }
 
 impl Ask {
-    /// The same, for so much at the most; what is kept leaves room for it.
+    /// The same, for so much at the most; what is not sure and what is kept leave room for it.
     pub(super) fn at_most(self, most: u64) -> Self {
         let amount = self.amount.min(most);
+        let unsure = self.unsure.min(most - amount);
         Self {
             amount,
-            kept: self.kept.min(most - amount),
+            unsure,
+            kept: self.kept.min(most - amount - unsure),
             ..self
         }
+    }
+
+    /// What a window has to have, beside what is kept.
+    pub(super) fn of_window(self) -> i128 {
+        i128::from(self.taken) + i128::from(self.amount) + i128::from(self.unsure)
     }
 }
 

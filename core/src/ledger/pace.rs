@@ -23,6 +23,9 @@ use std::collections::VecDeque;
 const KEPT_OF_SLIDING: u64 = 5;
 const KEPT_OF_FIXED: u64 = 10;
 
+/// One part of so many of what is reserved may be more or less upstream: an input is an estimate until it was counted.
+const UNSURE_OF_RESERVED: u64 = 50;
+
 /// An amount that wants to go, and for whom.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
@@ -52,6 +55,8 @@ pub(super) struct Pace {
     pub(super) presumed: Option<(CallKey, Kinds)>,
     /// Reserved by calls whose start is not known yet: counts in every ledger, at whatever moment is asked.
     pub(super) undated: u64,
+    /// Reserved by calls that are not over, whether charged or not.
+    pub(super) reserved: u64,
     /// What was taken off after refusals: when, and how much.
     pub(super) learned: VecDeque<(Timestamp, u64)>,
 }
@@ -71,6 +76,7 @@ impl Pace {
             probes: Vec::new(),
             presumed: None,
             undated: 0,
+            reserved: 0,
             learned: VecDeque::new(),
         }
     }
@@ -118,14 +124,8 @@ impl Pace {
 
     /// What of a window is kept for interactive requests, once it is known that one stands upstream: before that it
     /// would keep from finding out, and a bucket refills for whoever comes.
-    fn kept(&self, now: Timestamp, amount: u64) -> u64 {
-        let left = match &self.suspects {
-            Some(suspects) if !self.others.are_there() => suspects.left(now),
-            _ => return 0,
-        };
-        let part = if !left.without(Kinds::WINDOWS).is_empty() {
-            return 0;
-        } else if left.has(Kind::SlidingMinute) {
+    fn kept(&self, windows: Kinds, amount: u64) -> u64 {
+        let part = if windows.has(Kind::SlidingMinute) {
             KEPT_OF_SLIDING
         } else {
             KEPT_OF_FIXED
@@ -134,16 +134,25 @@ impl Pace {
         (self.quota / part).min(self.quota.saturating_sub(amount))
     }
 
+    /// Those that are left, where it was found out that only windows are.
+    fn windows_alone(&self, now: Timestamp) -> Option<Kinds> {
+        let suspects = self.suspects.as_ref().filter(|_| !self.others.are_there())?;
+        let left = suspects.left(now);
+        left.without(Kinds::WINDOWS).is_empty().then_some(left)
+    }
+
+    /// What upstream may have charged beyond what is known here, with `extra` under way too.
+    pub(super) fn unsure(&self, extra: u64) -> u64 {
+        self.reserved.saturating_add(extra) / UNSURE_OF_RESERVED
+    }
+
     pub(super) fn ask(&self, now: Timestamp, wish: Wish, extra: u64) -> Ask {
-        let kept = if wish.urgent {
-            0
-        } else {
-            self.kept(now, wish.amount)
-        };
+        let windows = self.windows_alone(now).filter(|_| !wish.urgent);
         Ask {
             amount: wish.amount,
             taken: self.undated.saturating_add(extra),
-            kept,
+            unsure: self.suspects.as_ref().map_or(0, |_| self.unsure(extra)),
+            kept: windows.map_or(0, |windows| self.kept(windows, wish.amount)),
         }
     }
 
@@ -230,6 +239,16 @@ impl Pace {
     pub(super) fn reserve(&mut self, now: Timestamp, amount: u64) {
         self.ledgers.sliding.advance(now);
         self.undated = self.undated.saturating_add(amount);
+    }
+
+    /// A call that has reserved `amount` is under way: what it takes upstream is known when it is over.
+    pub(super) fn await_end_of(&mut self, amount: u64) {
+        self.reserved = self.reserved.saturating_add(amount);
+    }
+
+    /// It is over.
+    pub(super) fn known(&mut self, amount: u64) {
+        self.reserved = self.reserved.saturating_sub(amount);
     }
 
     /// Gives back what was held.

@@ -56,6 +56,7 @@ impl Ledger {
                 released: at,
                 started: Some(at),
             };
+            self.tokens.await_end_of(charge);
             self.open.insert(key, open);
         }
     }

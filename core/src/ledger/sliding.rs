@@ -51,13 +51,13 @@ impl Sliding {
     pub(super) fn admits(&self, at: Timestamp, ask: Ask) -> bool {
         let ask = ask.at_most(self.quota);
         let kept = i128::from(self.kept(at, ask.kept));
-        self.free(at) >= i128::from(ask.taken) + i128::from(ask.amount) + kept
+        self.free(at) >= ask.of_window() + kept
     }
 
     /// When it will be admitted, were what is taken charged now and nothing else happened.
     pub(super) fn earliest(&self, now: Timestamp, ask: Ask) -> Timestamp {
         let ask = ask.at_most(self.quota);
-        let wanted = i128::from(ask.taken) + i128::from(ask.amount) - i128::from(self.quota);
+        let wanted = ask.of_window() - i128::from(self.quota);
         let mut over = wanted + i128::from(self.used);
         if over <= 0 && ask.kept == 0 {
             return now;

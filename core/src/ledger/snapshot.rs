@@ -168,6 +168,7 @@ impl Ledger {
             self.requests.iter_mut().for_each(|pace| pace.reserve(now, 1));
             self.day.hold(tokens);
         }
+        self.tokens.await_end_of(tokens);
         self.open.insert(call.key, open);
     }
 }

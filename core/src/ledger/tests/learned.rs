@@ -2,8 +2,7 @@
 
 use super::{at, key, lane, ledger, tokens};
 use crate::config::{LaneConfig, Pacing};
-use crate::ledger::{Demand, Ledger, LedgerSnapshot, Margins, PacingMemory, Wait};
-use crate::request::Priority;
+use crate::ledger::{Ledger, LedgerSnapshot, Margins, PacingMemory, Wait};
 use crate::throttle::ThrottleCause::{Capacity, Day, Requests, Tokens};
 use crate::units::{Millis, TokensPerMinute};
 use proptest::prelude::*;
@@ -163,31 +162,6 @@ fn a_refusal_that_comes_late_takes_back_what_its_call_ruled_out() {
     assert_eq!(ledger.limiters(at(now)).len(), 3);
     ledger.refused(at(now), key(last), Tokens);
     assert_eq!(ledger.limiters(at(now)).len(), 4);
-}
-
-#[test]
-fn of_a_window_something_is_kept_for_interactive_requests() {
-    let mut ledger = ledger(&small(Pacing::Eager));
-    // Buckets are ruled out, a fixed minute is suspended: only a sliding one is left.
-    let memory: PacingMemory = serde_json::from_str(r#"{"t":{"x":3,"s":4}}"#).unwrap();
-    ledger.remember(at(0), &memory);
-    assert_eq!(ledger.limiters(at(0)), ["sliding minute"]);
-    let of = |size, priority| Demand::of(tokens(size), priority);
-    ledger
-        .reserve(at(0), key(1), of(400_000, Priority::Batch))
-        .unwrap();
-    ledger.started(at(0), key(1), at(0));
-    assert!(!ledger.admits(at(0), of(90_000, Priority::Batch)));
-    assert!(ledger.admits(at(0), of(75_000, Priority::Batch)));
-    assert!(ledger.admits(at(0), of(150_000, Priority::Interactive)));
-    // The less, the sooner what was spent comes back.
-    let goes = ledger.earliest(at(0), of(150_000, Priority::Batch)).since(at(0));
-    assert!(
-        (Millis::from_secs(33)..=Millis::from_secs(37)).contains(&goes),
-        "{goes}"
-    );
-    assert!(!ledger.admits(at(goes.get() - 1), of(150_000, Priority::Batch)));
-    assert!(ledger.admits(at(goes.get()), of(150_000, Priority::Batch)));
 }
 
 /// Short buckets are ruled out for tokens.

@@ -13,6 +13,7 @@ mod promises;
 mod quota;
 mod refusals;
 mod restart;
+mod windows;
 
 use super::{CallKey, Ledger, Margins};
 use crate::config::{LaneConfig, Pacing};

@@ -328,6 +328,7 @@ fn near_a_minutes_turn_a_charge_counts_in_both_minutes() {
     let ask = super::super::ledgers::Ask {
         amount: 60,
         taken: 0,
+        unsure: 0,
         kept: 0,
     };
     assert_eq!(fixed.earliest(at(turn), ask), at(turn + 60_500));

@@ -5,7 +5,7 @@ use super::workload::{REQUESTS, Workload};
 use crate::config::Pacing;
 use crate::ledger::tests::limiters::{Kind, Limiter};
 use crate::request::Priority;
-use crate::scheduler::tests::world::{Dice, Others, START, World, config, lane};
+use crate::scheduler::tests::world::{Dice, Job, Others, START, World, config, lane};
 
 /// Another client of the quota: how much it asks for, and when it comes and goes.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,17 @@ pub(super) struct Bed {
     pub(super) client: Option<Client>,
     /// What the lane believes the quota to be, in percent of what it is.
     pub(super) believed: u64,
+    /// How far the estimate of an input may be off, in percent of it.
+    pub(super) estimates: Estimates,
+}
+
+/// An input's tokens are known when it has been counted upstream; before that they are estimated.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Estimates {
+    /// Each call's by itself, either way.
+    pub(super) spread: u64,
+    /// All of them, too low.
+    pub(super) low: u64,
 }
 
 impl Bed {
@@ -40,6 +51,7 @@ impl Bed {
             ahead: 0,
             client: None,
             believed: 100,
+            estimates: Estimates::default(),
         }
     }
 
@@ -74,11 +86,16 @@ impl Bed {
         }
     }
 
+    pub(super) fn estimating(self, estimates: Estimates) -> Self {
+        Self { estimates, ..self }
+    }
+
     /// The run of one seed. It begins anywhere in a minute.
     pub(super) fn run(self, seed: u64) -> Run {
         let quota = self.workload.quota();
         let begin = Dice(seed ^ 0x5eed).below(60_000);
-        let jobs = self.workload.jobs(begin, seed);
+        let mut jobs = self.workload.jobs(begin, seed);
+        self.estimates.make(&mut jobs, seed);
         let believed = |limit: u64| limit * self.believed / 100;
         let lane = lane(believed(quota), Some(believed(REQUESTS)), self.law);
         let bound = self.workload.breaks_off().is_none();
@@ -130,6 +147,17 @@ impl Bed {
             waits_p95: waits.get(waits.len() * 95 / 100).copied().unwrap_or(0),
             waits_worst: waits.last().copied().unwrap_or(0),
             times,
+        }
+    }
+}
+
+impl Estimates {
+    /// What the lane believes about jobs that cost what they cost.
+    fn make(self, jobs: &mut [Job], seed: u64) {
+        let mut dice = Dice(seed ^ 0xe57);
+        for job in jobs.iter_mut().filter(|_| self.spread + self.low > 0) {
+            let percent = 100 + self.spread - dice.below(2 * self.spread + 1) - self.low;
+            job.waiting = Workload::believed(job, percent);
         }
     }
 }

@@ -124,3 +124,30 @@ fn eager_beside_another_client_is_as_careful_as_auto_before_long() {
         assert!(it.meanwhile >= 50.0, "{seen:?}");
     }
 }
+
+/// An input is an estimate until it was counted upstream: a window that is taken to have room may have none.
+#[test]
+fn eager_finds_the_limiter_although_inputs_are_estimates() {
+    for workload in [Workload::A, Workload::B] {
+        for seen in against_all(2, |kind| {
+            let bed = Bed::new(Pacing::Eager, kind, workload);
+            bed.far_away().estimating(table::ESTIMATES)
+        }) {
+            assert!(seen.throttled <= 1.2, "{seen:?}");
+            assert!(seen.over_bound <= 1.15, "{seen:?}");
+            assert!(seen.waits_p95 <= 1_000, "{seen:?}");
+        }
+    }
+}
+
+#[test]
+fn bursts_of_estimated_inputs_are_hardly_ever_throttled() {
+    for workload in [Workload::A, Workload::B] {
+        for seen in against_all(2, |kind| {
+            auto(workload)(kind).far_away().estimating(table::ESTIMATES)
+        }) {
+            assert!(seen.throttled <= 0.5, "{seen:?}");
+            assert!(seen.to_last_release >= 97.0, "{seen:?}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The figures, for people: `make pacing` prints them into docs/pacing.md.
 
-use super::bed::{Bed, Client};
+use super::bed::{Bed, Client, Estimates};
 use super::workload::Workload::{self, A, B, C, D};
 use crate::config::Pacing;
 use crate::ledger::tests::limiters::{KINDS, Kind};
@@ -13,6 +13,9 @@ pub(super) const CLIENT: Client = Client {
     from: 600_000,
     until: 1_200_000,
 };
+
+/// All inputs are taken for a tenth less than they are, and each for up to a tenth more or less than that.
+pub(super) const ESTIMATES: Estimates = Estimates { spread: 10, low: 10 };
 
 fn named(kind: Kind) -> String {
     match kind {
@@ -55,6 +58,14 @@ fn tables(law: Pacing) {
         rows(law, workload, "; believed 10 % too low", |bed| {
             bed.far_away().believing(90)
         });
+    }
+    for workload in [A, B, D(10)] {
+        rows(
+            law,
+            workload,
+            "; inputs taken for 0 to 20 % less than they are",
+            |bed| bed.far_away().estimating(ESTIMATES),
+        );
     }
     println!(
         "\n| beside another client | limiter | refused in all, % (worst run) | while it is there, % | from its third \

@@ -1,11 +1,13 @@
 //! Workloads: 20 % interactive calls, 80 % batch with a large max_tokens and little use of it; burndown 5.
 
 use crate::request::Priority;
+use crate::scheduler::Waiting;
 use crate::scheduler::tests::world::{Dice, Job, waiting};
 use crate::units::Tokens;
 
 /// Requests a minute, in all of them.
 pub(super) const REQUESTS: u64 = 600;
+const BURNDOWN: u64 = 5;
 /// What a call of the mix costs in the end, in the mean.
 const MEAN: f64 = 0.2 * 450.0 + 0.8 * (1_000.0 + 5.0 * 300.0);
 /// The numbers of the other client's calls begin here.
@@ -53,6 +55,18 @@ impl Workload {
         }
         jobs.sort_by_key(|job| job.waiting.arrived_at);
         jobs
+    }
+
+    /// What a job is taken for where its input is estimated at so many percent of what it is.
+    pub(super) fn believed(job: &Job, percent: u64) -> Waiting {
+        let (max, usual) = lengths(job.waiting.priority);
+        let input = (job.charged - max) * percent / 100;
+        let expected = input + BURNDOWN * usual;
+        Waiting {
+            reserve: Tokens::new((input + max).max(expected)),
+            expected: Tokens::new(expected),
+            ..job.waiting.clone()
+        }
     }
 
     /// Another client's calls: the same mix, so much of the quota, from then until then.
@@ -112,21 +126,30 @@ fn mixed(dice: &mut Dice, number: u64, arrival: u64) -> Job {
 /// Interactive: input about 150, max_tokens 256, output about 60; batch: about 1,000, 4,096 and 300. 300 ms and 8 ms
 /// an output token.
 fn job(dice: &mut Dice, number: u64, arrival: u64, priority: Priority) -> Job {
-    let (input, max, usual, output) = if priority == Priority::Interactive {
+    let (input, output) = if priority == Priority::Interactive {
         let output = 30 + dice.exponential(30.0) as u64;
-        (100 + dice.below(100), 256, 60, output.min(256))
+        (100 + dice.below(100), output)
     } else {
         let output = 5 + dice.exponential(295.0) as u64;
-        (500 + dice.below(1_000), 4_096, 300, output.min(4_096))
+        (500 + dice.below(1_000), output)
     };
-    let charged = input + max;
-    let expected = input + 5 * usual;
-    let mut waiting = waiting(number, arrival, priority, charged.max(expected));
-    waiting.expected = Tokens::new(expected);
-    Job {
-        waiting,
-        charged,
-        actual: input + 5 * output,
+    let (max, _) = lengths(priority);
+    let output = output.min(max);
+    let mut job = Job {
+        waiting: waiting(number, arrival, priority, 0),
+        charged: input + max,
+        actual: input + BURNDOWN * output,
         lasts: 300 + 8 * output,
+    };
+    job.waiting = Workload::believed(&job, 100);
+    job
+}
+
+/// A call's `max_tokens`, and what is usually used of it.
+fn lengths(priority: Priority) -> (u64, u64) {
+    if priority == Priority::Interactive {
+        (256, 60)
+    } else {
+        (4_096, 300)
     }
 }
