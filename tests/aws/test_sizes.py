@@ -36,7 +36,7 @@ def ends(town: Town, tenant: str, count: int) -> list[dict]:
     def found() -> list[dict]:
         return [event["job"] for event in town.results.jobs().values() if event["job"]["tenant"] == tenant]
 
-    town.until(lambda: len(found()) >= count, f"{count} ends of {tenant}", seconds=120)
+    town.until(lambda: len(found()) >= count, f"{count} ends of {tenant}")
     return found()
 
 

@@ -34,7 +34,7 @@ def test_a_worker_that_dies_in_mid_call_leaves_no_job_behind(town: Town, simulat
     assert victims
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
-    ended = town.until_told([job_id], seconds=120)[job_id]["job"]
+    ended = town.until_told([job_id])[job_id]["job"]
     assert ended["status"] == "COMPLETED"
     calls = town.job(job_id)["calls"]
     assert [call["number"] for call in calls] == list(range(1, len(calls) + 1))
@@ -45,7 +45,7 @@ def test_a_worker_that_dies_in_mid_call_leaves_no_job_behind(town: Town, simulat
 def test_the_breaker_opens_and_requests_go_on_in_the_next_lane(town: Town, simulator: Simulator):
     simulator.play(f'[[spans]]\nname = "broken"\nmodels = ["{SHAKY}"]\nregions = ["us-east-1"]\nfaults = {{ 500 = 1 }}\n')
     ids = [town.submit(SHAKY, f"Hello {n}. [[sim out=5]]") for n in range(20)]
-    told = town.until_told(ids, seconds=120)
+    told = town.until_told(ids)
     simulator.silence()
     assert {event["job"]["status"] for event in told.values()} == {"COMPLETED"}
     assert {event["job"]["served_by"]["lane"] for event in told.values()} == {"spare"}
@@ -94,11 +94,11 @@ def test_cancelling_a_running_job_stops_its_call_and_frees_what_it_held(town: To
         return [call for call in town.job(job_id)["calls"] if call.get("ending")]
 
     # Long before the model would have answered.
-    [call] = town.until(settled, "the call's end", seconds=30)
+    [call] = town.until(settled, "the call's end")
     assert call["ending"] == "ABORTED" and call["charged_tokens"] > 0, call
     # One call at a time: the next one goes because the first holds nothing any more.
     after = town.submit(NARROW, "Next. [[sim out=5]]")
-    assert town.until_told([after], seconds=30)[after]["job"]["status"] == "COMPLETED"
+    assert town.until_told([after])[after]["job"]["status"] == "COMPLETED"
     assert town.job(job_id)["status"] == "CANCELLED", "it stays as it ended"
     assert town.ask("GET", f"/v1/jobs/{job_id}/result").status != 200
     again = town.ask("DELETE", f"/v1/jobs/{job_id}")

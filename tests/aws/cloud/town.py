@@ -17,6 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 from .deployment import REGION, Deployment
 from .told import Told
 
+# Nothing here takes as long, but for a machine that has more to do than this.
+PATIENCE = 300
 TERMINAL = ("COMPLETED", "FAILED", "CANCELLED", "EXPIRED")
 
 
@@ -121,7 +123,7 @@ class Town:
         lanes = {lane["lane"]: lane for lane in self.ask("GET", "/v1/lanes").json()["lanes"]}
         return lanes[name]
 
-    def until_is(self, status: str, job_id: str, seconds: float = 60) -> dict:
+    def until_is(self, status: str, job_id: str, seconds: float = PATIENCE) -> dict:
         """The job, once it has this status."""
 
         def is_so() -> dict | None:
@@ -130,7 +132,7 @@ class Town:
 
         return self.until(is_so, f"{job_id} to be {status}", seconds)
 
-    def until(self, condition: Callable, what: str, seconds: float = 60):
+    def until(self, condition: Callable, what: str, seconds: float = PATIENCE):
         """Polls `condition` until it gives something true, and returns that."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -139,7 +141,7 @@ class Town:
             time.sleep(0.1)
         raise TimeoutError(f"waited {seconds} s for {what}\n{self.deployment.emulator.output()[-6000:]}")
 
-    def until_told(self, ids: Iterable[str], seconds: float = 60) -> dict[str, dict]:
+    def until_told(self, ids: Iterable[str], seconds: float = PATIENCE) -> dict[str, dict]:
         """The ends of these jobs, as the results queue tells them."""
         wanted = set(ids)
         self.until(

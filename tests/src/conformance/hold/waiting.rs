@@ -6,7 +6,7 @@ use crate::conformance::words::{
     at, cancel, claim, divert, id, lane, release, request, requeue, settlement, tenant, to_nova,
 };
 use smoother_core::call::CallEnding;
-use smoother_core::ports::{Backlogged, Heads};
+use smoother_core::ports::{Backlogged, Counted, Heads};
 use smoother_core::scheduler::Waiting;
 use smoother_core::{CallNo, Change, LaneId, Millis, Priority, Request, RequestId};
 
@@ -76,6 +76,13 @@ async fn heads_come_by_due_time_and_page_by_page(stand: Stand) {
         stand.insert(&row).await;
     }
     until(&stand, &[4, 3, 2, 1, 0]).await;
+    let count = async |name| {
+        let counted = stand.hold.count(&sonnet(), Priority::Normal, &tenant(name)).await;
+        counted.unwrap()
+    };
+    let last_due = Some(at(100_000));
+    assert_eq!(count("acme").await, Counted { requests: 5, last_due });
+    assert_eq!(count("other").await, Counted::default());
     let (mut after, mut seen) = (None, Vec::new());
     loop {
         let Heads { waiting, next } = stand
