@@ -6,6 +6,7 @@
 //! | holding lanes | [`DynamoHold`] | DynamoDB |
 //! | WebSocket connections | [`DynamoConnections`] | DynamoDB |
 //! | bodies that producers point to | [`Inbox`] | S3 |
+//! | places for large bodies | [`SignedUploads`] | S3 |
 //! | the outbox | [`table::stream`], [`PushedOutbox`] | DynamoDB Streams |
 //! | lane queues, both ends; dispatch; the way out | [`queues`] | SQS |
 //! | who is told of ends | [`SnsTopic`], [`GatewaySockets`] | SNS, API Gateway |
@@ -41,7 +42,7 @@ pub use self::metrics::EmbeddedMetrics;
 pub use clock::WallClock;
 pub use connections::DynamoConnections;
 pub use hold::{Deployed, DynamoHold};
-pub use objects::Inbox;
+pub use objects::{Inbox, SignedUploads};
 pub use pushed::PushedOutbox;
 pub use retry::Patience;
 pub use sockets::GatewaySockets;

@@ -53,8 +53,9 @@ const BY_ROLE: Readonly<Record<Role, (parts: Parts) => PolicyStatement[]>> = {
     rows(parts, ["BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
     indexes(parts, ["listing", "dead"]),
     list(parts),
-    read(parts, ["bodies", "results"]),
-    write(parts, ["bodies", "results"]),
+    read(parts, ["bodies", "inbox/uploads", "results"]),
+    // What callers put there by an address that was signed for them is put with this role's leave.
+    write(parts, ["bodies", "inbox/uploads", "results"]),
     ...tellLanes(parts),
     ...call(parts, ["bedrock:CountTokens"]),
   ],

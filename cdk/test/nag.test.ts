@@ -32,7 +32,7 @@ const EXPLAINED: readonly Explained[] = [
     because: "Its reader deletes whatever it has received, also what it cannot read; what waits stands in the table.",
   },
   {
-    rule: /^AwsSolutions-IAM5\[Resource::<BedrockCalls\.Arn>\/(bodies|results|inbox)\/\*\]$/,
+    rule: /^AwsSolutions-IAM5\[Resource::<BedrockCalls\.Arn>\/(bodies|results|inbox|inbox\/uploads)\/\*\]$/,
     at: /^(Input|Http|Ws|Prioritizer|Worker|Results)Role$/,
     because: "Objects are named by requests; each function is held to the prefixes that it works on.",
   },

@@ -8,7 +8,7 @@ use crate::route::Routes;
 use arc_swap::ArcSwap;
 use smoother_core::config::Config;
 use smoother_core::estimate::{Answers, ErrorStats, OutputKey};
-use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store};
+use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store, Uploads};
 use smoother_core::request::Runner;
 use smoother_core::{Outcome, Request, Timestamp, Usage};
 use std::fmt;
@@ -32,6 +32,8 @@ pub struct IngestPorts {
     pub views: Arc<dyn LaneViews>,
     /// The way past the queue, for what costs no tokens.
     pub free: Arc<dyn FreeCalls>,
+    /// Places for jobs that are too large for a door, where there are any.
+    pub uploads: Option<Arc<dyn Uploads>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance, for ids.

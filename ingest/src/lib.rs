@@ -33,6 +33,7 @@ mod meter;
 mod meters;
 mod patience;
 mod place;
+mod pointed;
 mod prepare;
 mod presence;
 mod priority;

@@ -75,13 +75,19 @@ pub enum Refusal {
     },
     /// The body is larger than comes by a function URL.
     #[error(
-        "The body is larger than {limit} bytes, the most that Lambda takes by a function URL; put the job into the \
-         deployment's bucket under inbox/ and send its place, {{\"s3\": {{\"bucket\": …, \"key\": …}}}}, to the input queue."
+        "The body is larger than {limit} bytes, the most that Lambda takes by a function URL; ask POST /v1/uploads \
+         for a place, put the job there and send the place to POST /v1/jobs, or put it into the deployment's bucket under \
+         inbox/ and send its place, {{\"s3\": {{\"bucket\": …, \"key\": …}}}}, to the input queue."
     )]
     LargerThanUrl {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// There are no places for large jobs.
+    #[error(
+        "Jobs come in by POST /v1/jobs here, whatever their size; only a deployment on AWS gives out places for them."
+    )]
+    NoUploads,
     /// The body came too slowly.
     #[error("The body did not arrive in time: {0}; send it again without pausing.")]
     SlowBody(&'static str),
@@ -200,6 +206,7 @@ impl Refusal {
             Self::PriorityTooHigh { .. } => "priority-too-high",
             Self::Conflict(_) => "idempotency-conflict",
             Self::TooLarge { .. } | Self::LargerThanUrl { .. } => "too-large",
+            Self::NoUploads => "no-uploads",
             Self::SlowBody(_) => "slow-body",
             Self::CutOff => "cut-off",
             Self::MediaType { .. } => "media-type",
@@ -230,6 +237,7 @@ impl Refusal {
             Self::PriorityTooHigh { .. } => "The priority is above the tenant's highest",
             Self::Conflict(_) => "The idempotency key was used for something else",
             Self::TooLarge { .. } | Self::LargerThanUrl { .. } => "The body is too large",
+            Self::NoUploads => "There are no uploads here",
             Self::SlowBody(_) => "The body did not arrive in time",
             Self::CutOff => "The body was cut off",
             Self::MediaType { .. } => "The content type is not supported",
@@ -261,7 +269,9 @@ impl Refusal {
             | Self::PriorityTooHigh { .. }
             | Self::CutOff
             | Self::JobId(_) => 400,
-            Self::UnknownJob(_) | Self::UnknownOperation(_) | Self::UnknownLane { .. } => 404,
+            Self::UnknownJob(_) | Self::UnknownOperation(_) | Self::UnknownLane { .. } | Self::NoUploads => {
+                404
+            }
             Self::Method(_) => 405,
             Self::SlowBody(_) => 408,
             Self::Conflict(_) | Self::NotDead { .. } | Self::LaneGone { .. } => 409,

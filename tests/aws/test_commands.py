@@ -28,6 +28,9 @@ def test_jobs_are_submitted_followed_listed_and_called_off_by_command(command: C
     assert {answer["recordId"] for answer in answers} == {f"r{n}" for n in range(12)}
     assert all("modelOutput" in answer for answer in answers)
     assert {"steady", "roomy"} <= {lane["lane"] for lane in json.loads(run("lanes", "--json"))["lanes"]}
+    large = "Large. [[sim in=9 out=5]] " + "x" * 5_000_000
+    (tmp_path / "large.json").write_text(json.dumps({"messages": [{"role": "user", "content": [{"text": large}]}]}))
+    assert run("submit", "--json-body", "large.json", "-m", ROOMY).strip()
     slow = run("submit", "Slow. [[sim out=5 latency_ms=4000]]", "-m", ROOMY, "--no-wait").strip()
     run("cancel", slow)
     assert json.loads(run("dlq", "list", "--lane", "roomy", "--json"))["letters"] == []

@@ -1,6 +1,8 @@
 """Whatever is too large for one way goes another, or is told so; its neighbours are fine."""
 
 import json
+import urllib.error
+import urllib.request
 
 import pytest
 from cloud.lanes import MOST_BODY, ROOMY
@@ -71,12 +73,44 @@ def test_a_body_larger_than_the_function_url_takes_is_refused_with_the_limit(tow
     assert refused.status == 413, refused
     problem = refused.json()
     assert problem["limit"]["value"] == MOST_BY_HTTP, problem
-    assert "inbox/" in problem["detail"], problem
+    assert "inbox/" in problem["detail"] and "/v1/uploads" in problem["detail"], problem
     by_sdk = town.ask("POST", f"/model/{ROOMY}/converse", converse_body("x" * MOST_BY_HTTP))
     assert (by_sdk.status, by_sdk.headers["x-amzn-errortype"]) == (400, "ValidationException"), by_sdk
     assert str(MOST_BY_HTTP) in by_sdk.json()["message"]
     told = town.until_told([most.json()["id"]])
     assert {event["job"]["status"] for event in told.values()} == {"COMPLETED"}
+
+
+def test_a_job_larger_than_the_function_url_takes_is_put_into_a_place_of_its_own(town: Town):
+    text = json.dumps(job(8_000_000)).encode()
+    asked = town.ask("POST", "/v1/uploads", {"bytes": len(text)})
+    assert asked.status == 201, asked
+    place = asked.json()
+    assert urllib.request.urlopen(put(place, text), timeout=60).status == 200
+    by = {"idempotency-key": "uploaded", "x-smoother-priority": "interactive"}
+    accepted = town.ask("POST", "/v1/jobs", {"s3": place["s3"]}, by)
+    assert accepted.status == 202, accepted
+    again = town.ask("POST", "/v1/jobs", {"s3": place["s3"]}, by)
+    assert again.json()["id"] == accepted.json()["id"], "the same place is the same body"
+    told = town.until_told([accepted.json()["id"]])[accepted.json()["id"]]
+    assert (told["job"]["status"], told["job"]["priority"]) == ("COMPLETED", "interactive")
+
+    # The address is for that size, and a place of a name that was not given out is none.
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(put(place, text + b" "), timeout=60)
+    assert refused.value.code == 403
+    bucket = place["s3"]["bucket"]
+    for key in ("inbox/sized-above a message", f"results/{accepted.json()['id']}/x", "inbox/uploads/guessed"):
+        foreign = town.ask("POST", "/v1/jobs", {"s3": {"bucket": bucket, "key": key}})
+        assert foreign.status == 400 and key in foreign.json()["detail"], foreign
+    for wrong in ({"bytes": 0}, {"bytes": -1}, {"bytes": "many"}, {}, {"bytes": 5, "tenant": "x"}):
+        assert town.ask("POST", "/v1/uploads", wrong).status == 400, wrong
+    most = town.ask("POST", "/v1/uploads", {"bytes": MOST_BODY + 1})
+    assert (most.status, most.json()["limit"]["value"]) == (413, MOST_BODY), most
+
+
+def put(place: dict, text: bytes) -> urllib.request.Request:
+    return urllib.request.Request(place["put"]["url"], text, place["put"]["headers"], method="PUT")
 
 
 def test_a_result_larger_than_its_message_is_pointed_to(town: Town):

@@ -7,11 +7,11 @@ use smoother_aws::queues::{self, LaneQueues, Outgoing, SqsQueue};
 use smoother_aws::wake::{self, Prioritizer, Waker};
 use smoother_aws::{
     Deployed, DynamoConnections, DynamoHold, DynamoStore, EmbeddedMetrics, GatewaySockets, Parts, Patience,
-    PushedOutbox, SnsTopic, StoredViews, Terms, WallClock, Watching, clients, sockets, topic,
+    PushedOutbox, SignedUploads, SnsTopic, StoredViews, Terms, WallClock, Watching, clients, sockets, topic,
 };
 use smoother_bedrock::Bedrock;
 use smoother_core::config::Config;
-use smoother_core::ports::{Clock, Connections, FreeCalls, Mailbox, Released, Sockets};
+use smoother_core::ports::{Clock, Connections, FreeCalls, Mailbox, Released, Sockets, Uploads};
 use smoother_core::request::Runner;
 use smoother_embedded::{Hub, OsEntropy};
 use smoother_ingest::{Ingest, IngestPorts};
@@ -115,6 +115,12 @@ impl House {
         free: Arc<dyn FreeCalls>,
         runner: Runner,
     ) -> Arc<Ingest> {
+        let uploads = (runner == Runner::Caller).then(|| {
+            let client = clients::s3(&self.sdk);
+            let bucket = &self.environment.bucket;
+            let uploads = SignedUploads::new(client, bucket, self.chance.clone(), self.clock.clone());
+            Arc::new(uploads) as Arc<dyn Uploads>
+        });
         let ports = IngestPorts {
             store: self.store.clone(),
             payloads: self.store.clone(),
@@ -122,6 +128,7 @@ impl House {
             live,
             views: self.views.clone(),
             free,
+            uploads,
             clock: self.clock.clone(),
             entropy: self.chance.clone(),
         };

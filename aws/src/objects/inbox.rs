@@ -7,18 +7,34 @@ use bytes::Bytes;
 use smoother_core::ports::{BoxFuture, Entropy, Pointer, PointerError, Pointers};
 use std::sync::Arc;
 
-/// From where bodies are taken. Nothing else is read on a producer's word: what this process may read is more than
+/// From where bodies of producers are taken. Nothing else is read on a producer's word: what this process may read is more than
 /// what a producer may.
 const PREFIX: &str = "inbox/";
 
-/// Reads what producers put into the bucket under `inbox/`.
+/// Reads what was put into the bucket under `inbox/`.
 #[derive(Debug, Clone)]
-pub struct Inbox(Objects);
+pub struct Inbox {
+    prefix: &'static str,
+    pub(super) objects: Objects,
+}
 
 impl Inbox {
     /// In this bucket.
     pub fn new(client: Client, bucket: &str, chance: Arc<dyn Entropy>) -> Self {
-        Self(Objects::new(client, bucket, Patience::default(), chance))
+        Self::under(PREFIX, client, bucket, chance)
+    }
+
+    /// The same, of no more than what lies under a prefix.
+    pub(super) fn under(
+        prefix: &'static str,
+        client: Client,
+        bucket: &str,
+        chance: Arc<dyn Entropy>,
+    ) -> Self {
+        Self {
+            prefix,
+            objects: Objects::new(client, bucket, Patience::default(), chance),
+        }
     }
 }
 
@@ -26,11 +42,12 @@ impl Pointers for Inbox {
     fn read(&self, pointer: &Pointer, most: u64) -> BoxFuture<'_, Result<Bytes, PointerError>> {
         let Pointer { bucket, key } = pointer.clone();
         Box::pin(async move {
-            if bucket != *self.0.bucket || !key.starts_with(PREFIX) || key.len() == PREFIX.len() {
-                let allowed = format!("s3://{}/{PREFIX}", self.0.bucket);
+            let named = key.strip_prefix(self.prefix).is_some_and(|name| !name.is_empty());
+            if bucket != *self.objects.bucket || !named {
+                let allowed = format!("s3://{}/{}", self.objects.bucket, self.prefix);
                 return Err(PointerError::Foreign { bucket, key, allowed });
             }
-            match self.0.read(&key, most).await {
+            match self.objects.read(&key, most).await {
                 Ok(Some(Object::Whole(body))) => Ok(body),
                 Ok(Some(Object::Larger(bytes))) => Err(PointerError::TooLarge {
                     bucket,

@@ -7,9 +7,11 @@
 //! bodies/{id}/{hash}     what a caller sent, where it does not fit beside its row
 //! results/{id}/{hash}    what the model answered
 //! inbox/…                what producers put there and point to
+//! inbox/uploads/…        what callers put there by an address that was signed for them
 //! ```
 
 mod inbox;
+mod uploads;
 
 use crate::fault::{Asked, Fault, chain};
 use crate::retry::Patience;
@@ -23,6 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use inbox::Inbox;
+pub use uploads::SignedUploads;
 
 /// Bytes of a hash in a key: enough that nobody finds two payloads of one request that share it.
 const HASH: usize = 16;

@@ -14,8 +14,9 @@ use std::collections::BTreeMap;
 
 /// Steps remembered per model.
 const STEPS: usize = 32;
-/// A smaller change of the factor is no step, in percent; and soon after the last step, no smaller than the other.
-/// Together they let the remembered steps reach back past the noise of single calls.
+/// A smaller change of the factor is no step, in percent; and soon after the last step, no smaller than the other, but
+/// whenever twice as many calls were seen: the first call's noise is not to stand for a minute. Together they let the
+/// remembered steps reach back past the noise of single calls.
 const STEP_PERCENT: u64 = 2;
 const EARLY_STEP_PERCENT: u64 = 10;
 const SOON: Millis = Millis::from_secs(60);
@@ -149,7 +150,9 @@ impl Learned {
         self.average = self.average.updated(Ratio::between(raw, actual).ppm());
         let learned = Ratio::from_ppm(self.average.mean().unwrap_or(Ratio::ONE.ppm()));
         let percent = match self.steps.last() {
-            Some(step) if now.since(step.since) < SOON => EARLY_STEP_PERCENT,
+            Some(step) if now.since(step.since) < SOON && !self.average.samples().is_power_of_two() => {
+                EARLY_STEP_PERCENT
+            }
             _ => STEP_PERCENT,
         };
         if self.in_force().differs(learned, percent) {
@@ -226,6 +229,28 @@ mod tests {
             corrector.correct(&model(), Tokens::new(1_000)),
             Tokens::new(2_000)
         );
+    }
+
+    #[test]
+    fn what_the_first_call_said_does_not_stand_for_a_minute() {
+        let mut corrector = Corrector::default();
+        for n in 0..64 {
+            // The first is a tenth off, all others are as they were estimated.
+            let actual = if n == 0 { 1_090 } else { 1_000 };
+            corrector.observe(
+                &model(),
+                Tokens::new(1_000),
+                at(0),
+                Tokens::new(actual),
+                at(1_000 + n),
+            );
+        }
+        let off = corrector
+            .correct(&model(), Tokens::new(1_000))
+            .get()
+            .abs_diff(1_000);
+        assert!(off <= 20, "{off}");
+        assert!(corrector.models[&model()].steps.len() <= 7);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod queues;
 mod sockets;
 mod store;
 mod through;
+mod uploads;
 mod views;
 
 pub use ambient::{Clock, Entropy};
@@ -30,6 +31,7 @@ pub use store::{
     Outbox, OutboxEntry, Recovered, StateEvent, Store, StoreError,
 };
 pub use through::Through;
+pub use uploads::{Upload, Uploads};
 pub use views::LaneViews;
 
 use std::future::Future;

@@ -8,6 +8,7 @@ mod header;
 mod jobs;
 mod letters;
 mod media;
+mod uploads;
 
 use crate::ingest::Ingest;
 use axum::Router;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 impl Ingest {
     /// `POST /model/{id}/{operation}`, `POST /guardrail/{id}/version/{version}/apply`, `POST /v1/jobs`,
-    /// `DELETE /v1/jobs/{id}`, what changes under `/v1/dlq`, and `POST /v1/lanes/{id}/breaker`, to be merged with the
+    /// `DELETE /v1/jobs/{id}`, `POST /v1/uploads`, what changes under `/v1/dlq`, and `POST /v1/lanes/{id}/breaker`, to be merged with the
     /// other stages' routes.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
@@ -28,6 +29,7 @@ impl Ingest {
             )
             .route("/v1/jobs", post(jobs::submit))
             .route("/v1/jobs/{id}", delete(jobs::cancel))
+            .route("/v1/uploads", post(uploads::open))
             .route("/v1/dlq", delete(letters::dismiss_many))
             .route("/v1/dlq/redrive", post(letters::redrive_many))
             .route("/v1/dlq/{id}", delete(letters::dismiss))

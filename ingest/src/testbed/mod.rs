@@ -59,6 +59,7 @@ impl Bed {
             live: live.clone(),
             views: lanes.clone(),
             free: free.clone(),
+            uploads: None,
             clock: clock.clone(),
             entropy: Arc::new(Counted::default()),
         };

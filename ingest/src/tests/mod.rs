@@ -20,6 +20,7 @@ mod stopping;
 mod streams;
 mod tenants;
 mod unstored;
+mod uploads;
 
 use crate::testbed::{Bed, Said, send};
 use axum::body::Body;

@@ -92,6 +92,11 @@ impl Client {
         }
     }
 
+    /// A request to any address, which says nothing of who asks.
+    pub(super) fn plain(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+
     /// Sends it; `wait` is how long the server was asked to hold the answer back.
     pub(super) async fn send(&self, request: RequestBuilder, wait: Duration) -> Result<Answer, ClientError> {
         let mut request = request
@@ -135,7 +140,7 @@ impl Client {
         })
     }
 
-    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ClientError {
         ClientError::Unreachable {
             server: self.server.to_string(),
             cause: chain(error),

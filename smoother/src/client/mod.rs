@@ -11,6 +11,7 @@ mod patience;
 mod submission;
 mod target;
 mod tls;
+mod upload;
 
 pub use error::{ClientError, Problem};
 pub use http::{Answer, Client};

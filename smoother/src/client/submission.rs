@@ -66,6 +66,7 @@ impl Client {
             server: self.server().to_string(),
             cause: e.to_string(),
         })?;
+        let bytes = self.placed(bytes).await?;
         let mut request = self
             .request(Method::POST, "v1/jobs")
             .header(CONTENT_TYPE, "application/json")

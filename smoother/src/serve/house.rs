@@ -92,6 +92,7 @@ impl House {
                 live: hub.clone(),
                 views: desk.clone(),
                 free: model.clone(),
+                uploads: None,
                 clock: clock.clone(),
                 entropy: Arc::new(OsEntropy),
             },

@@ -110,6 +110,7 @@ impl House {
                     desk: desk.clone(),
                 }),
                 free: Arc::new(NothingFree),
+                uploads: None,
                 clock: clock.clone(),
                 entropy: entropy.clone(),
             },

@@ -1,7 +1,7 @@
 //! The job API: `POST /v1/jobs` answers 202 once the job is durable; `DELETE /v1/jobs/{id}` calls it off.
 
 pub(super) mod problem;
-mod status;
+pub(super) mod status;
 
 use super::answer::{answered, no_query, segment};
 use super::header::{self, text};
@@ -10,7 +10,7 @@ use crate::ingest::Ingest;
 use crate::job::JobForm;
 use crate::refusal::Refusal;
 use crate::whole::whole;
-use crate::{priority, spans};
+use crate::{pointed, priority, spans};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
@@ -46,7 +46,11 @@ async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refu
     let (parts, body) = request.into_parts();
     no_query(parts.uri.query())?;
     media::json(&parts.headers, media::Unnamed::IsRefused)?;
-    let body = body::of_request(ingest, &parts.headers, body).await?;
+    let mut body = body::of_request(ingest, &parts.headers, body).await?;
+    if let Some(uploads) = &ingest.ports.uploads {
+        let most = ingest.settings().config.server.max_body_bytes;
+        body = pointed::text(&**uploads, body, most).await?;
+    }
     let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;
     let mut submission = form.submission(ingest.tenant_of(&parts.headers)?)?;
     submission.headers = header::of_operation(&parts.headers);

@@ -89,7 +89,7 @@ pub(super) fn cancelled(row: &Request) -> Response {
 }
 
 /// `None` for a moment past what a date can say: it is not expected to start.
-fn rfc3339(at: Timestamp) -> Option<String> {
+pub(in crate::http) fn rfc3339(at: Timestamp) -> Option<String> {
     let ms = i64::try_from(at.as_millis()).ok()?;
     Some(DateTime::from_timestamp_millis(ms)?.to_rfc3339_opts(SecondsFormat::Millis, true))
 }

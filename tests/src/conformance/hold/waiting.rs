@@ -81,7 +81,13 @@ async fn heads_come_by_due_time_and_page_by_page(stand: Stand) {
         counted.unwrap()
     };
     let last_due = Some(at(100_000));
-    assert_eq!(count("acme").await, Counted { requests: 5, last_due });
+    assert_eq!(
+        count("acme").await,
+        Counted {
+            requests: 5,
+            last_due
+        }
+    );
     assert_eq!(count("other").await, Counted::default());
     let (mut after, mut seen) = (None, Vec::new());
     loop {

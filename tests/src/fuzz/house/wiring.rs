@@ -99,6 +99,7 @@ impl Pipeline {
                 live: hub.clone(),
                 views: desk.clone(),
                 free,
+                uploads: None,
                 clock: clock.clone(),
                 entropy: entropy.clone(),
             },
