@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::files::Limiter;
 
-/// The simulator's settings under a limiter. A fixed window begins elsewhere for each seed, as a client
-/// cannot choose where in the minute it arrives.
+/// The simulator's settings under a limiter. A run under a fixed window begins elsewhere in the minute for each seed, as
+/// a client cannot choose when it arrives.
 pub(super) fn under(settings: &Value, limiter: &Limiter, seed: u64) -> Value {
     let mut settings = settings.clone();
     merge(&mut settings, &limiter.settings);

@@ -1,6 +1,6 @@
 //! One run: a simulator, a target, its clients, and what they and the simulator saw.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -71,10 +71,25 @@ pub(super) async fn run(
     contest: &Contest,
     round: &Round,
 ) -> anyhow::Result<Run> {
+    tokio::time::sleep(until_in_phase(&round.simulator, SystemTime::now())).await;
     let until = last_due(&round.calls) + contest.patience;
     tokio::time::timeout(until + AROUND, measured(bench, target, contest, round, until))
         .await
         .with_context(|| format!("it was not over {} s after its end", AROUND.as_secs()))?
+}
+
+/// How long until a fixed window that begins now, in its phase, turns with the wall clock's minutes, as such limiters
+/// do.
+fn until_in_phase(simulator: &Value, now: SystemTime) -> Duration {
+    let Some(phase) = simulator
+        .pointer("/quota/window_phase_ms")
+        .and_then(Value::as_u64)
+    else {
+        return Duration::ZERO;
+    };
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let of_minute = u64::try_from(now.as_millis() % 60_000).unwrap_or_default();
+    Duration::from_millis((60_000 + phase % 60_000 - of_minute) % 60_000)
 }
 
 async fn measured(
@@ -153,4 +168,22 @@ fn fates(round: &Round, results: &Results, upstream: &Upstream, scale: f64) -> V
 
 fn last_due(calls: &[Call]) -> Duration {
     Duration::from_micros(calls.last().map_or(0, |call| call.at_us))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_waits_until_its_moment_of_the_minute() {
+        let at = |ms: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
+        let settings = json!({ "quota": { "limiter": "fixed", "window_phase_ms": 34_774 } });
+        let waits = |ms| until_in_phase(&settings, at(ms)).as_millis();
+        assert_eq!(waits(1_800_000_000_000), 34_774);
+        assert_eq!(waits(1_800_000_034_774), 0);
+        assert_eq!(waits(1_800_000_034_775), 59_999);
+        assert_eq!(until_in_phase(&json!({}), at(5)), Duration::ZERO);
+    }
 }
