@@ -95,10 +95,11 @@ def test_a_job_larger_than_the_function_url_takes_is_put_into_a_place_of_its_own
     told = town.until_told([accepted.json()["id"]])[accepted.json()["id"]]
     assert (told["job"]["status"], told["job"]["priority"]) == ("COMPLETED", "interactive")
 
-    # The address is for that size, and a place of a name that was not given out is none.
+    larger = {**place, "put": {"url": place["put"]["url"], "headers": {"content-length": str(len(text) + 1)}}}
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(put(place, text + b" "), timeout=60)
-    assert refused.value.code == 403
+        urllib.request.urlopen(put(larger, text + b" "), timeout=60)
+    assert refused.value.code == 403, "the address is for that size"
+    # A place of a name that was not given out is none.
     bucket = place["s3"]["bucket"]
     for key in ("inbox/sized-above a message", f"results/{accepted.json()['id']}/x", "inbox/uploads/guessed"):
         foreign = town.ask("POST", "/v1/jobs", {"s3": {"bucket": bucket, "key": key}})
