@@ -124,7 +124,7 @@ fn page<'a>(
     let rest = sorted
         .into_iter()
         .filter(|(key, _)| after.is_none_or(|after| key.as_str() > after));
-    let mut page: Vec<_> = rest.take(limit + 1).collect();
+    let mut page: Vec<_> = rest.take(limit.saturating_add(1)).collect();
     let more = page.len() > limit;
     page.truncate(limit);
     Heads {
