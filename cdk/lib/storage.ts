@@ -52,7 +52,7 @@ export function callsBucket(
   // An object is older than the end it belongs to, so a day more than the retention is enough for results.
   const retention = Math.ceil(retentionHours / 24) + 1;
   const expires = (prefix: string, days: number): s3.LifecycleRule => ({
-    id: prefix.replace("/", ""),
+    id: prefix.replaceAll("/", ""),
     prefix,
     expiration: Duration.days(days),
   });
@@ -67,6 +67,8 @@ export function callsBucket(
       expires("results/", retention),
       expires("bodies/", retention + LONGEST_WAIT_DAYS),
       expires("inbox/", LONGEST_WAIT_DAYS + 1),
+      // Whoever was given a place hands the job in at once.
+      expires("inbox/uploads/", 2),
       { id: "unfinished", abortIncompleteMultipartUploadAfter: Duration.days(1) },
     ],
     removalPolicy: removal,

@@ -36,7 +36,7 @@ test("the bucket is private, encrypted, reached by TLS alone, and empties itself
   assert.equal(algorithm(bucket), "AES256");
   const rules = Object.fromEntries(bucket.LifecycleConfiguration.Rules.map((rule: any) => [rule.Prefix, rule.ExpirationInDays]));
   // 168 hours and a day; a body may have waited before.
-  assert.deepEqual([rules["results/"], rules["bodies/"], rules["inbox/"]], [8, 22, 15]);
+  assert.deepEqual([rules["results/"], rules["bodies/"], rules["inbox/"], rules["inbox/uploads/"]], [8, 22, 15, 2]);
   const denied = only(stack, "AWS::S3::BucketPolicy").Properties.PolicyDocument.Statement.filter((one: any) => one.Effect === "Deny");
   assert.deepEqual(denied.map((one: any) => one.Condition), [
     { Bool: { "aws:SecureTransport": "false" } },

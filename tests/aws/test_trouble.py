@@ -83,7 +83,7 @@ def test_cancelling_a_waiting_job_ends_it(town: Town):
 
 
 def test_cancelling_a_running_job_stops_its_call_and_frees_what_it_held(town: Town, simulator: Simulator):
-    job_id = town.submit(NARROW, "Long. [[sim out=5 latency_ms=60000 id=called-off]]")
+    job_id = town.submit(NARROW, "Long. [[sim out=5 latency_ms=600000 id=called-off]]")
     town.until(lambda: simulator.calls_of("called-off"), "the call")
     town.until_is("PROCESSING", job_id)
     answer = town.ask("DELETE", f"/v1/jobs/{job_id}")

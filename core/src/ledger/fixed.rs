@@ -55,13 +55,18 @@ impl Fixed {
 
     /// Tokens left in the minutes in which a charge made now may be counted; negative in debt.
     pub(super) fn free(&self, now: Timestamp) -> i128 {
+        i128::from(self.quota) - i128::from(self.counts(now))
+    }
+
+    /// What counts in them.
+    fn counts(&self, now: Timestamp) -> u64 {
         let used = self.minutes_of(now).map(|minute| self.used(minute));
         let used = if self.only_sure {
             used.into_iter().min()
         } else {
             used.into_iter().max()
         };
-        i128::from(self.quota) - i128::from(used.unwrap_or(0))
+        used.unwrap_or(0)
     }
 
     /// Whether it would be admitted at `at`. What is larger than others leave of the quota goes in a minute without
@@ -70,7 +75,7 @@ impl Fixed {
         let ask = ask.at_most(self.quota);
         let kept = u128::from(ask.kept) * u128::from(left_of(at)) / u128::from(MINUTE);
         let kept = i128::try_from(kept).unwrap_or(i128::MAX);
-        self.free(at) >= ask.of_window() + kept
+        self.free(at) >= ask.of_window(self.counts(at)) + kept
     }
 
     /// When it will be admitted, if nothing else happens.
@@ -95,7 +100,7 @@ impl Fixed {
         if ask.kept == 0 {
             return None;
         }
-        let spare = self.free(from) - ask.of_window();
+        let spare = self.free(from) - ask.of_window(self.counts(from));
         let spare = u128::try_from(spare).ok()?;
         // kept × left ÷ minute, rounded down, is at most `spare` from here on.
         let left = ((spare + 1) * u128::from(MINUTE) - 1) / u128::from(ask.kept);

@@ -40,6 +40,7 @@ impl Pace {
         self.rescale(now);
         self.undated = old.undated;
         self.reserved = old.reserved;
+        self.explained = old.explained;
         self.learned = old.learned;
         self.doubts = old.doubts;
         if let (Some(new), Some(known)) = (&mut self.suspects, old.suspects)

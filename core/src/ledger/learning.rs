@@ -14,6 +14,8 @@ pub(super) const LEARNED_FOR: Millis = Millis::from_secs(60);
 const UNSURE: u64 = 200;
 /// How many times what is not known explains a refusal: some was given back since the call went.
 const EXPLAINED: u64 = 3;
+/// So long after one refusal was explained by it, the next is not.
+const EXPLAINS_AGAIN: Millis = Millis::from_secs(90);
 /// In percent of the quota.
 const DEBT_OF_BUCKETS: i128 = 7;
 
@@ -54,7 +56,7 @@ impl Pace {
 
     /// A call is about to be charged: if it is the probe, what would surely have refused it is noted.
     pub(super) fn starts(&mut self, now: Timestamp, key: CallKey, amount: u64) {
-        let unsure = self.unsure(0).saturating_add(self.quota / UNSURE);
+        let unsure = self.unsure(now, 0).saturating_add(self.quota / UNSURE);
         let Some(probe) = self.probes.iter_mut().find(|probe| probe.is(key)) else {
             return;
         };
@@ -141,7 +143,7 @@ impl Pace {
         if let Some(suspects) = &mut self.suspects {
             suspects.surprised();
         }
-        if !again && self.is_estimates_fault(now, amount) {
+        if self.is_estimates_fault(now, released, amount) {
             self.learn(now, amount, false);
             return Taught::Unexplained;
         }
@@ -156,16 +158,26 @@ impl Pace {
         Taught::Unexplained
     }
 
-    /// Whether a window that was found out has so little left that what is not known for certain explains a refusal.
-    fn is_estimates_fault(&self, now: Timestamp, amount: u64) -> bool {
-        let windows = self.binding(now).within(Kinds::WINDOWS);
-        let unsure = self
-            .unsure(amount)
-            .saturating_add(self.quota / UNSURE)
-            .saturating_mul(EXPLAINED);
-        let taken = i128::from(self.undated) + i128::from(amount) + i128::from(unsure);
-        let eager = self.suspects.is_some() && !self.others.are_there();
-        eager && windows.iter().any(|kind| self.ledgers.free(kind, now) < taken)
+    /// Whether what is not known for certain explains the refusal of a call that was let go at `released`: a window had so
+    /// little left. Once in a while, and for all that were on their way together; what goes on needs another reason.
+    fn is_estimates_fault(&mut self, now: Timestamp, released: Timestamp, amount: u64) -> bool {
+        let left = self.binding(now);
+        if self.suspects.is_none() || self.others.are_there() || left == self.ledgers.kinds() {
+            return false;
+        }
+        if let Some(last) = self.explained.filter(|last| now.since(*last) < EXPLAINS_AGAIN) {
+            return released <= last;
+        }
+        let unsure = self.unsure(now, amount).saturating_add(self.quota / UNSURE);
+        let taken =
+            u128::from(self.undated) + u128::from(amount) + u128::from(unsure) * u128::from(EXPLAINED);
+        let taken = i128::try_from(taken).unwrap_or(i128::MAX);
+        let windows = left.within(Kinds::WINDOWS);
+        let explains = windows.iter().any(|kind| self.ledgers.free(kind, now) < taken);
+        if explains {
+            self.explained = Some(now);
+        }
+        explains
     }
 
     /// A call was refused that all who are left would have admitted: those who would not have are suspects again.

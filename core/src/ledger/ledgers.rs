@@ -8,34 +8,37 @@ use super::sliding::Sliding;
 use crate::config::Pacing;
 use crate::units::{Millis, Timestamp};
 
+/// One part of so many of what is reserved may be more or less upstream: an input is an estimate until it was counted.
+pub(super) const UNSURE_OF_RESERVED: u64 = 50;
+
 /// What is asked of a ledger.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ask {
     pub(super) amount: u64,
     /// Taken before it, by calls whose start is not known or that would go first.
     pub(super) taken: u64,
-    /// Windows may have less by this than is known. Buckets have a margin of their own.
-    pub(super) unsure: u64,
+    /// Reserved by calls under way: of what of it counts in a window, a part may have been taken besides. Buckets have a
+    /// margin of their own.
+    pub(super) reserved: u64,
     /// Not to be touched at the beginning of a minute's window, and less and less of it up to its end.
     pub(super) kept: u64,
 }
 
 impl Ask {
-    /// The same, for so much at the most; what is not sure and what is kept leave room for it.
+    /// The same, for so much at the most; what is kept leaves room for it.
     pub(super) fn at_most(self, most: u64) -> Self {
         let amount = self.amount.min(most);
-        let unsure = self.unsure.min(most - amount);
         Self {
             amount,
-            unsure,
-            kept: self.kept.min(most - amount - unsure),
+            kept: self.kept.min(most - amount),
             ..self
         }
     }
 
-    /// What a window has to have, beside what is kept.
-    pub(super) fn of_window(self) -> i128 {
-        i128::from(self.taken) + i128::from(self.amount) + i128::from(self.unsure)
+    /// What a window has to have in which so much counts, beside what is kept.
+    pub(super) fn of_window(self, used: u64) -> i128 {
+        let unsure = self.reserved.min(used.saturating_add(self.taken)) / UNSURE_OF_RESERVED;
+        i128::from(self.taken) + i128::from(self.amount) + i128::from(unsure)
     }
 }
 

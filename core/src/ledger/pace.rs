@@ -9,7 +9,7 @@ use super::CallKey;
 use super::doubts::Doubts;
 use super::kinds::{Kind, Kinds};
 use super::learning::LEARNED_FOR;
-use super::ledgers::{Ask, Ledgers};
+use super::ledgers::{Ask, Ledgers, UNSURE_OF_RESERVED};
 use super::margins::Margins;
 use super::others::{Others, Share};
 use super::probe::Probe;
@@ -22,9 +22,6 @@ use std::collections::VecDeque;
 /// end, which for a sliding one is a minute after what was spent; a fixed one may turn at any time.
 const KEPT_OF_SLIDING: u64 = 5;
 const KEPT_OF_FIXED: u64 = 10;
-
-/// One part of so many of what is reserved may be more or less upstream: an input is an estimate until it was counted.
-const UNSURE_OF_RESERVED: u64 = 50;
 
 /// An amount that wants to go, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +54,8 @@ pub(super) struct Pace {
     pub(super) undated: u64,
     /// Reserved by calls that are not over, whether charged or not.
     pub(super) reserved: u64,
+    /// When a refusal was put down to estimates.
+    pub(super) explained: Option<Timestamp>,
     /// What was taken off after refusals: when, and how much.
     pub(super) learned: VecDeque<(Timestamp, u64)>,
 }
@@ -77,6 +76,7 @@ impl Pace {
             presumed: None,
             undated: 0,
             reserved: 0,
+            explained: None,
             learned: VecDeque::new(),
         }
     }
@@ -141,9 +141,11 @@ impl Pace {
         left.without(Kinds::WINDOWS).is_empty().then_some(left)
     }
 
-    /// What upstream may have charged beyond what is known here, with `extra` under way too.
-    pub(super) fn unsure(&self, extra: u64) -> u64 {
-        self.reserved.saturating_add(extra) / UNSURE_OF_RESERVED
+    /// What upstream may have charged beyond what is known here, with `extra` under way too: of what still counts, for
+    /// a call that began a minute ago makes no window fuller.
+    pub(super) fn unsure(&self, now: Timestamp, extra: u64) -> u64 {
+        let counts = self.reserved.min(self.used(now));
+        counts.saturating_add(extra) / UNSURE_OF_RESERVED
     }
 
     pub(super) fn ask(&self, now: Timestamp, wish: Wish, extra: u64) -> Ask {
@@ -151,7 +153,10 @@ impl Pace {
         Ask {
             amount: wish.amount,
             taken: self.undated.saturating_add(extra),
-            unsure: self.suspects.as_ref().map_or(0, |_| self.unsure(extra)),
+            reserved: self
+                .suspects
+                .as_ref()
+                .map_or(0, |_| self.reserved.saturating_add(extra)),
             kept: windows.map_or(0, |windows| self.kept(windows, wish.amount)),
         }
     }

@@ -51,14 +51,15 @@ impl Sliding {
     pub(super) fn admits(&self, at: Timestamp, ask: Ask) -> bool {
         let ask = ask.at_most(self.quota);
         let kept = i128::from(self.kept(at, ask.kept));
-        self.free(at) >= ask.of_window() + kept
+        self.free(at) >= ask.of_window(self.used(at)) + kept
     }
 
     /// When it will be admitted, were what is taken charged now and nothing else happened.
     pub(super) fn earliest(&self, now: Timestamp, ask: Ask) -> Timestamp {
         let ask = ask.at_most(self.quota);
-        let wanted = ask.of_window() - i128::from(self.quota);
-        let mut over = wanted + i128::from(self.used);
+        let over_with = |used: u64| ask.of_window(used) + i128::from(used) - i128::from(self.quota);
+        let mut used = self.used;
+        let mut over = over_with(used);
         if over <= 0 && ask.kept == 0 {
             return now;
         }
@@ -71,7 +72,8 @@ impl Sliding {
             if let Some(at) = self.before_it_ends(over, ask.kept, from, ends) {
                 return at;
             }
-            over -= i128::from(*charged);
+            used = used.saturating_sub(*charged);
+            over = over_with(used);
             from = from.max(ends);
             if over <= 0 && ask.kept == 0 {
                 return from;

@@ -150,6 +150,9 @@ impl Ledger {
     }
 
     fn reopen(&mut self, now: Timestamp, call: OpenCall) {
+        if self.open.contains_key(&call.key) {
+            return;
+        }
         let at = now.before(call.age);
         let tokens = call.tokens.get();
         let open = Open {

@@ -26,7 +26,9 @@
 //! instead of four (about a quarter more refusals with a quota believed 10 % too high or too low); to count on a window
 //! to the last token (an input is an estimate: with all of them 10 % too low the refusal at a window's end spoke for the
 //! buckets again, and again at the next: burst A on a fixed minute took 1.3 times the bound instead of 1.1, interactive
-//! requests waited for p95 24 s, and it was the same before real servers).
+//! requests waited for p95 24 s, and it was the same before real servers); to keep of a window no more than three times
+//! what interactive requests took in the last 10 to 20 s (bursts drain 2 to 3 % sooner; under a backlog on a sliding
+//! minute the p95 of interactive requests is 18.7 s instead of 1.6).
 
 use super::kinds::Kinds;
 use super::ledgers::Ledgers;

@@ -55,7 +55,7 @@ async fn give(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
     ingest.tenant_of(&parts.headers)?;
     let text = body::of_request(ingest, &parts.headers, body).await?;
     let wanted: Wanted = texts::object(texts::text(&text)?)?;
-    let limit = ingest.settings().config.server.max_body_bytes;
+    let limit = most(ingest);
     if wanted.bytes > limit {
         return Err(Refusal::TooLarge { limit });
     }
@@ -65,6 +65,14 @@ async fn give(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refusa
         ));
     }
     place(&**uploads, wanted.bytes).await
+}
+
+/// What a place takes: a function holds a job several times over while it reads it, and Bedrock takes no more than 25 MB.
+const MOST: u64 = 32 * 1024 * 1024;
+
+/// The largest job that comes by a place.
+pub(super) fn most(ingest: &Ingest) -> u64 {
+    ingest.settings().config.server.max_body_bytes.min(MOST)
 }
 
 async fn place(uploads: &dyn Uploads, bytes: u64) -> Result<Response, Refusal> {

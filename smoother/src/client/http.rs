@@ -10,6 +10,8 @@ use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use smoother_core::TenantId;
 use smoother_core::named::TENANT_HEADER;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A server's API over one pool of connections.
@@ -21,6 +23,8 @@ pub struct Client {
     signer: Option<Signer>,
     /// Whom to name as the caller.
     tenant: Option<TenantId>,
+    /// Jobs that lie in places of their own, by their keys.
+    places: Arc<Mutex<HashMap<String, Vec<u8>>>>,
 }
 
 /// An answer with a status of success.
@@ -67,13 +71,14 @@ impl Client {
         builder = builder.tls_backend_preconfigured(tls::config(&server)?);
         let http = builder.build().map_err(|e| ClientError::Unreachable {
             server: server.to_string(),
-            cause: chain(&e),
+            cause: cause(&e),
         })?;
         Ok(Self {
             http,
             server,
             signer,
             tenant,
+            places: Arc::default(),
         })
     }
 
@@ -90,6 +95,15 @@ impl Client {
             Some(tenant) => request.header(TENANT_HEADER, tenant.as_str()),
             None => request,
         }
+    }
+
+    /// Whether the door is a function's, which lets no large job through.
+    pub(super) const fn is_a_function(&self) -> bool {
+        self.signer.is_some()
+    }
+
+    pub(super) fn places(&self) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A request to any address, which says nothing of who asks.
@@ -140,10 +154,10 @@ impl Client {
         })
     }
 
-    pub(super) fn unreachable(&self, error: &reqwest::Error) -> ClientError {
+    fn unreachable(&self, error: &reqwest::Error) -> ClientError {
         ClientError::Unreachable {
             server: self.server.to_string(),
-            cause: chain(error),
+            cause: cause(error),
         }
     }
 }
@@ -177,7 +191,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 }
 
 /// The innermost cause, which is the one that says something: "Connection refused", "timed out".
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;

@@ -66,7 +66,7 @@ impl Client {
             server: self.server().to_string(),
             cause: e.to_string(),
         })?;
-        let bytes = self.placed(bytes).await?;
+        let bytes = self.placed(job.key, bytes).await?;
         let mut request = self
             .request(Method::POST, "v1/jobs")
             .header(CONTENT_TYPE, "application/json")
@@ -78,7 +78,11 @@ impl Client {
         if let Some(timeout) = job.timeout {
             request = request.header("x-smoother-timeout-ms", timeout.get());
         }
-        let answer = self.send(request, Duration::ZERO).await?;
+        let answer = self.send(request, Duration::ZERO).await;
+        if !answer.as_ref().is_err_and(ClientError::is_passing) {
+            self.forget_place(job.key);
+        }
+        let answer = answer?;
         Ok((self.read(&answer)?, answer.body))
     }
 }

@@ -219,6 +219,13 @@ fn play_with(
     };
     for (number, act) in acts.iter().enumerate() {
         play.act(number as u64, act)?;
+        let open: u64 = play.ledger.open.values().map(|open| open.tokens).sum();
+        if play.ledger.tokens.reserved != open {
+            return Err(format!(
+                "{} reserved, {open} by calls under way",
+                play.ledger.tokens.reserved
+            ));
+        }
     }
     Ok(play.admitted)
 }
@@ -328,7 +335,7 @@ fn near_a_minutes_turn_a_charge_counts_in_both_minutes() {
     let ask = super::super::ledgers::Ask {
         amount: 60,
         taken: 0,
-        unsure: 0,
+        reserved: 0,
         kept: 0,
     };
     assert_eq!(fixed.earliest(at(turn), ask), at(turn + 60_500));

@@ -56,25 +56,61 @@ fn what_is_under_way_may_have_taken_more_than_was_reserved() {
     assert!(ledger.admits(at(500), urgent(100_000)));
 }
 
+/// A minute later what is under way still runs, and counts in no window any more.
+#[test]
+fn what_runs_for_long_holds_nothing_back() {
+    let mut ledger = of_a_sliding_minute();
+    let urgent = |size| Demand::of(tokens(size), Priority::Interactive);
+    for number in 0..20 {
+        let now = number * 70_000;
+        ledger.reserve(at(now), key(number), urgent(590_000)).unwrap();
+        ledger.started(at(now), key(number), at(now));
+    }
+    assert!(ledger.admits(at(20 * 70_000), urgent(600_000)));
+}
+
+/// Lets go a call of each size, has the first `refused` of them refused on their way, the last ones first, and says how many
+/// kinds there are then.
+fn refused(ledger: &mut Ledger, first: u64, now: u64, sizes: &[u64], refused: u64) -> usize {
+    let last = first + sizes.len() as u64 - 1;
+    for (number, size) in (first..).zip(sizes) {
+        let demand = Demand::of(tokens(*size), Priority::Interactive);
+        ledger.reserve(at(now), key(number), demand).unwrap();
+        ledger.started(at(now), key(number), at(now));
+    }
+    for number in 0..refused {
+        ledger.refused(at(now + 20 + number), key(last - number), ThrottleCause::Tokens);
+    }
+    for (number, size) in (first..).zip(sizes) {
+        ledger.settle(at(now + 1_000), key(number), tokens(*size));
+    }
+    ledger.limiters(at(now + 1_000)).len()
+}
+
 /// A window that is nearly full by what was estimated may be full by what was counted: that says nothing of another
 /// limiter, and nothing of other clients.
 #[test]
 fn a_refusal_that_estimates_explain_brings_back_nobody() {
     let mut ledger = of_a_sliding_minute();
-    let urgent = |size| Demand::of(tokens(size), Priority::Interactive);
-    let mut refused_after = |number: u64, spent: u64, now: u64| {
-        ledger.reserve(at(now), key(number), urgent(spent)).unwrap();
-        ledger.started(at(now), key(number), at(now));
-        ledger.reserve(at(now), key(number + 1), urgent(5_000)).unwrap();
-        ledger.started(at(now), key(number + 1), at(now));
-        ledger.refused(at(now + 20), key(number + 1), ThrottleCause::Tokens);
-        ledger.settle(at(now + 1_000), key(number), tokens(spent));
-        ledger.limiters(at(now + 1_000)).len()
-    };
-    assert_eq!(refused_after(1, 580_000, 0), 1);
     assert_eq!(
-        refused_after(3, 200_000, 70_000),
+        refused(&mut ledger, 0, 0, &[570_000, 5_000, 5_000], 2),
+        1,
+        "they were on their way together"
+    );
+    assert_eq!(ledger.others_percent(), 0);
+    assert_eq!(
+        refused(&mut ledger, 10, 60_500, &[570_000, 5_000], 1),
         2,
-        "a window that is nearly empty refuses nobody: the short bucket would"
+        "what strikes again soon has another reason"
+    );
+}
+
+#[test]
+fn a_window_that_is_nearly_empty_refuses_nobody() {
+    let mut ledger = of_a_sliding_minute();
+    assert_eq!(
+        refused(&mut ledger, 0, 0, &[200_000, 5_000], 1),
+        2,
+        "the short bucket would"
     );
 }

@@ -5,7 +5,7 @@ pub(super) mod status;
 
 use super::answer::{answered, no_query, segment};
 use super::header::{self, text};
-use super::{body, media};
+use super::{body, media, uploads};
 use crate::ingest::Ingest;
 use crate::job::JobForm;
 use crate::refusal::Refusal;
@@ -46,13 +46,13 @@ async fn accept(ingest: &Arc<Ingest>, request: Request) -> Result<Response, Refu
     let (parts, body) = request.into_parts();
     no_query(parts.uri.query())?;
     media::json(&parts.headers, media::Unnamed::IsRefused)?;
+    let tenant = ingest.tenant_of(&parts.headers)?;
     let mut body = body::of_request(ingest, &parts.headers, body).await?;
-    if let Some(uploads) = &ingest.ports.uploads {
-        let most = ingest.settings().config.server.max_body_bytes;
-        body = pointed::text(&**uploads, body, most).await?;
+    if let Some(places) = &ingest.ports.uploads {
+        body = pointed::text(&**places, body, uploads::most(ingest)).await?;
     }
     let form = with_headers(JobForm::parse(&body)?, &parts.headers)?;
-    let mut submission = form.submission(ingest.tenant_of(&parts.headers)?)?;
+    let mut submission = form.submission(tenant)?;
     submission.headers = header::of_operation(&parts.headers);
     submission.hint = header::tier(&parts.headers)?;
     let accepted = ingest.submit(submission).await?;
