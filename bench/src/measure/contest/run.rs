@@ -15,7 +15,7 @@ use crate::process::{Processors, Usage};
 
 /// Beyond its calls, what a run may take to be set up and taken down. A run that takes longer has failed, and its
 /// processes are ended.
-const AROUND: Duration = Duration::from_secs(420);
+const AROUND: Duration = Duration::from_secs(480);
 
 /// What one run gave.
 pub(super) struct Run {
@@ -71,25 +71,35 @@ pub(super) async fn run(
     contest: &Contest,
     round: &Round,
 ) -> anyhow::Result<Run> {
-    tokio::time::sleep(until_in_phase(&round.simulator, SystemTime::now())).await;
     let until = last_due(&round.calls) + contest.patience;
     tokio::time::timeout(until + AROUND, measured(bench, target, contest, round, until))
         .await
         .with_context(|| format!("it was not over {} s after its end", AROUND.as_secs()))?
 }
 
-/// How long until a fixed window that begins now, in its phase, turns with the wall clock's minutes, as such limiters
-/// do.
-fn until_in_phase(simulator: &Value, now: SystemTime) -> Duration {
-    let Some(phase) = simulator
-        .pointer("/quota/window_phase_ms")
-        .and_then(Value::as_u64)
-    else {
-        return Duration::ZERO;
-    };
+const PHASE: &str = "/quota/window_phase_ms";
+
+/// The simulator's settings for a start now: its fixed window turns with the wall clock's minutes, as such limiters do.
+fn by_the_clock(simulator: &Value, now: SystemTime) -> Value {
+    let mut settings = simulator.clone();
+    if let Some(phase) = settings.pointer_mut(PHASE) {
+        *phase = of_minute(now).into();
+    }
+    settings
+}
+
+/// How long until the moment of the minute at which a run begins, where its round says one.
+fn until_it_begins(simulator: &Value, now: SystemTime) -> Duration {
+    let begins = simulator.pointer(PHASE).and_then(Value::as_u64);
+    begins.map_or(Duration::ZERO, |begins| {
+        Duration::from_millis((60_000 + begins % 60_000 - of_minute(now)) % 60_000)
+    })
+}
+
+/// Milliseconds since the minute's turn.
+fn of_minute(now: SystemTime) -> u64 {
     let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let of_minute = u64::try_from(now.as_millis() % 60_000).unwrap_or_default();
-    Duration::from_millis((60_000 + phase % 60_000 - of_minute) % 60_000)
+    u64::try_from(now.as_millis() % 60_000).unwrap_or_default()
 }
 
 async fn measured(
@@ -99,8 +109,10 @@ async fn measured(
     round: &Round,
     until: Duration,
 ) -> anyhow::Result<Run> {
-    let stand = Stand::set_up(bench, target, &round.lane, &round.simulator).await?;
+    let settings = by_the_clock(&round.simulator, SystemTime::now());
+    let stand = Stand::set_up(bench, target, &round.lane, &settings).await?;
     stand.warm_up().await?;
+    tokio::time::sleep(until_it_begins(&round.simulator, SystemTime::now())).await;
     let (from, before) = (Instant::now(), Processors::now());
     let results = stand
         .ask(contest.processes, Pace::Open, Some(until), round.calls.clone())
@@ -110,7 +122,7 @@ async fn measured(
     let told = Told::by(stand.server.as_ref()).await;
     let usage = usage(&stand, &results)?;
     stand.take_down().await?;
-    let upstream = Upstream::new(&at_the_start(round, &stats))?;
+    let upstream = Upstream::new(&at_the_start(settings, &round.calls, &stats))?;
     Ok(Run {
         fates: fates(round, &results, &upstream, contest.scale),
         results,
@@ -138,14 +150,13 @@ fn usage(stand: &Stand<'_>, results: &Results) -> anyhow::Result<Option<Usage>> 
 
 /// The simulator's settings, with its fixed window where it was when the first call went in: starting a target takes its
 /// time.
-fn at_the_start(round: &Round, stats: &Value) -> Value {
-    let mut settings = round.simulator.clone();
+fn at_the_start(mut settings: Value, calls: &[Call], stats: &Value) -> Value {
     let first = stats
         .pointer("/busy/first_admission_ms")
         .and_then(Value::as_f64)
         .unwrap_or_default();
-    let due = round.calls.first().map_or(0.0, |call| call.at_us as f64 / 1e3);
-    if let Some(phase) = settings.pointer_mut("/quota/window_phase_ms") {
+    let due = calls.first().map_or(0.0, |call| call.at_us as f64 / 1e3);
+    if let Some(phase) = settings.pointer_mut(PHASE) {
         let moved = phase.as_f64().unwrap_or_default() + (first - due).max(0.0);
         *phase = (moved % 60_000.0).into();
     }
@@ -177,13 +188,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_waits_until_its_moment_of_the_minute() {
-        let at = |ms: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(ms);
+    fn a_run_begins_at_its_moment_of_the_minute_and_windows_turn_with_the_clock() {
+        let at = |ms: u64| SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_000 + ms);
         let settings = json!({ "quota": { "limiter": "fixed", "window_phase_ms": 34_774 } });
-        let waits = |ms| until_in_phase(&settings, at(ms)).as_millis();
-        assert_eq!(waits(1_800_000_000_000), 34_774);
-        assert_eq!(waits(1_800_000_034_774), 0);
-        assert_eq!(waits(1_800_000_034_775), 59_999);
-        assert_eq!(until_in_phase(&json!({}), at(5)), Duration::ZERO);
+        let waits = |ms| until_it_begins(&settings, at(ms)).as_millis();
+        assert_eq!(waits(0), 34_774);
+        assert_eq!(waits(34_774), 0);
+        assert_eq!(waits(34_775), 59_999);
+        let started = by_the_clock(&settings, at(12_345));
+        assert_eq!(
+            started.pointer(PHASE),
+            Some(&json!(12_345)),
+            "after 47,655 ms it turns"
+        );
+        assert_eq!(until_it_begins(&json!({}), at(5)), Duration::ZERO);
+        assert_eq!(by_the_clock(&json!({}), at(5)), json!({}));
     }
 }
