@@ -59,6 +59,26 @@ def test_every_command_passes_the_door_of_a_deployment(door):
     assert {line.split()[0] for line in door.passed} == {"GET", "POST", "DELETE"}
 
 
+def test_a_large_job_is_put_into_the_bucket_once_however_often_it_is_handed_in(door, tmp_path):
+    text = "Large. [[sim in=9 out=5]] " + "x" * 5_000_000
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps({"messages": [{"role": "user", "content": [{"text": text}]}]}))
+    door.bucket_answers, door.busy = [500, 403], 2
+    run = ("--target", "aws:trial", "--tenant", "acme", "submit", "--json-body", str(body), "-m", models.CLAUDE)
+    done = cli(door, *run)
+    assert done.returncode == OK and done.stdout.strip(), done.stderr
+    assert len(door.put_with) == 3 and list(door.places) == ["place-2"]
+    assert door.passed.count("POST /v1/jobs") == 3 and door.passed.count("POST /v1/uploads") == 3
+    for headers in door.put_with:
+        assert not {"authorization", "x-smoother-tenant", "x-amz-security-token"} & set(headers), headers
+    assert "secret" not in done.stderr and "place-" not in done.stderr
+
+    door.bucket_answers = [500] * 1_000
+    given_up = cli(door, *run, "--patience", "1", "--key", "another")
+    assert given_up.returncode != OK and "bucket" in given_up.stderr and "500" in given_up.stderr, given_up.stderr
+    assert "secret" not in given_up.stderr
+
+
 def test_wrong_credentials_are_refused_and_none_are_named(door):
     refused = cli(door, "--target", "aws:trial", "lanes", AWS_SECRET_ACCESS_KEY="another")
     assert refused.returncode == REFUSED, refused.stderr

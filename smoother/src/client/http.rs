@@ -21,6 +21,7 @@ pub struct Client {
     server: Url,
     /// Where the door asks for a signature.
     signer: Option<Signer>,
+    is_a_function: bool,
     /// Whom to name as the caller.
     tenant: Option<TenantId>,
     /// Jobs that lie in places of their own, by their keys.
@@ -48,14 +49,19 @@ impl Client {
     /// # Errors
     /// The deployment cannot be found, there is nothing to sign with, or the HTTP client cannot be set up.
     pub async fn to(target: &Target, tenant: Option<TenantId>) -> Result<Self, ClientError> {
-        let (server, signer) = match target {
-            Target::Deployment(name) => deployed::door(name).await?,
+        let (server, signer, is_a_function) = match target {
+            Target::Deployment(name) => {
+                let (server, signer) = deployed::door(name).await?;
+                (server, signer, true)
+            }
             Target::At(url) => match region_of_function(url) {
-                Some(region) => (url.clone(), deployed::signer(region).await),
-                None => (url.clone(), None),
+                Some(region) => (url.clone(), deployed::signer(region).await, true),
+                None => (url.clone(), None, false),
             },
         };
-        Self::new(server, signer, tenant)
+        let mut client = Self::new(server, signer, tenant)?;
+        client.is_a_function = is_a_function;
+        Ok(client)
     }
 
     fn new(server: Url, signer: Option<Signer>, tenant: Option<TenantId>) -> Result<Self, ClientError> {
@@ -77,6 +83,7 @@ impl Client {
             http,
             server,
             signer,
+            is_a_function: false,
             tenant,
             places: Arc::default(),
         })
@@ -99,7 +106,7 @@ impl Client {
 
     /// Whether the door is a function's, which lets no large job through.
     pub(super) const fn is_a_function(&self) -> bool {
-        self.signer.is_some()
+        self.is_a_function
     }
 
     pub(super) fn places(&self) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {

@@ -1,4 +1,4 @@
-"""The door of a deployment on AWS: says where it is, as Lambda's API does, and asks for a signature."""
+"""The door of a deployment on AWS and its bucket: says where it is, as Lambda's API does, and asks for a signature."""
 
 import json
 import re
@@ -26,13 +26,19 @@ class Door:
     def __init__(self, name: str, smoother_url: str, auth: str = "AWS_IAM", elsewhere: str | None = None):
         self.name, self.behind, self.auth = name, smoother_url, auth
         self.passed: list[str] = []
+        # What its bucket answers to the next jobs that are put there, and then 200; what lies there; what was told whom.
+        self.bucket_answers: list[int] = []
+        self.places: dict[str, bytes] = {}
+        self.put_with: list[dict[str, str]] = []
+        # So often whoever hands in a place is to come again.
+        self.busy = 0
         door = self
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 door.answer(self)
 
-            do_GET = do_POST = do_DELETE = answer
+            do_GET = do_POST = do_PUT = do_DELETE = answer
 
             def log_message(self, *_):
                 pass
@@ -54,14 +60,37 @@ class Door:
         if asked.path.startswith("/2021-10-31/"):
             kind = {"x-amzn-errortype": "ResourceNotFoundException", "content-type": "application/json"}
             return send(asked, 404, kind, b'{"Message":"The resource you requested does not exist."}')
+        if asked.path.startswith("/bucket/"):
+            return self.put(asked, content)
         if self.auth == "AWS_IAM" and not self.is_signed(asked, content):
             return send(asked, 403, {"content-type": "application/json"}, b'{"Message":"Forbidden"}')
         self.passed.append(f"{asked.command} {asked.path}")
-        kept = {name: value for name, value in asked.headers.items() if name.lower() not in ("host", "connection")}
+        if asked.path == "/v1/uploads":
+            return self.give(asked, json.loads(content)["bytes"])
+        if asked.path == "/v1/jobs" and content.startswith(b'{"s3"'):
+            if self.busy:
+                self.busy -= 1
+                return send(asked, 503, {"content-type": "application/problem+json"}, b'{"detail": "Busy."}')
+            content = self.places[json.loads(content)["s3"]["key"]]
+        hop = ("host", "connection", "content-length")
+        kept = {name: value for name, value in asked.headers.items() if name.lower() not in hop}
         answer = request(asked.command, self.behind + asked.path, content or None, kept)
         hop = ("transfer-encoding", "connection", "content-length")
         headers = {name: value for name, value in answer.headers.items() if name not in hop}
         send(asked, answer.status, headers, answer.body)
+
+    def give(self, asked: BaseHTTPRequestHandler, size: int) -> None:
+        key = f"place-{len(self.put_with)}"
+        put = {"url": f"{self.url}/bucket/{key}?signature=secret", "headers": {"content-length": str(size)}}
+        told = {"s3": {"bucket": "calls", "key": key}, "put": put, "expires_at": "2100-01-01T00:00:00.000Z"}
+        send(asked, 201, {"content-type": "application/json"}, json.dumps(told).encode())
+
+    def put(self, asked: BaseHTTPRequestHandler, content: bytes) -> None:
+        self.put_with.append({name.lower(): value for name, value in asked.headers.items()})
+        status = self.bucket_answers.pop(0) if self.bucket_answers else 200
+        if status == 200:
+            self.places[asked.path.removeprefix("/bucket/").split("?")[0]] = content
+        send(asked, status, {}, b"")
 
     def is_signed(self, asked: BaseHTTPRequestHandler, content: bytes) -> bool:
         """Whether botocore would have signed it the same way."""
