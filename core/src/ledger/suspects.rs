@@ -28,7 +28,8 @@
 //! buckets again, and again at the next: burst A on a fixed minute took 1.3 times the bound instead of 1.1, interactive
 //! requests waited for p95 24 s, and it was the same before real servers); to keep of a window no more than three times
 //! what interactive requests took in the last 10 to 20 s (bursts drain 2 to 3 % sooner; under a backlog on a sliding
-//! minute the p95 of interactive requests is 18.7 s instead of 1.6).
+//! minute the p95 of interactive requests is 18.7 s instead of 1.6), or a twentieth of a fixed one (a burst's end comes 2 %
+//! sooner; under a backlog the p95 is 17 s instead of none).
 
 use super::kinds::Kinds;
 use super::ledgers::Ledgers;
