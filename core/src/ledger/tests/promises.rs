@@ -9,7 +9,7 @@ use proptest::prelude::*;
 fn with_past(pacing: Pacing, others: (u64, u64), past: &[(u64, u64, bool)]) -> (Ledger, u64) {
     let mut ledger = ledger(&lane(600_000, Some(600), pacing));
     let (of_tokens, of_requests) = others;
-    let found = if pacing == Pacing::Eager && past.len() % 2 == 0 {
+    let found = if pacing == Pacing::Eager && past.len().is_multiple_of(2) {
         r#","x":3,"s":4"#
     } else {
         ""
