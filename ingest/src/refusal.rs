@@ -85,7 +85,8 @@ pub enum Refusal {
     },
     /// There are no places for large jobs.
     #[error(
-        "Jobs come in by POST /v1/jobs here, whatever their size; only a deployment on AWS gives out places for them."
+        "Jobs come in by POST /v1/jobs here, up to server.max_body_bytes; places for what is larger than \
+         the door takes are given out by a deployment on AWS."
     )]
     NoUploads,
     /// The body came too slowly.
