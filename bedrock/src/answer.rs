@@ -1,11 +1,11 @@
 //! From an accepted call's unread body to the events the pipeline works with.
 
 use crate::errors;
-use crate::exchange::RawAnswer;
 use crate::frames::{Frame, Splitter};
 use crate::send::read;
 use crate::stop::is_cut_short;
 use crate::usage::{self, Counts};
+use crate::wire::RawAnswer;
 use aws_smithy_types::body::SdkBody;
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;

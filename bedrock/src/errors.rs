@@ -166,6 +166,11 @@ pub(crate) fn bad_header(name: &str) -> ModelError {
     )
 }
 
+/// An address that cannot be called, because of the name in it.
+pub(crate) fn bad_url(url: &str, error: &http::Error) -> ModelError {
+    ours(ModelErrorKind::Validation, format!("{url:?} cannot be called: {error}"))
+}
+
 /// A lane this port was not connected for.
 pub(crate) fn unknown_lane(lane: &LaneId) -> ModelError {
     ours(

@@ -1,63 +1,28 @@
-//! One call through the SDK, up to the head of its answer.
+//! One call, up to the head of its answer.
 
-use crate::errors;
-use crate::exchange::{Exchange, PassThrough, RawAnswer};
-use crate::{Lane, forward::Forward};
-use aws_sdk_bedrockruntime::error::SdkError;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use crate::forward::Forward;
+use crate::wire::{self, RawAnswer, label, path};
+use crate::{Lane, errors};
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
+use aws_smithy_runtime_api::client::http::HttpConnector;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
+use http::Request;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use smoother_core::model::{ModelCall, ModelError, ModelErrorKind, Operation};
+use smoother_core::model::{ModelCall, ModelError, ModelErrorKind};
 use std::error::Error;
-use std::sync::Arc;
+use std::time::SystemTime;
 
 /// An error's body is read up to here; a longer one is no error of Bedrock's.
 const MAX_ERROR_BYTES: usize = 1 << 20;
 
 /// Makes the call and resolves with its answer if Bedrock accepted it.
 pub(crate) async fn call(lane: &Lane, call: &ModelCall) -> Result<RawAnswer, ModelError> {
-    let exchange = Exchange::new(call.body.clone(), &call.headers)?;
-    let around = PassThrough(Arc::clone(&exchange));
-    let (client, model) = (&lane.client, call.model.as_str());
-    let lost = match call.operation {
-        Operation::Converse => lost(
-            client
-                .converse()
-                .model_id(model)
-                .customize()
-                .interceptor(around)
-                .send()
-                .await,
-        ),
-        Operation::ConverseStream => lost(
-            client
-                .converse_stream()
-                .model_id(model)
-                .customize()
-                .interceptor(around)
-                .send()
-                .await,
-        ),
-        Operation::Invoke => lost(
-            client
-                .invoke_model()
-                .model_id(model)
-                .customize()
-                .interceptor(around)
-                .send()
-                .await,
-        ),
-        Operation::InvokeWithResponseStream => lost(
-            client
-                .invoke_model_with_response_stream()
-                .model_id(model)
-                .customize()
-                .interceptor(around)
-                .send()
-                .await,
-        ),
-    };
-    accept(lane, &exchange, lost).await
+    let path = path(call.operation, call.model.as_str());
+    send(lane, &path, call.body.clone(), &call.headers).await
 }
 
 /// The same for the operations that cost no tokens.
@@ -67,48 +32,82 @@ pub(crate) async fn forward(
     body: Bytes,
     headers: &[(String, String)],
 ) -> Result<RawAnswer, ModelError> {
-    let exchange = Exchange::new(body, headers)?;
-    let around = PassThrough(Arc::clone(&exchange));
-    let client = &lane.client;
-    let lost = match what {
-        Forward::CountTokens { model } => lost(
-            client
-                .count_tokens()
-                .model_id(model.as_str())
-                .customize()
-                .interceptor(around)
-                .send()
-                .await,
-        ),
-        Forward::ApplyGuardrail { identifier, version } => lost(
-            client
-                .apply_guardrail()
-                .guardrail_identifier(*identifier)
-                .guardrail_version(*version)
-                .customize()
-                .interceptor(around)
-                .send()
-                .await,
-        ),
+    let path = match what {
+        Forward::CountTokens { model } => format!("/model/{}/count-tokens", label(model.as_str())),
+        Forward::ApplyGuardrail { identifier, version } => {
+            format!("/guardrail/{}/version/{}/apply", label(identifier), label(version))
+        }
     };
-    accept(lane, &exchange, lost).await
+    send(lane, &path, body, headers).await
 }
 
-/// Why the SDK gave up; of use only where the exchange holds no answer.
-struct Lost {
-    before_connection: bool,
-    text: String,
+async fn send(
+    lane: &Lane,
+    path: &str,
+    body: Bytes,
+    headers: &[(String, String)],
+) -> Result<RawAnswer, ModelError> {
+    let upstream = &lane.upstream;
+    let url = format!("{}{path}", upstream.url);
+    let mut request = wire::request(&url, &upstream.agent, body, headers)?;
+    if let Some((name, value)) = upstream.trace.header() {
+        request.headers_mut().insert(name, value);
+    }
+    let granted = upstream.access.grant(request, SystemTime::now()).await;
+    let request = granted.map_err(|why| not_signed(lane, &why))?;
+    let response = exchange(&upstream.connector, request)
+        .await
+        .map_err(|error| never_answered(lane, &error))?;
+    accept(response).await
 }
 
-/// The SDK's output is made of an emptied body and says nothing; its error tells why no answer came.
-fn lost<T, E: Error + 'static>(result: Result<T, SdkError<E, HttpResponse>>) -> Option<Lost> {
-    match result {
-        // An answer came: the SDK failed only at reading what the exchange had taken out.
-        Ok(_) | Err(SdkError::ServiceError(_) | SdkError::ResponseError(_)) => None,
-        Err(error) => Some(Lost {
-            before_connection: no_connection(&error),
-            text: errors::chain(&error),
-        }),
+/// Sends the request and waits for the answer's head. The connection on which a host failed is not used again: the next
+/// may lead to a healthier one.
+async fn exchange(connector: &Connector, request: Request<Bytes>) -> Result<HttpResponse, ConnectorError> {
+    let request = request.map(SdkBody::from);
+    let mut request = HttpRequest::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
+    let connection = CaptureSmithyConnection::new();
+    request.add_extension(connection.clone());
+    let response = connector.call(request).await?;
+    if matches!(response.status().as_u16(), 500 | 502 | 503 | 504)
+        && let Some(connection) = connection.get()
+    {
+        connection.poison();
+    }
+    Ok(response)
+}
+
+async fn accept(response: HttpResponse) -> Result<RawAnswer, ModelError> {
+    let status = response.status().as_u16();
+    let head = wire::head(response.headers().iter());
+    let body = response.into_body();
+    if (200..300).contains(&status) {
+        return Ok(RawAnswer { head, body });
+    }
+    let body = read(body, MAX_ERROR_BYTES).await.unwrap_or_default();
+    Err(errors::answered(status, head.headers, &body))
+}
+
+fn not_signed(lane: &Lane, why: &str) -> ModelError {
+    let lane = &lane.id;
+    errors::ours(
+        ModelErrorKind::Setup,
+        format!("lane {lane}: the call could not be signed and was not sent; check its credentials: {why}"),
+    )
+}
+
+fn never_answered(lane: &Lane, error: &ConnectorError) -> ModelError {
+    let (lane, text) = (&lane.id, errors::chain(error));
+    if no_connection(error) {
+        errors::ours(
+            ModelErrorKind::Connect,
+            format!("lane {lane}: no connection to its endpoint: {text}"),
+        )
+    } else {
+        errors::ours(
+            ModelErrorKind::Cut,
+            format!("lane {lane}: the connection broke before an answer came: {text}"),
+        )
     }
 }
 
@@ -126,48 +125,8 @@ fn no_connection(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-async fn accept(lane: &Lane, exchange: &Exchange, lost: Option<Lost>) -> Result<RawAnswer, ModelError> {
-    let Some(answer) = exchange.take_answer() else {
-        return Err(never_answered(lane, exchange.was_sent(), lost));
-    };
-    if (200..300).contains(&answer.status) {
-        return Ok(answer);
-    }
-    let body = read(answer.body, MAX_ERROR_BYTES).await.unwrap_or_default();
-    Err(errors::answered(answer.status, answer.head.headers, &body))
-}
-
-fn never_answered(lane: &Lane, sent: bool, lost: Option<Lost>) -> ModelError {
-    let Lost {
-        before_connection,
-        text,
-    } = lost.unwrap_or_else(|| Lost {
-        before_connection: false,
-        text: "no answer came".to_owned(),
-    });
-    let lane = &lane.id;
-    if !sent {
-        errors::ours(
-            ModelErrorKind::Setup,
-            format!(
-                "lane {lane}: the call could not be signed and was not sent; check its credentials and Region: {text}"
-            ),
-        )
-    } else if before_connection {
-        errors::ours(
-            ModelErrorKind::Connect,
-            format!("lane {lane}: no connection to its endpoint: {text}"),
-        )
-    } else {
-        errors::ours(
-            ModelErrorKind::Cut,
-            format!("lane {lane}: the connection broke before an answer came: {text}"),
-        )
-    }
-}
-
 /// The whole of a body, at most `most` bytes.
-pub(crate) async fn read(body: aws_smithy_types::body::SdkBody, most: usize) -> Result<Bytes, ModelError> {
+pub(crate) async fn read(body: SdkBody, most: usize) -> Result<Bytes, ModelError> {
     match Limited::new(body, most).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(errors::ours(
@@ -175,49 +134,5 @@ pub(crate) async fn read(body: aws_smithy_types::body::SdkBody, most: usize) -> 
             format!("the answer is larger than {most} bytes"),
         )),
         Err(error) => Err(errors::cut(&*error)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use aws_config::{BehaviorVersion, Region};
-    use aws_credential_types::Credentials;
-    use aws_sdk_bedrockruntime::{Client, config::Builder};
-    use smoother_core::ids::{CallNo, LaneId, ModelId, RequestId};
-
-    fn lane(config: Builder) -> Lane {
-        let config = config
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url("http://127.0.0.1:1");
-        Lane {
-            id: LaneId::new("sonnet").unwrap(),
-            way: crate::Way::default(),
-            client: Client::from_conf(config.build()),
-        }
-    }
-
-    fn some_call() -> ModelCall {
-        ModelCall {
-            request: RequestId::from_bytes([1; 16]),
-            number: CallNo::new(1),
-            lane: LaneId::new("sonnet").unwrap(),
-            operation: Operation::Converse,
-            model: ModelId::new("m").unwrap(),
-            body: Bytes::from_static(b"{}"),
-            headers: Vec::new(),
-        }
-    }
-
-    #[tokio::test]
-    async fn without_credentials_or_region_nothing_is_sent() {
-        let no_credentials = Builder::new().region(Region::new("us-east-1"));
-        let credentials = Credentials::new("id", "secret", None, None, "test");
-        let no_region = Builder::new().credentials_provider(credentials);
-        for config in [no_credentials, no_region] {
-            let error = call(&lane(config), &some_call()).await.unwrap_err();
-            assert_eq!(error.kind, ModelErrorKind::Setup, "{error}");
-            assert!(error.message.contains("lane sonnet"), "{error}");
-        }
     }
 }

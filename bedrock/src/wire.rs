@@ -1,0 +1,83 @@
+//! What goes over the wire: the caller's bytes in a request, and Bedrock's in an answer, untouched.
+
+use crate::errors;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderName, HeaderValue, Request};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use smoother_core::model::{ModelError, ModelHead, Operation};
+
+/// That nobody below the worker tries again, in the words of AWS's SDKs.
+const ATTEMPT: (HeaderName, &str) = (HeaderName::from_static("amz-sdk-request"), "attempt=1; max=1");
+
+/// What a name keeps in a path; all else, colons and slashes of an ARN too, is encoded.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// Bedrock's answer, its body not yet read.
+#[derive(Debug)]
+pub(crate) struct RawAnswer {
+    pub(crate) head: ModelHead,
+    pub(crate) body: SdkBody,
+}
+
+/// A part of a path, encoded.
+pub(crate) fn label(text: &str) -> impl std::fmt::Display + '_ {
+    utf8_percent_encode(text, UNRESERVED)
+}
+
+/// The path of an operation on a model.
+pub(crate) fn path(operation: Operation, model: &str) -> String {
+    format!("/model/{}/{}", label(model), operation.as_str())
+}
+
+/// The request, unsigned: the body as it is, and of the headers those that are the operation's own.
+///
+/// `url` holds the endpoint and the path, encoded.
+pub(crate) fn request(
+    url: &str,
+    agent: &HeaderValue,
+    body: Bytes,
+    headers: &[(String, String)],
+) -> Result<Request<Bytes>, ModelError> {
+    let mut request = Request::post(url)
+        .header(CONTENT_TYPE, "application/json")
+        .header(USER_AGENT, agent)
+        .header(ATTEMPT.0, ATTEMPT.1)
+        .body(body)
+        .map_err(|error| errors::bad_url(url, &error))?;
+    for (name, value) in headers.iter().filter(|(name, _)| travels(name)) {
+        let (header, value) = header(name, value).ok_or_else(|| errors::bad_header(name))?;
+        request.headers_mut().insert(header, value);
+    }
+    Ok(request)
+}
+
+/// The operations' own headers: guardrail, trace, latency, service tier, and the content's types.
+fn travels(name: &str) -> bool {
+    name == "accept" || name == "content-type" || name.starts_with("x-amzn-bedrock-")
+}
+
+/// Text only: a signature could not hold any other.
+fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    let value: HeaderValue = value.parse().ok()?;
+    value.to_str().ok()?;
+    Some((name.parse().ok()?, value))
+}
+
+/// Of an answer's headers those that tell of the call.
+pub(crate) fn head<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> ModelHead {
+    let mut head = ModelHead::default();
+    for (name, value) in headers {
+        if name == CONTENT_TYPE.as_str() {
+            value.clone_into(&mut head.content_type);
+        } else if name.starts_with("x-amzn-") {
+            head.headers.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    head
+}
