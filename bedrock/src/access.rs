@@ -37,13 +37,19 @@ impl Access {
     }
 
     /// Signs the request, or else tells why it cannot be.
-    pub async fn grant(&self, mut request: Request<Bytes>, now: SystemTime) -> Result<Request<Bytes>, String> {
+    pub async fn grant(
+        &self,
+        mut request: Request<Bytes>,
+        now: SystemTime,
+    ) -> Result<Request<Bytes>, String> {
         match self {
             Self::Bearer(header) => {
                 request.headers_mut().insert(AUTHORIZATION, header.clone());
                 Ok(request)
             }
-            Self::Signed { credentials: None, .. } => Err("no source of credentials is configured".to_owned()),
+            Self::Signed {
+                credentials: None, ..
+            } => Err("no source of credentials is configured".to_owned()),
             Self::Signed {
                 region,
                 credentials: Some(credentials),

@@ -168,7 +168,10 @@ pub(crate) fn bad_header(name: &str) -> ModelError {
 
 /// An address that cannot be called, because of the name in it.
 pub(crate) fn bad_url(url: &str, error: &http::Error) -> ModelError {
-    ours(ModelErrorKind::Validation, format!("{url:?} cannot be called: {error}"))
+    ours(
+        ModelErrorKind::Validation,
+        format!("{url:?} cannot be called: {error}"),
+    )
 }
 
 /// A lane this port was not connected for.

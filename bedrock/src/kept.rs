@@ -221,7 +221,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_source_that_has_nothing_newer_is_not_asked_at_every_call() {
-        let (kept, script) = kept([Some(("ONE", Some(200))), Some(("ONE", Some(200))), Some(("TWO", None))]);
+        let (kept, script) = kept([
+            Some(("ONE", Some(200))),
+            Some(("ONE", Some(200))),
+            Some(("TWO", None)),
+        ]);
         for second in [0, 29, 30, 59] {
             assert_eq!(id(&kept, second).await.unwrap(), "ONE");
         }

@@ -21,6 +21,8 @@ mod access;
 mod answer;
 mod connect;
 mod credentials;
+mod endpoint;
+mod environment;
 mod errors;
 mod forward;
 mod frames;

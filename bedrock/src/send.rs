@@ -35,7 +35,11 @@ pub(crate) async fn forward(
     let path = match what {
         Forward::CountTokens { model } => format!("/model/{}/count-tokens", label(model.as_str())),
         Forward::ApplyGuardrail { identifier, version } => {
-            format!("/guardrail/{}/version/{}/apply", label(identifier), label(version))
+            format!(
+                "/guardrail/{}/version/{}/apply",
+                label(identifier),
+                label(version)
+            )
         }
     };
     send(lane, &path, body, headers).await
@@ -134,5 +138,52 @@ pub(crate) async fn read(body: SdkBody, most: usize) -> Result<Bytes, ModelError
             format!("the answer is larger than {most} bytes"),
         )),
         Err(error) => Err(errors::cut(&*error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Access;
+    use crate::trace::Trace;
+    use crate::{Upstream, Way};
+    use http::HeaderValue;
+    use smoother_core::ids::{CallNo, LaneId, ModelId, RequestId};
+    use smoother_core::model::Operation;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn without_credentials_nothing_is_sent() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let lane = Lane {
+            id: LaneId::new("sonnet").unwrap(),
+            way: Way::default(),
+            upstream: Upstream {
+                url: format!("http://{}", listener.local_addr().unwrap()),
+                access: Access::Signed {
+                    region: "us-east-1".to_owned(),
+                    credentials: None,
+                },
+                connector: Connector::builder().build_http(),
+                agent: HeaderValue::from_static("test"),
+                trace: Trace::look(),
+            },
+        };
+        let some_call = ModelCall {
+            request: RequestId::from_bytes([1; 16]),
+            number: CallNo::new(1),
+            lane: lane.id.clone(),
+            operation: Operation::Converse,
+            model: ModelId::new("m").unwrap(),
+            body: Bytes::from_static(b"{}"),
+            headers: Vec::new(),
+        };
+        let called = call(&lane, &some_call);
+        let error = tokio::select! {
+            answer = called => answer.unwrap_err(),
+            _ = listener.accept() => panic!("it was sent"),
+        };
+        assert_eq!(error.kind, ModelErrorKind::Setup, "{error}");
+        assert!(error.message.contains("lane sonnet"), "{error}");
     }
 }

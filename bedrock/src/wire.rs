@@ -81,3 +81,41 @@ pub(crate) fn head<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Mod
     }
     head
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_keeps_what_is_unreserved_and_encodes_the_rest() {
+        assert_eq!(
+            path(Operation::Converse, "us.anthropic.claude-x_y~1:0"),
+            "/model/us.anthropic.claude-x_y~1%3A0/converse"
+        );
+        assert_eq!(
+            path(Operation::Invoke, "a/b ?#%é"),
+            "/model/a%2Fb%20%3F%23%25%C3%A9/invoke"
+        );
+    }
+
+    #[test]
+    fn headers_of_others_stay_behind_and_what_no_signature_holds_is_refused() {
+        let header = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        let agent = HeaderValue::from_static("test");
+        let made = |headers: &[(String, String)]| {
+            request(
+                "http://127.0.0.1:1/model/m/converse",
+                &agent,
+                Bytes::new(),
+                headers,
+            )
+        };
+        let alone = made(&[]).unwrap();
+        let with_others = made(&header("authorization", "x")).unwrap();
+        assert_eq!(alone.headers(), with_others.headers());
+        for odd in ["a\nb", "\u{7f}", "é"] {
+            let error = made(&header("x-amzn-bedrock-trace", odd)).unwrap_err();
+            assert!(error.message.contains("x-amzn-bedrock-trace"), "{error}");
+        }
+    }
+}
