@@ -111,7 +111,9 @@ impl Environment {
         let credentials = match (&lane.role_arn, simulator) {
             (Some(role), simulator) => {
                 let base = simulator.or_else(|| sdk.credentials_provider());
-                Some(Kept::new(credentials::of_a_role(role, &sdk, base).await)).map(Arc::new)
+                Some(Arc::new(Kept::new(
+                    credentials::of_a_role(role, &sdk, base).await,
+                )))
             }
             (None, Some(simulator)) => Some(Arc::new(Kept::new(simulator))),
             (None, None) => self.chain.clone(),

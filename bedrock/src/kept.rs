@@ -127,11 +127,13 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::UNIX_EPOCH;
 
+    /// The key's id, and when it ends; none: a failure.
+    type Gives = Option<(&'static str, Option<u64>)>;
+
     /// Gives one after the other, each at the end of a second.
     #[derive(Debug, Default)]
     struct Script {
-        /// The key's id, and when it ends; none: a failure.
-        gives: Lock<VecDeque<Option<(&'static str, Option<u64>)>>>,
+        gives: Lock<VecDeque<Gives>>,
         asked: AtomicUsize,
     }
 
@@ -161,7 +163,7 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(second)
     }
 
-    fn kept(gives: impl IntoIterator<Item = Option<(&'static str, Option<u64>)>>) -> (Kept, Arc<Script>) {
+    fn kept(gives: impl IntoIterator<Item = Gives>) -> (Kept, Arc<Script>) {
         let script = Arc::new(Script {
             gives: Lock::new(gives.into_iter().collect()),
             asked: AtomicUsize::new(0),

@@ -3,8 +3,8 @@
 //! A call's body goes upstream byte for byte as the caller sent it, and Bedrock's answer comes back byte for
 //! byte: fields that the AWS SDK for Rust does not know yet, and frames of event streams, are kept. The SDK's parts do
 //! what they are good at — the environment, where Bedrock is, sources of credentials, the signature, connections — and
-//! are put together here without its orchestration, which takes four times the processor time of all the rest
-//! (`cargo bench -p smoother-bedrock` measures both):
+//! are put together here without its orchestration, which took more processor time than all the rest
+//! (`cargo bench -p smoother-bedrock`: 146 µs a call with it, 59 without):
 //!
 //! ```text
 //! ModelCall ─▶ wire: POST {endpoint}/model/{encoded id}/…, the caller's body and headers
