@@ -7,6 +7,12 @@
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_bedrockruntime::config::retry::RetryConfig;
+use aws_sdk_bedrockruntime::primitives::Blob;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use smoother_bedrock::{Bedrock, Options};
@@ -29,6 +35,7 @@ fn main() {
     );
     println!("{CALLS} calls one after another, body {} bytes", body.len());
     bare(&json, &body);
+    sdk(&json, &body);
     port(Operation::Converse, &json, &body);
     port(Operation::Invoke, &json, &body);
     port(Operation::ConverseStream, &stream, &body);
@@ -106,6 +113,43 @@ fn bare(reply: &Bytes, body: &str) {
         stream.read_exact(&mut buffer).unwrap();
     }
     report("bare socket", started.elapsed(), cpu_ns() - cpu);
+}
+
+/// The same by the SDK's own client, its serializers left out: the body is given as bytes.
+fn sdk(reply: &Bytes, body: &str) {
+    let address = server(reply);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let config = aws_sdk_bedrockruntime::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("ID", "s", None, None, "bench"))
+            .endpoint_url(format!("http://{address}"))
+            .retry_config(RetryConfig::disabled())
+            .http_client(
+                Builder::new()
+                    .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                    .build_https(),
+            )
+            .build();
+        let client = aws_sdk_bedrockruntime::Client::from_conf(config);
+        let body = Blob::new(body.as_bytes());
+        let invoke = async || {
+            let call = client.invoke_model().model_id(support::MODEL).body(body.clone());
+            call.send().await.unwrap();
+        };
+        for _ in 0..100 {
+            invoke().await;
+        }
+        let (started, cpu) = (Instant::now(), cpu_ns());
+        for _ in 0..CALLS {
+            invoke().await;
+        }
+        report("invoke, by the SDK's client", started.elapsed(), cpu_ns() - cpu);
+    });
 }
 
 fn port(operation: Operation, reply: &Bytes, body: &str) {

@@ -42,16 +42,17 @@ pub enum SetupError {
         /// Which lane.
         lane: LaneId,
     },
-    /// The Region's name is none that an address can hold.
+    /// The SDK's rules know no address for the Region, or none with what the environment asks for.
     #[error(
-        "lane {lane}: region {found:?} leads to no endpoint of Bedrock's: {cause}; name an AWS Region such as us-east-1"
+        "lane {lane}: region {found:?} and the AWS environment lead to no endpoint of Bedrock's ({cause}); check the \
+         Region's name, and AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT if they are set"
     )]
     Nowhere {
         /// Which lane.
         lane: LaneId,
         /// What the configuration says.
         found: String,
-        /// What the SDK's rules for endpoints say.
+        /// What the rules say.
         cause: String,
     },
     /// The API key in the environment cannot be sent.
@@ -59,14 +60,17 @@ pub enum SetupError {
         "AWS_BEARER_TOKEN_BEDROCK holds characters that no header may hold; copy the API key anew, or unset it"
     )]
     Token,
-    /// The lane's endpoint is no address.
+    /// The endpoint is no address, or one that no call could be appended to.
     #[error(
-        "lane {lane}: endpoint {found:?} is not an http or https URL with a host, such as http://127.0.0.1:9000"
+        "lane {lane}: {named_by} {found:?} is not an http or https URL with a host and nothing but a path behind it, such as \
+         http://127.0.0.1:9000"
     )]
     Endpoint {
         /// Which lane.
         lane: LaneId,
-        /// What the configuration says.
+        /// Where it stands.
+        named_by: &'static str,
+        /// What stands there, without a name or password.
         found: String,
     },
 }

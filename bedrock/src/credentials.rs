@@ -11,7 +11,7 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-/// The lane's role, assumed with `base` and renewed by the SDK before it runs out.
+/// The lane's role, assumed with `base` and kept by whoever asks for it (`kept`).
 pub(crate) async fn of_a_role(
     role: &str,
     shared: &SdkConfig,

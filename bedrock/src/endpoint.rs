@@ -13,11 +13,16 @@ pub(crate) struct Endpoint {
     pub plain: bool,
 }
 
-/// Reads the endpoint of a lane.
-pub(crate) fn endpoint(lane: &LaneConfig, text: &str) -> Result<Endpoint, SetupError> {
+/// Reads an endpoint: what stands in the lane's configuration, or in the environment.
+pub(crate) fn endpoint(
+    lane: &LaneConfig,
+    named_by: &'static str,
+    text: &str,
+) -> Result<Endpoint, SetupError> {
     let wrong = || SetupError::Endpoint {
         lane: lane.id.clone(),
-        found: text.to_owned(),
+        named_by,
+        found: unnamed(text),
     };
     let uri: Uri = text.parse().map_err(|_| wrong())?;
     let plain = match uri.scheme_str() {
@@ -26,11 +31,26 @@ pub(crate) fn endpoint(lane: &LaneConfig, text: &str) -> Result<Endpoint, SetupE
         _ => return Err(wrong()),
     };
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
+    // A path is appended, and nobody logs in: a query, a fragment or a name would change what is called.
+    let of_its_own = uri
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'));
+    if of_its_own || text.contains(['?', '#']) {
+        return Err(wrong());
+    }
     Ok(Endpoint {
         loopback: is_loopback(host),
         plain,
         url: text.trim_end_matches('/').to_owned(),
     })
+}
+
+/// Without the name and password that may stand before a host.
+fn unnamed(text: &str) -> String {
+    match (text.find("//"), text.rfind('@')) {
+        (Some(start), Some(end)) if start < end => format!("{}…{}", &text[..start + 2], &text[end..]),
+        _ => text.to_owned(),
+    }
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -4,6 +4,7 @@ use crate::access::Access;
 use crate::connect::duration;
 use crate::endpoint::{Endpoint, endpoint};
 use crate::kept::Kept;
+use crate::skew::Skew;
 use crate::trace::Trace;
 use crate::{Options, SetupError, Upstream, credentials, errors};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -16,6 +17,19 @@ use aws_types::service_config::ServiceConfigKey;
 use http::HeaderValue;
 use smoother_core::config::LaneConfig;
 use std::sync::Arc;
+
+/// Where an endpoint stands that is none of a lane's own.
+const BY_ENVIRONMENT: &str =
+    "the AWS environment's endpoint (AWS_ENDPOINT_URL_BEDROCK_RUNTIME, AWS_ENDPOINT_URL or the profile's)";
+
+/// What a lane's endpoint means for what its calls are signed with.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    /// It needs no account.
+    simulator: bool,
+    /// What is sent there can be read on the way.
+    plain: bool,
+}
 
 /// The AWS environment as the SDK reads it, and what all lanes take from it.
 pub(crate) struct Environment {
@@ -49,10 +63,11 @@ impl Environment {
             .load()
             .await;
         Self {
-            chain: sdk.credentials_provider().map(Kept::new).map(Arc::new),
-            token: setting(&sdk, "bedrock", "AWS_BEARER_TOKEN", ""),
-            endpoint: setting(&sdk, "Bedrock Runtime", "AWS_ENDPOINT_URL", "endpoint_url")
-                .or_else(|| sdk.endpoint_url().map(str::to_owned)),
+            chain: sdk
+                .credentials_provider()
+                .map(|chain| Kept::new("the default chain".to_owned(), chain)),
+            token: token(&sdk),
+            endpoint: endpoint_set(&sdk),
             sdk,
         }
     }
@@ -63,40 +78,47 @@ impl Environment {
             return Err(SetupError::Region { lane });
         }
         let own = lane.endpoint.as_deref();
-        let own = own.map(|text| endpoint(lane, text)).transpose()?;
+        let own = own.map(|text| endpoint(lane, "endpoint", text)).transpose()?;
+        let theirs = self.endpoint.as_deref().filter(|_| own.is_none());
+        let theirs = theirs
+            .map(|text| endpoint(lane, BY_ENVIRONMENT, text))
+            .transpose()?;
+        let named = own.as_ref().or(theirs.as_ref());
+        let credentials = Wanted {
+            simulator: own.as_ref().is_some_and(|own| own.loopback),
+            plain: named.is_some_and(|named| named.plain),
+        };
         Ok(Upstream {
-            url: match &own {
-                Some(own) => own.url.clone(),
-                None => self.bedrocks(lane).await?,
-            },
-            access: self.access(lane, own.as_ref()).await?,
+            url: self.url(lane, named).await?,
+            access: self.access(lane, credentials).await?,
             connector: connector(lane.max_concurrency, options),
             agent: self.agent(),
+            skew: Skew::default(),
             trace: Trace::look(),
         })
     }
 
-    /// Where Bedrock is for the lane's Region, as the SDK's rules have it.
-    async fn bedrocks(&self, lane: &LaneConfig) -> Result<String, SetupError> {
+    /// Where the lane's calls go, as the SDK's rules have it.
+    async fn url(&self, lane: &LaneConfig, named: Option<&Endpoint>) -> Result<String, SetupError> {
         let nowhere = |cause: String| SetupError::Nowhere {
             lane: lane.id.clone(),
             found: lane.region.clone(),
             cause,
         };
-        let mut params = Params::builder().region(lane.region.clone());
-        params = params
+        let params = Params::builder()
+            .region(lane.region.clone())
             .set_use_fips(self.sdk.use_fips())
             .set_use_dual_stack(self.sdk.use_dual_stack())
-            .set_endpoint(self.endpoint.clone());
-        let params = params.build().map_err(|error| nowhere(errors::chain(&error)))?;
+            .set_endpoint(named.map(|named| named.url.clone()))
+            .build()
+            .map_err(|error| nowhere(errors::chain(&error)))?;
         let found = DefaultResolver::new().resolve_endpoint(&params).await;
         let found = found.map_err(|error| nowhere(errors::chain(&*error)))?;
         Ok(found.url().trim_end_matches('/').to_owned())
     }
 
-    async fn access(&self, lane: &LaneConfig, own: Option<&Endpoint>) -> Result<Access, SetupError> {
-        let plain = own.is_some_and(|own| own.plain);
-        if let (Some(token), None, false) = (&self.token, &lane.role_arn, plain) {
+    async fn access(&self, lane: &LaneConfig, wanted: Wanted) -> Result<Access, SetupError> {
+        if let (Some(token), None, false) = (&self.token, &lane.role_arn, wanted.plain) {
             return Access::bearer(token).ok_or(SetupError::Token);
         }
         // As the SDK has it, roles are assumed in the lane's own Region.
@@ -105,17 +127,14 @@ impl Environment {
             .to_builder()
             .region(Region::new(lane.region.clone()))
             .build();
-        let simulator = own
-            .is_some_and(|own| own.loopback)
-            .then(|| credentials::of_a_simulator(&sdk));
+        let simulator = wanted.simulator.then(|| credentials::of_a_simulator(&sdk));
         let credentials = match (&lane.role_arn, simulator) {
             (Some(role), simulator) => {
                 let base = simulator.or_else(|| sdk.credentials_provider());
-                Some(Arc::new(Kept::new(
-                    credentials::of_a_role(role, &sdk, base).await,
-                )))
+                let role_of = credentials::of_a_role(role, &sdk, base).await;
+                Some(Kept::new(role.clone(), role_of))
             }
-            (None, Some(simulator)) => Some(Arc::new(Kept::new(simulator))),
+            (None, Some(simulator)) => Some(Kept::new("an endpoint on this machine".to_owned(), simulator)),
             (None, None) => self.chain.clone(),
         };
         Ok(Access::Signed {
@@ -131,6 +150,17 @@ impl Environment {
         app.and_then(|text| HeaderValue::from_str(&text).ok())
             .unwrap_or_else(|| HeaderValue::from_static(name))
     }
+}
+
+/// The API key of Bedrock's.
+fn token(sdk: &SdkConfig) -> Option<String> {
+    setting(sdk, "bedrock", "AWS_BEARER_TOKEN", "")
+}
+
+/// The endpoint of Bedrock's that is set, or else the one of all services.
+fn endpoint_set(sdk: &SdkConfig) -> Option<String> {
+    setting(sdk, "Bedrock Runtime", "AWS_ENDPOINT_URL", "endpoint_url")
+        .or_else(|| sdk.endpoint_url().map(str::to_owned))
 }
 
 /// What environment or profile say for one service.
@@ -188,7 +218,10 @@ mod tests {
                 .time_source(SharedTimeSource::new(SystemTimeSource::new()))
                 .use_fips(fips)
                 .build(),
-            chain: Some(Arc::new(Kept::new(SharedCredentialsProvider::new(credentials)))),
+            chain: Some(Kept::new(
+                "the test".to_owned(),
+                SharedCredentialsProvider::new(credentials),
+            )),
             token: None,
             endpoint: None,
         }
@@ -252,39 +285,87 @@ mod tests {
         assert!(bears(lane("us-east-1", None)).await);
         assert!(bears(lane("us-east-1", Some("https://vpce-1.example.com"))).await);
         assert!(!bears(lane("us-east-1", Some("http://proxy.example.com"))).await);
+        let in_the_clear = Environment {
+            endpoint: Some("http://proxy.example.com".to_owned()),
+            token: Some("key-1".to_owned()),
+            ..self::around(false)
+        };
+        let found = upstream(&in_the_clear, &lane("us-east-1", None)).await.unwrap();
+        assert!(matches!(found.access, Access::Signed { .. }), "{found:?}");
         let mut role = lane("us-east-1", None);
         role.role_arn = Some("arn:aws:iam::123456789012:role/quota".to_owned());
         assert!(!bears(role).await);
     }
 
     #[tokio::test]
-    async fn an_api_key_that_no_header_holds_is_named_and_not_shown() {
+    async fn an_api_key_that_no_header_holds_is_refused() {
         let around = Environment {
             token: Some("key\n2".to_owned()),
             ..around(false)
         };
         let error = upstream(&around, &lane("us-east-1", None)).await.unwrap_err();
         assert_eq!(error, SetupError::Token);
-        assert!(!error.to_string().contains("key\n2"), "{error}");
     }
 
-    /// Answers every key with the same.
-    #[derive(Debug)]
-    struct Says(&'static str);
+    #[tokio::test]
+    async fn an_endpoint_of_the_environments_is_checked_as_a_lanes_own_is() {
+        for wrong in [
+            "localhost:9000",
+            "/path",
+            "https://h/p?x=1",
+            "https://h/#x",
+            "https://name:secret@h",
+        ] {
+            let around = Environment {
+                endpoint: Some(wrong.to_owned()),
+                ..around(false)
+            };
+            let error = upstream(&around, &lane("us-east-1", None)).await.unwrap_err();
+            let text = error.to_string();
+            assert!(
+                text.contains("AWS_ENDPOINT_URL") && text.contains("lane sonnet"),
+                "{text}"
+            );
+            assert!(!text.contains("secret"), "{text}");
+        }
+    }
 
-    impl LoadServiceConfig for Says {
-        fn load_config(&self, _: ServiceConfigKey<'_>) -> Option<String> {
-            Some(self.0.to_owned())
+    #[tokio::test]
+    async fn what_the_rules_do_not_know_is_refused_for_endpoints_of_ones_own_too() {
+        let own = Some("https://vpce-1.example.com");
+        for (fips, region) in [(true, "us-east-1"), (false, "us east 1")] {
+            let error = upstream(&around(fips), &lane(region, own)).await.unwrap_err();
+            assert!(matches!(error, SetupError::Nowhere { .. }), "{error}");
+        }
+    }
+
+    /// As environment and profile: by variable first.
+    #[derive(Debug)]
+    struct Settings(&'static [(&'static str, &'static str)]);
+
+    impl LoadServiceConfig for Settings {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            let service = key.service_id().to_uppercase().replace(' ', "_");
+            let variable = format!("{}_{service}", key.env());
+            let found = self.0.iter().find(|(name, _)| *name == variable);
+            found.map(|(_, value)| (*value).to_owned())
         }
     }
 
     #[test]
-    fn an_empty_setting_is_none() {
-        let said = |text| {
-            let sdk = SdkConfig::builder().service_config(Says(text)).build();
-            setting(&sdk, "bedrock", "AWS_BEARER_TOKEN", "")
-        };
-        assert_eq!(said("key-1").as_deref(), Some("key-1"));
-        assert_eq!(said(""), None);
+    fn settings_are_those_of_the_service_and_an_empty_one_is_none() {
+        let sdk = |settings| SdkConfig::builder().service_config(Settings(settings)).build();
+        let set = sdk(&[
+            ("AWS_BEARER_TOKEN_BEDROCK", "key-1"),
+            ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "https://h"),
+        ]);
+        assert_eq!(token(&set).as_deref(), Some("key-1"));
+        assert_eq!(endpoint_set(&set).as_deref(), Some("https://h"));
+        let empty = sdk(&[("AWS_BEARER_TOKEN_BEDROCK", "")]);
+        assert_eq!((token(&empty), endpoint_set(&empty)), (None, None));
+        let general = empty.to_builder().endpoint_url("https://all").build();
+        assert_eq!(endpoint_set(&general).as_deref(), Some("https://all"));
+        let both = set.to_builder().endpoint_url("https://all").build();
+        assert_eq!(endpoint_set(&both).as_deref(), Some("https://h"));
     }
 }

@@ -10,11 +10,17 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderName, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use smoother_core::model::{ModelCall, ModelError, ModelErrorKind};
 use std::error::Error;
 use std::time::SystemTime;
+
+/// That nobody below the worker tries again, in the words of AWS's SDKs.
+const ATTEMPT: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("amz-sdk-request"),
+    HeaderValue::from_static("attempt=1; max=1"),
+);
 
 /// An error's body is read up to here; a longer one is no error of Bedrock's.
 const MAX_ERROR_BYTES: usize = 1 << 20;
@@ -53,23 +59,29 @@ async fn send(
 ) -> Result<RawAnswer, ModelError> {
     let upstream = &lane.upstream;
     let url = format!("{}{path}", upstream.url);
-    let mut request = wire::request(&url, &upstream.agent, body, headers)?;
-    if let Some((name, value)) = upstream.trace.header() {
-        request.headers_mut().insert(name, value);
-    }
-    let granted = upstream.access.grant(request, SystemTime::now()).await;
-    let request = granted.map_err(|why| not_signed(lane, &why))?;
+    let request = wire::request(&url, &upstream.agent, body, headers)?;
+    let there = || upstream.skew.there(SystemTime::now());
+    let granted = upstream.access.grant(request, there).await;
+    let mut request = granted.map_err(|why| not_signed(lane, &why))?;
+    // Beside the signature: what stands on the way may write these anew.
+    request.headers_mut().insert(ATTEMPT.0, ATTEMPT.1);
+    request.headers_mut().extend(upstream.trace.header());
+    let request = HttpRequest::try_from(request.map(SdkBody::from))
+        .map_err(|error| not_signed(lane, &errors::chain(&error)))?;
+    let sent = SystemTime::now();
     let response = exchange(&upstream.connector, request)
         .await
         .map_err(|error| never_answered(lane, &error))?;
+    let told = response.headers();
+    // An age tells that somebody on the way had kept the answer.
+    let date = told.get("date").filter(|_| told.get("age").is_none());
+    upstream.skew.learn(date, sent, SystemTime::now());
     accept(response).await
 }
 
 /// Sends the request and waits for the answer's head. The connection on which a host failed is not used again: the next
 /// may lead to a healthier one.
-async fn exchange(connector: &Connector, request: Request<Bytes>) -> Result<HttpResponse, ConnectorError> {
-    let request = request.map(SdkBody::from);
-    let mut request = HttpRequest::try_from(request).map_err(|error| ConnectorError::user(error.into()))?;
+async fn exchange(connector: &Connector, mut request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let connection = CaptureSmithyConnection::new();
     request.add_extension(connection.clone());
     let response = connector.call(request).await?;
@@ -145,9 +157,9 @@ pub(crate) async fn read(body: SdkBody, most: usize) -> Result<Bytes, ModelError
 mod tests {
     use super::*;
     use crate::access::Access;
+    use crate::skew::Skew;
     use crate::trace::Trace;
     use crate::{Upstream, Way};
-    use http::HeaderValue;
     use smoother_core::ids::{CallNo, LaneId, ModelId, RequestId};
     use smoother_core::model::Operation;
     use tokio::net::TcpListener;
@@ -166,6 +178,7 @@ mod tests {
                 },
                 connector: Connector::builder().build_http(),
                 agent: HeaderValue::from_static("test"),
+                skew: Skew::default(),
                 trace: Trace::look(),
             },
         };

@@ -20,12 +20,31 @@ impl Trace {
         }
     }
 
-    /// The header of the invocation under way, as Lambda's runtime has put it into the environment.
+    /// The header of the invocation under way, which Lambda's runtime has put into the environment.
     pub fn header(self) -> Option<(HeaderName, HeaderValue)> {
-        if !self.in_lambda {
-            return None;
-        }
-        let trace = env::var("_X_AMZN_TRACE_ID").ok()?;
+        self.of(|| env::var("_X_AMZN_TRACE_ID").ok())
+    }
+
+    fn of(self, under_way: impl FnOnce() -> Option<String>) -> Option<(HeaderName, HeaderValue)> {
+        let trace = self.in_lambda.then(under_way)??;
         Some((HEADER, HeaderValue::from_str(&trace).ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invocations_trace_goes_on_and_elsewhere_none_is_made() {
+        let of = |in_lambda, trace: &str| Trace { in_lambda }.of(|| Some(trace.to_owned()));
+        let trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1";
+        let (name, value) = of(true, trace).unwrap();
+        assert_eq!(
+            (name.as_str(), value.to_str().unwrap()),
+            ("x-amzn-trace-id", trace)
+        );
+        assert_eq!(of(false, trace), None);
+        assert_eq!(of(true, "a\nb"), None);
     }
 }

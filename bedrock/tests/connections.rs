@@ -55,15 +55,31 @@ async fn calls_in_a_row_share_connections_whatever_they_end_with() {
     assert!(connections(&server) <= 3, "{} connections", connections(&server));
 }
 
-/// The SDK leaves a host that fails: its next call makes a new connection, perhaps to another host.
+/// The next call makes a new connection, perhaps to another host.
 #[tokio::test]
 async fn a_failing_host_is_left() {
-    let server = Server::start((0..5).map(|_| Reply::json(503, "{}")).collect()).await;
-    let bedrock = server.bedrock().await;
-    for _ in 0..5 {
-        bedrock.call(call(Operation::Converse, "{}")).await.unwrap_err();
+    for status in [500, 502, 503, 504] {
+        let server = Server::start((0..3).map(|_| Reply::json(status, "{}")).collect()).await;
+        let bedrock = server.bedrock().await;
+        for _ in 0..3 {
+            bedrock.call(call(Operation::Converse, "{}")).await.unwrap_err();
+        }
+        assert_eq!(connections(&server), 3, "{status}");
     }
-    assert_eq!(connections(&server), 5);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_signs_by_the_other_sides() {
+    let dated = || Reply::json(200, "{}").with("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    let server = Server::start(vec![dated(), dated()]).await;
+    let bedrock = server.bedrock().await;
+    for _ in 0..2 {
+        collect(bedrock.call(call(Operation::Converse, "{}")).await.unwrap()).await;
+    }
+    let seen = server.requests();
+    let date = |n: usize| seen[n].header("x-amz-date").unwrap();
+    assert!(!date(0).starts_with("1994"), "{}", date(0));
+    assert!(date(1).starts_with("19941106T08"), "{}", date(1));
 }
 
 #[tokio::test]

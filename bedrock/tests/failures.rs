@@ -3,11 +3,16 @@
 
 mod support;
 
+use smoother_bedrock::{Bedrock, Options};
 use smoother_core::ThrottleCause;
 use smoother_core::ids::LaneId;
 use smoother_core::model::{ModelError, ModelErrorKind as Kind, Operation};
 use smoother_core::ports::Model;
+use smoother_core::units::Millis;
+use std::time::Duration;
 use support::{Part, Reply, Server, call, chunk, collect, conversation, exception, lane};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 async fn refused(reply: Reply, operation: Operation) -> ModelError {
     let server = Server::start(vec![reply]).await;
@@ -350,6 +355,30 @@ async fn nobody_listening_is_a_failure_to_connect() {
     let error = bedrock.call(call(Operation::Converse, "{}")).await.unwrap_err();
     assert_eq!((error.kind, error.status), (Kind::Connect, 503), "{error}");
     assert!(error.message.contains("sonnet"), "{error}");
+}
+
+/// A host whose queue of new connections is full answers none of them, as one behind a firewall.
+#[tokio::test]
+async fn a_host_that_does_not_answer_is_given_up_after_the_time_to_connect() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(connected) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        queued.push(connected.unwrap());
+    }
+    let lane = lane(&format!("http://{address}"));
+    let options = Options {
+        connect_timeout: Millis::new(200),
+        ..Options::default()
+    };
+    let bedrock = Bedrock::connect([&lane], options).await.unwrap();
+    let called = bedrock.call(call(Operation::Converse, "{}"));
+    let answer = timeout(Duration::from_secs(60), called)
+        .await
+        .expect("it was never given up");
+    assert_eq!(answer.unwrap_err().kind, Kind::Connect);
 }
 
 #[tokio::test]
