@@ -98,7 +98,7 @@ impl Scheduler {
             && throttle.is_none()
             && matches!(health, CallHealth::Fine | CallHealth::Slow)
         {
-            self.spend.heard(entry.expected, charged);
+            self.spend.heard(entry.expected(), charged);
         }
         self.charge_share(slot, charged);
         let flow = self.table.get(slot).map(|entry| entry.flow);
@@ -118,7 +118,7 @@ impl Scheduler {
                 surplus,
             } if !stray => {
                 if let Some(entry) = self.table.get_mut(slot) {
-                    (entry.reserve, entry.expected, entry.surplus) = (reserve, expected, surplus);
+                    entry.set_cost((reserve, expected, surplus));
                 }
                 self.come_back(slot, Timestamp::EPOCH, health == CallHealth::Failed);
             }
@@ -223,7 +223,7 @@ impl Scheduler {
     /// Corrects what the request's tenant and band were charged when it went.
     fn charge_share(&mut self, slot: u32, actual: Tokens) {
         let Some(entry) = self.table.get(slot) else { return };
-        let (flow, expected, released) = (entry.flow, entry.expected, entry.standing == Standing::Released);
+        let (flow, expected, released) = (entry.flow, entry.expected(), entry.standing == Standing::Released);
         self.released = self.released.saturating_sub(u64::from(released));
         self.shares.correct(flow, expected, actual);
     }

@@ -22,6 +22,22 @@ pub(super) enum Standing {
     Running,
 }
 
+/// Tokens of one request in four bytes: more than four thousand million are taken for so many.
+#[derive(Debug, Clone, Copy)]
+struct Few(u32);
+
+impl Few {
+    fn tokens(self) -> Tokens {
+        Tokens::new(u64::from(self.0))
+    }
+}
+
+impl From<Tokens> for Few {
+    fn from(tokens: Tokens) -> Self {
+        Self(u32::try_from(tokens.get()).unwrap_or(u32::MAX))
+    }
+}
+
 /// One request.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -59,9 +75,8 @@ pub(super) struct Entry {
     pub(super) expires: Timestamp,
     pub(super) not_before: Timestamp,
     pub(super) reserve: Tokens,
-    pub(super) expected: Tokens,
-    /// Of the reserve what the upstream does not take at the start.
-    pub(super) surplus: Tokens,
+    expected: Few,
+    surplus: Few,
     /// When it is next looked at whatever happens.
     pub(super) alarm: Timestamp,
     /// When it was expected to start as it came, if it had to wait; `NEVER` else, and once it has.
@@ -95,8 +110,8 @@ impl Entry {
             expires: deadline.min(waiting.latest_start.unwrap_or(Timestamp::NEVER)),
             not_before: waiting.not_before.unwrap_or(Timestamp::EPOCH),
             reserve: waiting.reserve,
-            expected: waiting.expected,
-            surplus: waiting.surplus,
+            expected: waiting.expected.into(),
+            surplus: waiting.surplus.into(),
             alarm: Timestamp::NEVER,
             foretold: Timestamp::NEVER,
         }
@@ -125,11 +140,27 @@ impl Entry {
             expires: Timestamp::NEVER,
             not_before: Timestamp::EPOCH,
             reserve,
-            expected: Tokens::ZERO,
-            surplus: Tokens::ZERO,
+            expected: Few(0),
+            surplus: Few(0),
             alarm: Timestamp::NEVER,
             foretold: Timestamp::NEVER,
         }
+    }
+
+    /// What it will cost, as far as one knows.
+    pub(super) fn expected(&self) -> Tokens {
+        self.expected.tokens()
+    }
+
+    /// Of the reserve what the upstream does not take at the start.
+    pub(super) fn surplus(&self) -> Tokens {
+        self.surplus.tokens()
+    }
+
+    pub(super) fn set_cost(&mut self, (reserve, expected, surplus): (Tokens, Tokens, Tokens)) {
+        self.reserve = reserve;
+        self.expected = expected.into();
+        self.surplus = surplus.into();
     }
 
     pub(super) fn place(&self) -> Place {

@@ -92,7 +92,7 @@ impl Scheduler {
                 flow: Some(entry.flow),
                 weight: u64::from(flow.terms.weight),
                 mine: Work::before(&flow.line, entry.place()),
-                own: if in_line { entry.expected.get() } else { 0 },
+                own: if in_line { entry.expected().get() } else { 0 },
                 reserve: entry.reserve,
                 limit: entry.limit(),
                 not_before: entry.not_before,

@@ -181,7 +181,7 @@ impl Scheduler {
     fn demand(&self, slot: u32) -> Option<Demand> {
         let entry = self.table.get(slot)?;
         let priority = self.shares.flow(entry.flow)?.priority;
-        Some(Demand::of(entry.reserve, priority).with_surplus(entry.surplus))
+        Some(Demand::of(entry.reserve, priority).with_surplus(entry.surplus()))
     }
 
     /// The head was promised to go `at`. A few behind it may go now if that still holds with them gone.
@@ -251,7 +251,7 @@ impl Scheduler {
         };
         entry.call = entry.call.next();
         entry.drags = false;
-        let (flow, expected, retries, key) = (entry.flow, entry.expected, entry.retries, entry.key());
+        let (flow, expected, retries, key) = (entry.flow, entry.expected(), entry.retries, entry.key());
         let within = self.config.handing.start_within;
         let within = if entry.by_caller {
             within.min(CALLER_STARTS_WITHIN)

@@ -47,7 +47,7 @@ impl Scheduler {
         !entry.wants_alone
             && !self.must_wait_to_retry(slot)
             && !self.shares.is_capped(entry.flow)
-            && self.shares.may_pass(entry.flow, entry.expected, quota)
+            && self.shares.may_pass(entry.flow, entry.expected(), quota)
             // Nobody waits for one that cannot go before it expires.
             && self.ledger.earliest(self.now, entry.reserve) < entry.expires
     }

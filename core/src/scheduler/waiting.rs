@@ -95,7 +95,7 @@ impl Scheduler {
             self.leavers.insert((Reverse(entry.reserve), slot));
         }
         let (flow, arrived, reserve) = (entry.flow, entry.arrived, entry.reserve);
-        let (limit, cost) = (entry.limit(), entry.expected);
+        let (limit, cost) = (entry.limit(), entry.expected());
         if let Some(flow) = self.shares.flow_mut(flow) {
             flow.waiting.add(reserve);
             let band = flow.priority.index();
@@ -120,7 +120,7 @@ impl Scheduler {
             return;
         }
         entry.standing = Standing::Waiting;
-        let (flow, place, cost, expires) = (entry.flow, entry.place(), entry.expected, entry.expires);
+        let (flow, place, cost, expires) = (entry.flow, entry.place(), entry.expected(), entry.expires);
         self.shares.enqueue(flow, place, slot, cost);
         if expires == Timestamp::NEVER {
             self.set_alarm(slot, expires);
@@ -165,7 +165,7 @@ impl Scheduler {
             return;
         };
         let before = entry.reserve;
-        (entry.reserve, entry.expected, entry.surplus) = cost;
+        entry.set_cost(cost);
         let (reserve, expected, _) = cost;
         if entry.may_leave {
             self.leavers.remove(&(Reverse(before), slot));

@@ -10,7 +10,7 @@ use crate::scheduler::entry::Entry;
 #[test]
 fn a_waiting_request_takes_little() {
     assert!(
-        size_of::<Option<Entry>>() <= 128,
+        size_of::<Option<Entry>>() <= 104,
         "{}",
         size_of::<Option<Entry>>()
     );
