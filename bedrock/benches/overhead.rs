@@ -118,11 +118,7 @@ fn bare(reply: &Bytes, body: &str) {
 /// The same by the SDK's own client, its serializers left out: the body is given as bytes.
 fn sdk(reply: &Bytes, body: &str) {
     let address = server(reply);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    alone(async {
         let config = aws_sdk_bedrockruntime::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
@@ -137,41 +133,46 @@ fn sdk(reply: &Bytes, body: &str) {
             .build();
         let client = aws_sdk_bedrockruntime::Client::from_conf(config);
         let body = Blob::new(body.as_bytes());
-        let invoke = async || {
+        measured("invoke, by the SDK's client", async || {
             let call = client.invoke_model().model_id(support::MODEL).body(body.clone());
             call.send().await.unwrap();
-        };
-        for _ in 0..100 {
-            invoke().await;
-        }
-        let (started, cpu) = (Instant::now(), cpu_ns());
-        for _ in 0..CALLS {
-            invoke().await;
-        }
-        report("invoke, by the SDK's client", started.elapsed(), cpu_ns() - cpu);
+        })
+        .await;
     });
 }
 
 fn port(operation: Operation, reply: &Bytes, body: &str) {
     let address = server(reply);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    alone(async {
         let bedrock = Bedrock::connect([&lane(&format!("http://{address}"))], Options::default())
             .await
             .unwrap();
         let request = call(operation, body);
-        for _ in 0..100 {
-            drain(&bedrock, request.clone()).await;
-        }
-        let (started, cpu) = (Instant::now(), cpu_ns());
-        for _ in 0..CALLS {
-            drain(&bedrock, request.clone()).await;
-        }
-        report(operation.as_str(), started.elapsed(), cpu_ns() - cpu);
+        measured(operation.as_str(), async || {
+            drain(&bedrock, request.clone()).await
+        })
+        .await;
     });
+}
+
+/// On this thread, whose processor time is told.
+fn alone(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(work);
+}
+
+async fn measured(what: &str, call: impl AsyncFn()) {
+    for _ in 0..100 {
+        call().await;
+    }
+    let (started, cpu) = (Instant::now(), cpu_ns());
+    for _ in 0..CALLS {
+        call().await;
+    }
+    report(what, started.elapsed(), cpu_ns() - cpu);
 }
 
 async fn drain(bedrock: &Bedrock, request: smoother_core::model::ModelCall) {
