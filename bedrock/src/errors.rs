@@ -166,11 +166,11 @@ pub(crate) fn bad_header(name: &str) -> ModelError {
     )
 }
 
-/// An address that cannot be called, because of the name in it.
-pub(crate) fn bad_url(url: &str, error: &http::Error) -> ModelError {
+/// A path that cannot be called, because of the name in it: the endpoint before it was looked at when it was set.
+pub(crate) fn bad_path(error: &http::Error) -> ModelError {
     ours(
         ModelErrorKind::Validation,
-        format!("{url:?} cannot be called: {error}"),
+        format!("what is named in the path cannot be called: {error}"),
     )
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn request(
         .header(USER_AGENT, agent)
         .header(CONTENT_LENGTH, body.len())
         .body(body)
-        .map_err(|error| errors::bad_url(url, &error))?;
+        .map_err(|error| errors::bad_path(&error))?;
     for (name, value) in headers.iter().filter(|(name, _)| travels(name)) {
         let (header, value) = header(name, value).ok_or_else(|| errors::bad_header(name))?;
         request.headers_mut().insert(header, value);
@@ -91,6 +91,18 @@ mod tests {
             path(Operation::Invoke, "a/b ?#%é"),
             "/model/a%2Fb%20%3F%23%25%C3%A9/invoke"
         );
+    }
+
+    #[test]
+    fn a_name_that_no_address_holds_is_the_callers_mistake_and_tells_no_endpoint() {
+        let agent = HeaderValue::from_static("test");
+        let url = format!(
+            "http://inside.example.com{}",
+            path(Operation::Invoke, &"x".repeat(70_000))
+        );
+        let error = request(&url, &agent, Bytes::new(), &[]).unwrap_err();
+        assert_eq!(error.status, 400, "{error}");
+        assert!(!error.message.contains("inside"), "{error}");
     }
 
     #[test]
