@@ -149,7 +149,7 @@ fn port(operation: Operation, reply: &Bytes, body: &str) {
             .unwrap();
         let request = call(operation, body);
         measured(operation.as_str(), async || {
-            drain(&bedrock, request.clone()).await
+            drain(&bedrock, request.clone()).await;
         })
         .await;
     });
