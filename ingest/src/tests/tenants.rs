@@ -34,7 +34,6 @@ async fn a_trusted_name_is_whose_a_call_and_a_job_are() {
     let path = format!("/model/{MODEL}/converse");
     let caller = call(&bed, post(&path, &named("capped"), converse()));
     assert_eq!(bed.arrived().await.tenant.as_str(), "capped");
-    caller.abort();
     let urgent = [
         ("x-smoother-tenant", "capped"),
         ("x-smoother-priority", "interactive"),
@@ -46,6 +45,8 @@ async fn a_trusted_name_is_whose_a_call_and_a_job_are() {
     assert_eq!(bed.arrived().await.tenant.as_str(), "acme");
     let unnamed = call(&bed, post(&path, &[], converse()));
     assert_eq!(bed.arrived().await.tenant.as_str(), "default");
+    // They stay to the end: who goes away early is told to the lane, too.
+    caller.abort();
     unnamed.abort();
 }
 
