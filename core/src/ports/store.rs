@@ -161,8 +161,8 @@ pub struct Recovered {
 /// Every change goes through [`crate::lifecycle::apply`] under a condition on the row's `rev`. Reaching a
 /// terminal state writes an outbox entry in the same commit.
 pub trait Store: Send + Sync {
-    /// Whether writes become durable in the order in which they were begun, so that one may follow another of
-    /// the same request without waiting for it.
+    /// Whether the writes of a request become durable in the order in which they were begun, so that one may follow
+    /// another without waiting for it.
     fn commits_in_order(&self) -> bool;
 
     /// Stores a new request.

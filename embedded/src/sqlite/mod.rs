@@ -9,8 +9,8 @@
 //!   payloads/          bodies and results above the inline limit, one file each
 //! ```
 //!
-//! Every write goes through one thread in the order in which it was begun ([`Store::commits_in_order`] is
-//! true), is applied in memory, and shares its commit with whatever else is there. Reads have connections of
+//! The writes of a request are applied in memory in the order in which they were begun ([`Store::commits_in_order`] is
+//! true), and one thread commits them; a write shares its commit with whatever else is there. Reads have connections of
 //! their own and see what is committed; a write that was answered is committed, so they see it. Under
 //! [`smoother_core::config::Durability::Relaxed`] the writes of synchronous requests are answered earlier; a read of such a request
 //! waits for the commit first.
@@ -50,30 +50,27 @@ pub use backup::{BackupError, Copied, backup};
 pub use options::{OpenError, OpenOptions, Opened};
 pub use verify::{Report, VerifyError, verify};
 
-use crate::lock;
 use bodies::PayloadCache;
 use failure::Fate;
 use files::PayloadFiles;
 use readers::Readers;
 use smoother_core::ports::{Pending, StoreError};
 use smoother_core::{LaneId, RequestId, Timestamp};
-use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tail::OutboxTail;
 use tokio::sync::oneshot;
-use writer::{Op, Reply};
+use writer::{Intake, Op, Reply};
 
 /// Requests, calls, payloads and the outbox in one data directory.
 ///
 /// Dropping it commits what was begun, ends its threads and lets go of the directory.
 pub struct SqliteStore {
     shared: Arc<Shared>,
+    intake: Arc<Intake>,
     inline_limit: usize,
-    ops: Option<Sender<Op>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -86,8 +83,6 @@ struct Shared {
     bodies: PayloadCache,
     tail: OutboxTail,
     fate: Arc<Fate>,
-    /// Requests with writes that were answered and are not committed yet; only under `relaxed`.
-    early: Mutex<HashSet<RequestId>>,
     commits: AtomicU64,
 }
 
@@ -134,17 +129,15 @@ impl SqliteStore {
         self.begin(|reply| Op::Close { reply }).await
     }
 
-    /// Hands a write to the writer now; the answer comes when it is durable.
+    /// Begins a write now; the answer comes when it is durable.
     fn begin<T, E>(&self, op: impl FnOnce(Reply<T, E>) -> Op) -> Pending<Result<T, E>>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        if let Some(ops) = &self.ops {
-            // A writer that is gone drops the reply, and the answer below says why.
-            let _ = ops.send(op(reply));
-        }
+        // Once the store is closed the reply is dropped, and the answer below says why.
+        self.intake.begin(op(reply));
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             match answer.await {
@@ -156,14 +149,7 @@ impl SqliteStore {
 
     /// Waits until reads can see the writes of this request (of any, where none is named) that were answered.
     async fn settled(&self, id: Option<RequestId>) -> Result<(), StoreError> {
-        if !self.shared.relaxed {
-            return Ok(());
-        }
-        let early = {
-            let early = lock(&self.shared.early);
-            id.map_or(!early.is_empty(), |id| early.contains(&id))
-        };
-        if early {
+        if self.shared.relaxed && self.intake.is_early(id) {
             self.begin(|reply| Op::Barrier { reply }).await?;
         }
         Ok(())
@@ -172,7 +158,7 @@ impl SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.ops = None;
+        self.intake.leave();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }

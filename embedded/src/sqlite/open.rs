@@ -10,18 +10,16 @@ use super::ownership::{Ownership, io};
 use super::readers::{Readers, keep_log, keep_plans};
 use super::schema::{MIGRATIONS, migrate};
 use super::tail::OutboxTail;
-use super::writer::{Start, Writer};
+use super::writer::{Applied, Intake, Start, Writer};
 use super::{OpenError, OpenOptions, Opened, Shared, SqliteStore, log, room, sweep};
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 use smoother_core::Timestamp;
 use smoother_core::config::Durability;
 use smoother_core::ports::Clock;
-use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -61,33 +59,38 @@ impl SqliteStore {
             bodies: PayloadCache::new(options.body_cache_bytes),
             tail: OutboxTail::new(found.last_seq),
             fate,
-            early: Mutex::new(HashSet::new()),
             commits: AtomicU64::new(0),
         });
         sweep::start(&shared.files, &shared.readers).map_err(|cause| io(&options.dir, cause))?;
+        let applied = Applied::new(
+            Arc::clone(&shared),
+            Arc::clone(&clock),
+            found.newest_place,
+            found.newest,
+        );
+        let intake = Arc::new(Intake::new(applied, Arc::clone(&shared.fate)));
         let writer = Writer::new(Start {
             conn,
             shared: Arc::clone(&shared),
+            intake: Arc::clone(&intake),
             clock,
             checkpoints,
             mark,
             ownership,
-            newest_place: found.newest_place,
             // Never given out twice, not even after the outbox was emptied and the process started anew.
             next_seq: (found.last_seq + 1).max(now.as_millis().saturating_mul(1_000)),
             pending: found.pending,
             ahead: found.newest,
         });
-        let (ops, taken) = channel();
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer.run(&taken))
+            .spawn(move || writer.run())
             .map_err(|cause| io(&options.dir, cause))?;
         let fatal = shared.fate.watch();
         let store = Self {
             shared,
+            intake,
             inline_limit: options.inline_limit,
-            ops: Some(ops),
             writer: Some(thread),
         };
         Ok(Opened {

@@ -1,6 +1,6 @@
 //! A row's address, which is also its place in the order of arrival.
 
-use smoother_core::Timestamp;
+use smoother_core::{RequestId, Timestamp};
 
 const TIE_BITS: u32 = 20;
 /// Arrivals after the year 2248 share one millisecond; nothing but their order is lost.
@@ -12,6 +12,18 @@ pub(super) fn first_of(at: Timestamp) -> i64 {
     i64::try_from(ms << TIE_BITS).unwrap_or(i64::MAX)
 }
 
+/// The moment of a place.
+pub(super) fn ms_of(place: i64) -> Timestamp {
+    Timestamp::from_millis(place.unsigned_abs() >> TIE_BITS)
+}
+
+/// When a request with an id of its own (UUID version 7) arrived; nothing for one whose id was made of its key.
+pub(super) fn arrival(id: RequestId) -> Option<Timestamp> {
+    let bytes = id.as_bytes();
+    let millis = bytes[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
+    (bytes[6] >> 4 == 7).then(|| Timestamp::from_millis(millis))
+}
+
 /// Gives out places.
 #[derive(Debug, Default)]
 pub(super) struct Places {
@@ -21,8 +33,18 @@ pub(super) struct Places {
 impl Places {
     /// A place for a row that arrived `at`; whether it is free, the caller must see.
     pub fn next(&mut self, at: Timestamp) -> i64 {
-        self.tie = (self.tie + 1) % (1 << TIE_BITS);
-        first_of(at) | i64::from(self.tie)
+        let place = self.peek(at);
+        self.tie = self.following();
+        place
+    }
+
+    /// The place that comes next.
+    pub fn peek(&self, at: Timestamp) -> i64 {
+        first_of(at) | i64::from(self.following())
+    }
+
+    const fn following(&self) -> u32 {
+        (self.tie + 1) % (1 << TIE_BITS)
     }
 }
 
@@ -44,6 +66,7 @@ pub(super) fn from_cursor(cursor: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use smoother_core::TenantId;
 
     #[test]
     fn places_sort_by_arrival_and_do_not_meet() {
@@ -57,6 +80,16 @@ mod tests {
         assert!(first_of(early) < first && first < second && second < first_of(late));
         assert!(first_of(late) < third);
         assert!(places.next(Timestamp::NEVER) > third);
+        assert_eq!((ms_of(first), ms_of(third)), (early, late));
+        let ahead = places.peek(early);
+        assert_eq!(places.next(early), ahead);
+    }
+
+    #[test]
+    fn an_id_tells_its_arrival_unless_it_was_made_of_a_key() {
+        let at = Timestamp::from_millis(1_790_000_000_000);
+        assert_eq!(arrival(RequestId::fresh(at, [7; 10])), Some(at));
+        assert_eq!(arrival(RequestId::keyed(&TenantId::default(), "k")), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The reads that the ports ask for.
 
 use super::failure::{about, of_sqlite};
-use super::place::{first_of, from_cursor, to_cursor};
+use super::place::{arrival, first_of, from_cursor, to_cursor};
 use super::rows::{self, get, sum_of};
 use super::schema::ROW_VERSION;
 use bytes::Bytes;
@@ -69,13 +69,6 @@ fn passed_over(id: RequestId) -> StoreError {
     StoreError::Damaged(format!(
         "{id}: it is there, and the index of ids does not lead to it"
     ))
-}
-
-/// When a request with an id of its own (UUID version 7) arrived; nothing for one whose id was made of its key.
-fn arrival(id: RequestId) -> Option<Timestamp> {
-    let bytes = id.as_bytes();
-    let millis = bytes[..6].iter().fold(0, |ms, byte| ms << 8 | u64::from(*byte));
-    (bytes[6] >> 4 == 7).then(|| Timestamp::from_millis(millis))
 }
 
 /// A request's calls, by number.

@@ -3,7 +3,8 @@
 use crate::fixture::*;
 use smoother_core::Door;
 use smoother_core::lifecycle::State;
-use smoother_core::ports::{Outbox, PayloadRef, Store, StoreError};
+use smoother_core::ports::{ChangeError, Inserted, Outbox, PayloadRef, Store, StoreError};
+use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_arrival_its_release_and_its_claim_are_one_commit() {
@@ -111,6 +112,66 @@ async fn relaxed_writes_of_synchronous_requests_do_not_wait_for_commits() {
     for row in &rows {
         assert_eq!(f.get(row.id).await.state, State::Completed);
     }
+}
+
+/// Keeps every commit of the store waiting until it is rolled back.
+fn hold(f: &Fixture) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(f.dir.path().join("smoother.db")).unwrap();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    conn
+}
+
+#[tokio::test]
+async fn relaxed_writes_are_answered_while_a_commit_is_under_way() {
+    let f = Fixture::relaxed();
+    let held = hold(&f);
+    let mut job = request(1);
+    job.door = Door::Job;
+    let mut inserted = f.store.insert(new(&job));
+    let rows: Vec<_> = (2..200).map(request).collect();
+    let all = async {
+        for row in &rows {
+            f.insert(row).await.unwrap();
+            f.release(row.id, 1).await.unwrap();
+            f.claim(row.id, 1).await.unwrap();
+            f.complete(row.id, 1, b"answer").await;
+        }
+    };
+    // SQLite would wait five seconds for its lock.
+    tokio::time::timeout(Duration::from_secs(4), all).await.unwrap();
+    assert!(
+        futures_util::poll!(&mut inserted).is_pending(),
+        "a job waits for its commit"
+    );
+    held.execute_batch("ROLLBACK").unwrap();
+    assert!(matches!(inserted.await.unwrap(), Inserted::Fresh));
+    let f = f.reopened();
+    for row in &rows {
+        assert_eq!(f.get(row.id).await.state, State::Completed);
+    }
+}
+
+#[tokio::test]
+async fn what_was_applied_after_a_commit_that_fails_fails_with_it() {
+    let mut f = Fixture::new();
+    let held = hold(&f);
+    let first = f.store.insert(new(&request(1)));
+    let others: Vec<_> = (2..50)
+        .map(|n| {
+            (
+                f.store.insert(new(&request(n))),
+                f.store.change(id(n), release(1)),
+            )
+        })
+        .collect();
+    held.execute_batch("DROP TABLE events; COMMIT").unwrap();
+    let why = first.await.unwrap_err();
+    for (insert, change) in others {
+        assert_eq!(insert.await.unwrap_err(), why);
+        assert_eq!(change.await.unwrap_err(), ChangeError::Store(why.clone()));
+    }
+    assert_eq!((&mut f.fatal).await, why);
+    drop(f.store);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@ mod backup;
 mod brim;
 mod callers;
 mod commits;
+mod concurrent;
 mod damage;
 mod disk;
 mod events;

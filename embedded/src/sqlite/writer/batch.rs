@@ -6,7 +6,7 @@ use smoother_core::ports::{DayCount, LaneMemory, StoreError};
 use smoother_core::{LaneId, RequestId, TenantId};
 use std::collections::HashMap;
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Requests in one commit at most.
 const MOST_REQUESTS: usize = 1_024;
@@ -32,6 +32,7 @@ pub(super) struct Batch {
     /// Payload files that nothing names if the commit fails.
     pub named: Vec<String>,
     answers: Vec<Answer>,
+    begun: Option<Instant>,
     due: Option<Instant>,
 }
 
@@ -47,15 +48,16 @@ impl fmt::Debug for Batch {
 impl Batch {
     /// One more write, which may wait this long.
     pub fn note(&mut self, urgency: Urgency) {
-        let due = Instant::now() + urgency.patience();
+        let now = Instant::now();
+        self.begun.get_or_insert(now);
+        let due = now + urgency.patience();
         self.due = Some(self.due.map_or(due, |earlier| earlier.min(due)));
         self.writes += 1;
     }
 
-    /// How long the batch may still wait; `None` if it is due.
-    pub fn time_left(&self) -> Option<Duration> {
-        let left = self.due?.saturating_duration_since(Instant::now());
-        (!left.is_zero()).then_some(left)
+    /// When it is to be committed; `None` if nothing is in it.
+    pub fn due(&self) -> Option<Instant> {
+        if self.is_large() { self.begun } else { self.due }
     }
 
     pub fn is_large(&self) -> bool {
@@ -70,10 +72,6 @@ impl Batch {
             || !self.outputs.is_empty()
             || !self.tenants.is_empty()
             || self.told.is_some()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.answers.is_empty() && !self.writes_rows()
     }
 
     /// Gives `outcome` once the batch is durable, or the error that kept it from being so.

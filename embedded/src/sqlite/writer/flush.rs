@@ -1,6 +1,7 @@
 //! The batch becomes a transaction.
 
 use super::Writer;
+use super::applied::{Applied, Sealed};
 use super::batch::Batch;
 use super::statements::{execute, run, write_request};
 use crate::lock;
@@ -9,9 +10,10 @@ use crate::sqlite::outputs;
 use crate::sqlite::rows::{encode, signed};
 use crate::sqlite::schema::ROW_VERSION;
 use rusqlite::params;
-use smoother_core::Millis;
 use smoother_core::metrics::{COMMIT_SECONDS, COMMIT_WRITES, OUTBOX_PENDING};
-use smoother_core::ports::{OutboxEntry, PayloadKind, StoreError};
+use smoother_core::ports::{OutboxEntry, StoreError};
+use smoother_core::{Millis, Request};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -23,58 +25,66 @@ const PAGES_A_ROW: usize = 6;
 const PAGE: usize = 4_096;
 
 impl Writer {
-    /// Makes the batch durable and answers everybody in it.
+    /// Commits what is applied, while more is applied by those who bring it.
     pub(super) fn commit(&mut self) {
-        if self.batch.is_empty() {
-            self.batch = Batch::default();
+        let intake = Arc::clone(&self.intake);
+        let Some(sealed) = intake.with(Applied::seal) else {
             return;
-        }
-        let batch = std::mem::take(&mut self.batch);
-        if !batch.writes_rows() {
-            batch.finish(Ok(()));
-            return;
+        };
+        let settled = self.write_out(&sealed);
+        let since = intake.with(|applied| settled.tell(applied, &sealed));
+        self.finish_commit(sealed, settled, since.flatten());
+    }
+
+    /// Commits what is applied, which the writer has for itself.
+    pub(super) fn commit_own(&mut self, applied: &mut Applied) {
+        let sealed = applied.seal();
+        let settled = self.write_out(&sealed);
+        let since = settled.tell(applied, &sealed);
+        self.finish_commit(sealed, settled, since);
+    }
+
+    fn write_out(&mut self, sealed: &Sealed) -> Settled {
+        if !sealed.batch.writes_rows() {
+            return Settled::Empty;
         }
         if let Some(why) = self.shared.fate.stopped() {
-            batch.finish(Err(&why));
-            return;
+            return Settled::Failed(why);
         }
         let started = Instant::now();
-        match self.write(&batch) {
+        match self.write(sealed) {
             Ok(written) => {
                 metrics::histogram!(COMMIT_SECONDS).record(started.elapsed().as_secs_f64());
-                metrics::histogram!(COMMIT_WRITES).record(count(batch.writes));
+                metrics::histogram!(COMMIT_WRITES).record(count(sealed.batch.writes));
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
-                self.committed(batch, written);
+                Settled::Stored(written)
             }
-            Err(error) => self.failed(batch, &error),
+            Err(error) => Settled::Failed(error),
         }
     }
 
-    fn write(&mut self, batch: &Batch) -> Result<Written, StoreError> {
+    fn write(&mut self, sealed: &Sealed) -> Result<Written, StoreError> {
         let gate = self.checkpoints.gate();
         let _held = lock(&gate);
         run(&self.conn, "BEGIN IMMEDIATE")?;
         let mut written = Written::default();
-        for id in &batch.dirty {
-            let Some(row) = self.table.get(*id) else { continue };
-            let Some(dirty) = &row.dirty else { continue };
-            write_request(&self.conn, row, dirty)?;
+        for row in &sealed.rows {
+            write_request(&self.conn, row)?;
         }
-        for id in &batch.ended {
-            let Some(row) = self.table.get(*id) else { continue };
+        for (place, request) in &sealed.ended {
             let seq = self.next_seq;
             self.next_seq += 1;
             execute(
                 &self.conn,
                 "INSERT INTO outbox (seq, v, place) VALUES (?1, ?2, ?3)",
-                params![signed(seq), ROW_VERSION, row.place],
+                params![signed(seq), ROW_VERSION, place],
             )?;
             written.ended.push(OutboxEntry {
                 seq,
-                request: row.request.clone(),
+                request: Request::clone(request),
             });
         }
-        self.write_rest(batch, &mut written)?;
+        self.write_rest(&sealed.batch, &mut written)?;
         self.end_transaction()?;
         Ok(written)
     }
@@ -132,63 +142,73 @@ impl Writer {
         Ok(())
     }
 
-    fn committed(&mut self, batch: Batch, written: Written) {
-        for id in &batch.dirty {
-            let Some(row) = self.table.get(*id) else { continue };
-            row.dirty = None;
-            if row.request.state.is_terminal() {
-                self.shared.bodies.forget(*id, PayloadKind::Body);
-                self.shared.bodies.forget(*id, PayloadKind::Result);
-                self.table.remove(*id);
-            }
+    /// Tells everybody in the batch what became of it.
+    fn finish_commit(&mut self, sealed: Sealed, settled: Settled, since: Option<Batch>) {
+        match settled {
+            Settled::Empty => sealed.batch.finish(Ok(())),
+            Settled::Stored(written) => self.committed(sealed, written),
+            Settled::Failed(error) => self.failed(sealed, since.unwrap_or_default(), &error),
         }
-        self.table.age();
-        self.forget_early();
+    }
+
+    fn committed(&mut self, sealed: Sealed, written: Written) {
         self.pending = (self.pending + written.ended.len() as u64).saturating_sub(written.told as u64);
         show_pending(self.pending);
         self.shared.tail.push(written.ended);
-        if let Some(seq) = batch.told {
+        if let Some(seq) = sealed.batch.told {
             self.shared.tail.told(seq);
         }
-        let pages = 2 + batch.dirty.len() * PAGES_A_ROW + batch.bytes / PAGE;
+        let pages = 2 + sealed.rows.len() * PAGES_A_ROW + sealed.batch.bytes / PAGE;
         self.checkpoints.grown(pages as u64);
-        batch.finish(Ok(()));
+        sealed.batch.finish(Ok(()));
     }
 
-    /// Nothing of the batch is stored: memory goes back to what is. Only a full disk lets the store go on, and
+    /// Nothing of the batch is stored, nor of what was applied `since`. Only a full disk lets the store go on, and
     /// only when the database says that the transaction is undone.
-    fn failed(&mut self, batch: Batch, error: &StoreError) {
+    fn failed(&mut self, sealed: Sealed, since: Batch, error: &StoreError) {
         let undone = self.conn.is_autocommit() || run(&self.conn, "ROLLBACK").is_ok();
         let full = matches!(error, StoreError::Full(_));
-        for id in &batch.dirty {
-            self.shared.bodies.forget(*id, PayloadKind::Body);
-            self.shared.bodies.forget(*id, PayloadKind::Result);
-        }
-        self.table.clear();
-        self.tenants.clear();
-        self.forget_early();
         if full && undone {
-            tracing::error!(%error, writes = batch.writes, "a commit was undone; its callers are told");
+            let writes = sealed.batch.writes + since.writes;
+            tracing::error!(%error, writes, "a commit was undone; its callers are told");
+            self.remove_files(&since.named);
             // A commit that may yet be found after a crash keeps its files; else the next start removes them.
             if !std::mem::take(&mut self.unsure) {
-                self.remove_files(&batch.named);
+                self.remove_files(&sealed.batch.named);
             }
             self.checkpoints.wanted();
         } else {
             self.shared.fate.stop(error.clone());
         }
-        batch.finish(Err(error));
+        sealed.batch.finish(Err(error));
+        since.finish(Err(error));
     }
 
-    fn forget_early(&self) {
-        if self.shared.relaxed {
-            lock(&self.shared.early).clear();
-        }
-    }
-
-    pub(super) fn remove_files(&self, keys: &[String]) {
+    fn remove_files(&self, keys: &[String]) {
         for key in keys {
             self.shared.files.remove(key);
+        }
+    }
+}
+
+/// What became of a commit.
+enum Settled {
+    /// It held no rows.
+    Empty,
+    Stored(Written),
+    Failed(StoreError),
+}
+
+impl Settled {
+    /// Brings memory to what is stored now. Gives back what was applied since and fails too.
+    fn tell(&self, applied: &mut Applied, sealed: &Sealed) -> Option<Batch> {
+        match self {
+            Self::Empty => None,
+            Self::Stored(_) => {
+                applied.stored(sealed);
+                None
+            }
+            Self::Failed(_) => Some(applied.undo(sealed)),
         }
     }
 }

@@ -1,20 +1,31 @@
-//! The one writer: a thread that takes writes in the order in which they were begun.
+//! The one writer: writes are applied in memory as they come, and a thread commits them.
 //!
-//! Each write is applied in memory at once and answered after the commit that holds it. A commit comes as soon
-//! as the queue is empty and something urgent is in the batch; whatever arrives during its fsync makes the
-//! next one. An arrival, its release and its claim are three writes of one commit, because only the claim is
-//! urgent; and a row that changed three times in a batch is written once.
+//! Whoever brings a write applies it ([`Intake`]); it is answered after the commit that holds it. A commit comes as
+//! soon as something urgent is in the batch and the commit before is through; whatever arrives during its fsync
+//! makes the next one. An arrival, its release and its claim are three writes of one commit, because only the claim
+//! is urgent; and a row that changed three times in a batch is written once. A commit that fails takes with it what
+//! was applied since, because that rests on it.
 
+mod applied;
 mod apply;
 mod batch;
 mod bulk;
+mod early;
 mod flush;
+mod intake;
+mod load;
 mod op;
 mod purge;
+mod queue;
+mod recent;
 mod recover;
 mod statements;
 mod table;
+#[cfg(test)]
+mod testing;
 
+pub(super) use applied::Applied;
+pub(super) use intake::Intake;
 pub(super) use op::{End, Op, Reply};
 
 use super::Shared;
@@ -22,27 +33,23 @@ use super::checkpoint::{Checkpoints, checkpoint};
 use super::failure::{of_io, of_sqlite};
 use super::log::Mark;
 use super::ownership::Ownership;
-use super::place::Places;
 use super::readers::let_log_go;
-use batch::Batch;
-use op::Urgency;
+use intake::Task;
+use load::load;
 use rusqlite::Connection;
+use smoother_core::Timestamp;
 use smoother_core::ports::{Clock, StoreError};
-use smoother_core::{TenantId, Timestamp};
-use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
-use table::Table;
 
 /// What the writer begins with.
 pub(super) struct Start {
     pub conn: Connection,
     pub shared: Arc<Shared>,
+    pub intake: Arc<Intake>,
     pub clock: Arc<dyn Clock>,
     pub checkpoints: Checkpoints,
     pub mark: Arc<Mark>,
     pub ownership: Ownership,
-    pub newest_place: i64,
     pub next_seq: u64,
     pub pending: u64,
     /// The stored bound of every stored time.
@@ -53,16 +60,12 @@ pub(super) struct Start {
 pub(super) struct Writer {
     conn: Connection,
     shared: Arc<Shared>,
+    intake: Arc<Intake>,
     clock: Arc<dyn Clock>,
     checkpoints: Checkpoints,
     mark: Arc<Mark>,
     /// Let go of last, when nothing is written any more.
     _ownership: Ownership,
-    table: Table,
-    batch: Batch,
-    places: Places,
-    newest_place_at_start: i64,
-    tenants: HashSet<TenantId>,
     next_seq: u64,
     pending: u64,
     ahead: Timestamp,
@@ -76,15 +79,11 @@ impl Writer {
         Self {
             conn: start.conn,
             shared: start.shared,
+            intake: start.intake,
             clock: start.clock,
             checkpoints: start.checkpoints,
             mark: start.mark,
             _ownership: start.ownership,
-            table: Table::default(),
-            batch: Batch::default(),
-            places: Places::default(),
-            newest_place_at_start: start.newest_place,
-            tenants: HashSet::new(),
             next_seq: start.next_seq,
             pending: start.pending,
             ahead: start.ahead,
@@ -93,71 +92,61 @@ impl Writer {
     }
 
     /// Serves until the store is closed or dropped.
-    pub fn run(mut self, ops: &Receiver<Op>) {
-        let _guard = EndsLoudly(Arc::clone(&self.shared));
-        let mut closing = None;
-        while closing.is_none() {
-            let Ok(op) = ops.recv() else { break };
-            closing = self.take(op);
-            if closing.is_none() {
-                closing = self.gather(ops);
+    pub fn run(mut self) {
+        let _guard = EndsLoudly(Arc::clone(&self.shared), Arc::clone(&self.intake));
+        let intake = Arc::clone(&self.intake);
+        loop {
+            match intake.next() {
+                Task::Commit => self.commit(),
+                Task::Queue(applied) => {
+                    if let Some(closing) = self.work_off(applied) {
+                        return self.finish(Some(closing));
+                    }
+                }
+                Task::End => {
+                    self.commit();
+                    return self.finish(None);
+                }
             }
-            self.commit();
         }
-        self.finish(closing);
     }
 
-    /// Takes what else there is, until the batch is due.
-    fn gather(&mut self, ops: &Receiver<Op>) -> Option<Reply<()>> {
-        while !self.batch.is_large() {
-            let next = match ops.try_recv() {
-                Ok(op) => Ok(op),
-                Err(_) => match self.batch.time_left() {
-                    Some(left) => ops.recv_timeout(left),
-                    None => return None,
-                },
+    /// Applies what is in the queue, until it is empty or the batch is large. Gives back where to answer if the
+    /// store is to be closed.
+    fn work_off(&mut self, applied: Box<Applied>) -> Option<Reply<()>> {
+        let intake = Arc::clone(&self.intake);
+        let mut own = Some(applied);
+        while let Some(op) = intake.pop(&mut own) {
+            let Some(applied) = own.as_deref_mut() else {
+                continue;
             };
-            let closing = self.take(next.ok()?);
-            if closing.is_some() {
-                return closing;
+            match op {
+                op if self.shared.fate.stopped().is_some() => op.refuse(&self.shared.fate.or_closed()),
+                Op::Close { reply } => {
+                    self.commit_own(applied);
+                    intake.end();
+                    return Some(reply);
+                }
+                Op::Recover { lane, since, reply } => self.recover(applied, &lane, since, reply),
+                Op::Purge { before, from, reply } => self.purge(applied, before, from, reply),
+                op => match load(&self.conn, applied, &op) {
+                    Ok(()) => applied.apply(op),
+                    Err(error) => self.give_up(op, &error),
+                },
+            }
+            if applied.batch.is_large() {
+                self.commit_own(applied);
             }
         }
         None
     }
 
-    /// Applies one write. Gives back where to answer if it was the last.
-    fn take(&mut self, op: Op) -> Option<Reply<()>> {
-        if let Some(why) = self.shared.fate.stopped() {
-            refuse(op, &why);
-            return None;
+    /// A write of which the database could not say what it knows.
+    fn give_up(&self, op: Op, why: &StoreError) {
+        if let Some(key) = op.held_key() {
+            self.shared.files.remove(key);
         }
-        match op {
-            Op::Insert { new, reply } => self.insert(*new, reply),
-            Op::Change { id, change, reply } => self.change(id, &change, reply),
-            Op::End { id, end, reply } => self.end(id, *end, reply),
-            Op::Answer {
-                id,
-                change,
-                result,
-                reply,
-            } => self.answer_row(id, &change, result, reply),
-            Op::KeepMemory { lane, memory, reply } => self.keep_memory(lane, *memory, reply),
-            Op::KeepDay { lane, count, reply } => self.keep_day(lane, count, reply),
-            Op::KeepOutputs { learned, reply } => {
-                self.batch.outputs.extend(learned);
-                self.batch.note(Urgency::Whenever);
-                self.batch.answer(reply, Ok(()));
-            }
-            Op::Told { seq, reply } => self.told(seq, reply),
-            Op::Recover { lane, since, reply } => self.recover(&lane, since, reply),
-            Op::Purge { before, from, reply } => self.purge(before, from, reply),
-            Op::Barrier { reply } => {
-                self.batch.note(Urgency::Now);
-                self.batch.answer(reply, Ok(()));
-            }
-            Op::Close { reply } => return Some(reply),
-        }
-        None
+        op.refuse(why);
     }
 
     /// The last things: the log copied back, so that the next start reads no log.
@@ -187,35 +176,16 @@ impl Writer {
     }
 }
 
-/// Answers a write that can no longer be made.
-fn refuse(op: Op, why: &StoreError) {
-    fn say<T, E: From<StoreError>>(reply: Reply<T, E>, why: &StoreError) {
-        let _ = reply.send(Err(why.clone().into()));
-    }
-    match op {
-        Op::Insert { reply, .. } => say(reply, why),
-        Op::Change { reply, .. } | Op::Answer { reply, .. } => say(reply, why),
-        Op::End { reply, .. } => say(reply, why),
-        Op::KeepDay { reply, .. }
-        | Op::KeepMemory { reply, .. }
-        | Op::KeepOutputs { reply, .. }
-        | Op::Told { reply, .. } => say(reply, why),
-        Op::Recover { reply, .. } => say(reply, why),
-        Op::Purge { reply, .. } => say(reply, why),
-        Op::Barrier { reply } | Op::Close { reply } => say(reply, why),
-    }
-}
-
-/// Stops the store if the writer ends by a panic.
-struct EndsLoudly(Arc<Shared>);
+/// Whatever way the writer ends, nothing is taken in after it; if by a panic, the store stops.
+struct EndsLoudly(Arc<Shared>, Arc<Intake>);
 
 impl Drop for EndsLoudly {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
-            return;
+        if std::thread::panicking() {
+            self.0.fate.stop(StoreError::Failed(
+                "the store's writer ended unexpectedly".to_owned(),
+            ));
         }
-        self.0.fate.stop(StoreError::Failed(
-            "the store's writer ended unexpectedly".to_owned(),
-        ));
+        self.1.end();
     }
 }

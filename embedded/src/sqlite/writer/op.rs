@@ -76,6 +76,58 @@ pub(in crate::sqlite) enum Op {
     },
 }
 
+impl Op {
+    /// The request it is about.
+    pub fn id(&self) -> Option<RequestId> {
+        match self {
+            Self::Insert { new, .. } => Some(new.request.id),
+            Self::Change { id, .. } | Self::End { id, .. } | Self::Answer { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Whether it must see every write before it and none after it.
+    pub const fn divides(&self) -> bool {
+        matches!(
+            self,
+            Self::Recover { .. } | Self::Purge { .. } | Self::Barrier { .. } | Self::Close { .. }
+        )
+    }
+
+    /// The file that a payload it brings lies in.
+    pub fn held_key(&self) -> Option<&str> {
+        let payload = match self {
+            Self::Insert { new, .. } => Some(&new.body),
+            Self::End { end, .. } => end.result.as_ref(),
+            Self::Answer { result, .. } => Some(result),
+            _ => None,
+        };
+        match payload? {
+            PayloadRef::Held { key, .. } => Some(key),
+            PayloadRef::Inline(_) => None,
+        }
+    }
+
+    /// Answers a write that cannot be made.
+    pub fn refuse(self, why: &StoreError) {
+        fn say<T, E: From<StoreError>>(reply: Reply<T, E>, why: &StoreError) {
+            let _ = reply.send(Err(why.clone().into()));
+        }
+        match self {
+            Self::Insert { reply, .. } => say(reply, why),
+            Self::Change { reply, .. } | Self::Answer { reply, .. } => say(reply, why),
+            Self::End { reply, .. } => say(reply, why),
+            Self::KeepDay { reply, .. }
+            | Self::KeepMemory { reply, .. }
+            | Self::KeepOutputs { reply, .. }
+            | Self::Told { reply, .. } => say(reply, why),
+            Self::Recover { reply, .. } => say(reply, why),
+            Self::Purge { reply, .. } => say(reply, why),
+            Self::Barrier { reply } | Self::Close { reply } => say(reply, why),
+        }
+    }
+}
+
 /// The end of a call.
 #[derive(Debug)]
 pub(in crate::sqlite) struct End {

@@ -1,6 +1,7 @@
 //! Requests leave for good when their retention is over.
 
 use super::Writer;
+use super::applied::Applied;
 use super::op::{Purged, Reply};
 use super::statements::{execute, run};
 use crate::lock;
@@ -17,9 +18,15 @@ use std::collections::HashSet;
 const STEP: usize = 256;
 
 impl Writer {
-    pub(super) fn purge(&mut self, before: Timestamp, from: i64, reply: Reply<Purged>) {
-        self.commit();
-        let outcome = self.purge_step(before, from);
+    pub(super) fn purge(
+        &mut self,
+        applied: &mut Applied,
+        before: Timestamp,
+        from: i64,
+        reply: Reply<Purged>,
+    ) {
+        self.commit_own(applied);
+        let outcome = self.purge_step(applied, before, from);
         if let Err(error) = &outcome {
             let undone = self.conn.is_autocommit() || run(&self.conn, "ROLLBACK").is_ok();
             if !undone || !matches!(error, StoreError::Full(_)) {
@@ -30,7 +37,12 @@ impl Writer {
     }
 
     /// Nothing arrives after its end, so the rows to look at are those that arrived before, oldest first.
-    fn purge_step(&mut self, before: Timestamp, from: i64) -> Result<Purged, StoreError> {
+    fn purge_step(
+        &mut self,
+        applied: &mut Applied,
+        before: Timestamp,
+        from: i64,
+    ) -> Result<Purged, StoreError> {
         let sql = "SELECT place, ended_at, id FROM requests WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT ?3";
         let bounds = [from, first_of(before), STEP as i64].map(Value::from);
         let found = all(&self.conn, sql, bounds, |row| {
@@ -58,7 +70,7 @@ impl Writer {
                 self.shared.files.remove(&key);
             }
             for id in ids {
-                self.table.remove(id);
+                applied.table.remove(id);
             }
         }
         Ok(Purged {

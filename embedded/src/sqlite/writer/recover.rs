@@ -1,5 +1,7 @@
 //! What a lane needs after a restart.
 
+use super::applied::Applied;
+use super::load::{load_call, load_request};
 use super::op::{Reply, Urgency};
 use super::{Writer, bulk};
 use crate::sqlite::failure::of_sqlite;
@@ -13,22 +15,33 @@ use smoother_core::ports::{ChangeError, DayCount, LaneMemory, Recovered, StoreEr
 use smoother_core::{Call, LaneId, Request, Timestamp, Tokens};
 
 impl Writer {
-    pub(super) fn recover(&mut self, lane: &LaneId, since: Timestamp, reply: Reply<Recovered>) {
+    pub(super) fn recover(
+        &mut self,
+        applied: &mut Applied,
+        lane: &LaneId,
+        since: Timestamp,
+        reply: Reply<Recovered>,
+    ) {
         // The queries below read the database, so it must hold everything.
-        self.commit();
-        let outcome = self.recovered(lane, since);
-        self.batch.note(Urgency::Now);
-        self.batch.answer(reply, outcome);
+        self.commit_own(applied);
+        let outcome = self.recovered(applied, lane, since);
+        applied.batch.note(Urgency::Now);
+        applied.batch.answer(reply, outcome);
     }
 
-    fn recovered(&mut self, lane: &LaneId, since: Timestamp) -> Result<Recovered, StoreError> {
-        let calls = self.lose_calls(lane, since)?;
+    fn recovered(
+        &self,
+        applied: &mut Applied,
+        lane: &LaneId,
+        since: Timestamp,
+    ) -> Result<Recovered, StoreError> {
+        let calls = self.lose_calls(applied, lane, since)?;
         let sql = "SELECT v, sum, data FROM requests INDEXED BY requests_open
                    WHERE lane = ?1 AND open = 1 ORDER BY place";
         let open = bulk::requests(&self.conn, sql, vec![name(lane)])?;
         let mut waiting = Vec::with_capacity(open.len());
         for request in open {
-            if let Some(request) = self.requeued(request)? {
+            if let Some(request) = self.requeued(applied, request)? {
                 waiting.push(request);
             }
         }
@@ -41,7 +54,12 @@ impl Writer {
     }
 
     /// The lane's calls that still count; those nobody can vouch for are settled at what was reserved.
-    fn lose_calls(&mut self, lane: &LaneId, since: Timestamp) -> Result<Vec<Call>, StoreError> {
+    fn lose_calls(
+        &self,
+        applied: &mut Applied,
+        lane: &LaneId,
+        since: Timestamp,
+    ) -> Result<Vec<Call>, StoreError> {
         let sql = "SELECT v, sum, data FROM calls WHERE lane = ?1 AND settled = ?2 AND charged_at >= ?3
                    ORDER BY charged_at";
         let open = [name(lane), Value::from(0), Value::from(0)];
@@ -60,7 +78,8 @@ impl Writer {
                 upstream_request_id: None,
                 at: now,
             };
-            match self.settle(call.request, settlement.clone()) {
+            load_call(&self.conn, applied, call.request, call.number)?;
+            match applied.settle(call.request, settlement.clone()) {
                 Ok(_) => calls.push(call.settled(settlement)),
                 Err(ChangeError::Store(error)) => return Err(error),
                 Err(error) => return Err(StoreError::Damaged(format!("a call has no request: {error}"))),
@@ -71,11 +90,12 @@ impl Writer {
     }
 
     /// The request as it waits now, or `None` if it has ended by its policy.
-    fn requeued(&mut self, request: Request) -> Result<Option<Request>, StoreError> {
+    fn requeued(&self, applied: &mut Applied, request: Request) -> Result<Option<Request>, StoreError> {
         let Some(change) = after_restart(&request, self.clock.now()) else {
             return Ok(Some(request));
         };
-        match self.change_row(request.id, &change) {
+        load_request(&self.conn, applied, request.id)?;
+        match applied.change_row(request.id, &change) {
             Ok(request) => Ok((!request.state.is_terminal()).then_some(request)),
             Err(ChangeError::Store(error)) => Err(error),
             Err(error) => Err(StoreError::Damaged(format!(

@@ -1,6 +1,6 @@
 //! A request's unwritten part as statements.
 
-use super::table::{Dirty, Row};
+use super::table::Sealed;
 use crate::sqlite::failure::of_sqlite;
 use crate::sqlite::rows::{encode, signed, state_number, sum_of};
 use crate::sqlite::schema::ROW_VERSION;
@@ -8,7 +8,8 @@ use rusqlite::{Connection, params};
 use smoother_core::ports::{PayloadRef, StoreError};
 
 /// Writes all of it: the row, its payloads, its calls, and what it passed through.
-pub(super) fn write_request(conn: &Connection, row: &Row, dirty: &Dirty) -> Result<(), StoreError> {
+pub(super) fn write_request(conn: &Connection, row: &Sealed) -> Result<(), StoreError> {
+    let dirty = &row.dirty;
     if dirty.new {
         insert_request(conn, row)?;
     } else if dirty.changed {
@@ -52,9 +53,9 @@ pub(super) fn write_request(conn: &Connection, row: &Row, dirty: &Dirty) -> Resu
     Ok(())
 }
 
-fn insert_request(conn: &Connection, row: &Row) -> Result<(), StoreError> {
+fn insert_request(conn: &Connection, row: &Sealed) -> Result<(), StoreError> {
     let request = &row.request;
-    let stored = encode(request)?;
+    let stored = encode(request.as_ref())?;
     let sql = "INSERT INTO requests (place, id, v, tenant, lane, state, open, ended_at, sum, data)
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     let open = (!request.state.is_terminal()).then_some(1);
@@ -74,9 +75,9 @@ fn insert_request(conn: &Connection, row: &Row) -> Result<(), StoreError> {
 }
 
 /// Leaves alone the columns that have indexes, unless they change (`moved`): SQLite would rewrite those too.
-fn update_request(conn: &Connection, row: &Row, moved: bool) -> Result<(), StoreError> {
+fn update_request(conn: &Connection, row: &Sealed, moved: bool) -> Result<(), StoreError> {
     let request = &row.request;
-    let stored = encode(request)?;
+    let stored = encode(request.as_ref())?;
     let state = state_number(request.state);
     if !moved && !request.state.is_terminal() {
         let sql = "UPDATE requests SET state = ?2, sum = ?3, data = ?4 WHERE place = ?1";
