@@ -32,6 +32,17 @@ pub(crate) enum Attempt {
     Expired { usage: Option<Usage> },
 }
 
+impl Attempt {
+    /// Whether the next call can use its connection.
+    pub(crate) const fn leaves_connection(&self) -> bool {
+        match self {
+            Self::Answered(_) => true,
+            Self::Failed { error, .. } => matches!(error.kind, ModelErrorKind::Throttled(_)),
+            Self::Aborted { .. } | Self::Expired { .. } => false,
+        }
+    }
+}
+
 /// A whole answer.
 #[derive(Debug)]
 pub(crate) struct Answer {

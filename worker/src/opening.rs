@@ -2,18 +2,24 @@
 //!
 //! After a pause the lane's ledger may let many calls go in one moment, while the connections they need are
 //! gone: each would open its own, all at once, with a TLS handshake apiece. A leaky bucket spreads the openings
-//! over some milliseconds. It never decides whether a call goes, only its moment, and it is asked before the
-//! claim, so the charge is dated to the real start.
+//! over some milliseconds; a call for which a connection stands goes at once. It never decides whether a call goes,
+//! only its moment, and it is asked before the claim, so the charge is dated to the real start.
 
 use leaky_bucket::RateLimiter;
+use smoother_core::{Millis, Timestamp};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+/// A connection that no call has used for this long is taken to be gone: shorter than connections are kept.
+const KEPT: Millis = Millis::from_secs(20);
 
 /// The pace of openings on one lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpeningPace {
-    /// Calls that may open in one moment after a pause.
+    /// Connections that may open in one moment after a pause.
     pub burst: usize,
-    /// Calls that may open in each further millisecond.
+    /// Connections that may open in each further millisecond.
     pub per_ms: usize,
 }
 
@@ -27,26 +33,65 @@ impl Default for OpeningPace {
     }
 }
 
-/// The bucket behind the pace.
+/// The bucket behind the pace, and the connections that need none of it.
 #[derive(Debug)]
-pub(crate) struct Opening(RateLimiter);
+pub(crate) struct Opening {
+    bucket: RateLimiter,
+    standing: Mutex<Standing>,
+}
+
+/// When the connections that no call uses were last used, oldest first. The one used last is used next.
+#[derive(Debug, Default)]
+struct Standing(VecDeque<Timestamp>);
 
 impl Opening {
     pub(crate) fn new(pace: OpeningPace) -> Self {
         let burst = pace.burst.max(1);
-        Self(
-            RateLimiter::builder()
-                .max(burst)
-                .initial(burst)
-                .refill(pace.per_ms.max(1))
-                .interval(Duration::from_millis(1))
-                .build(),
-        )
+        let bucket = RateLimiter::builder()
+            .max(burst)
+            .initial(burst)
+            .refill(pace.per_ms.max(1))
+            .interval(Duration::from_millis(1))
+            .build();
+        Self {
+            bucket,
+            standing: Mutex::default(),
+        }
     }
 
-    /// Waits for this call's turn; turns come in the order in which they were asked for.
-    pub(crate) async fn turn(&self) {
-        self.0.acquire_one().await;
+    /// Waits for this call's turn: none, if a connection stands for it; turns come in the order in which they were
+    /// asked for.
+    pub(crate) async fn turn(&self, now: Timestamp) {
+        if !self.standing(|standing| standing.take(now)) {
+            self.bucket.acquire_one().await;
+        }
+    }
+
+    /// A call has ended, and left its connection for the next.
+    pub(crate) fn left(&self, now: Timestamp) {
+        self.standing(|standing| standing.put(now));
+    }
+
+    fn standing<T>(&self, act: impl FnOnce(&mut Standing) -> T) -> T {
+        act(&mut self.standing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Standing {
+    fn take(&mut self, now: Timestamp) -> bool {
+        self.forget_before(now);
+        self.0.pop_back().is_some()
+    }
+
+    fn put(&mut self, now: Timestamp) {
+        self.forget_before(now);
+        self.0.push_back(now);
+    }
+
+    fn forget_before(&mut self, now: Timestamp) {
+        while self.0.front().is_some_and(|used| now.since(*used) >= KEPT) {
+            self.0.pop_front();
+        }
     }
 }
 
@@ -66,7 +111,7 @@ mod tests {
         for _ in 0..48 {
             let opening = Arc::clone(&opening);
             turns.spawn(async move {
-                opening.turn().await;
+                opening.turn(Timestamp::EPOCH).await;
                 began.elapsed()
             });
         }
@@ -83,5 +128,26 @@ mod tests {
             last <= Duration::from_millis(40),
             "48 calls took {last:?} to open"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_with_a_connection_does_not_wait_until_that_is_gone() {
+        let opening = Opening::new(OpeningPace { burst: 1, per_ms: 1 });
+        let at = |ms: u64| Timestamp::from_millis(100_000 + ms);
+        let waits = async |now| {
+            let mut turn = std::pin::pin!(opening.turn(now));
+            let waits = futures_util::poll!(&mut turn).is_pending();
+            if waits {
+                turn.await;
+            }
+            waits
+        };
+        assert!(!waits(at(0)).await, "the burst");
+        opening.left(at(0));
+        opening.left(at(10_000));
+        assert!(!waits(at(10_001)).await, "the connection used last");
+        opening.left(at(10_002));
+        assert!(!waits(at(20_001)).await, "the one that was used just now");
+        assert!(waits(at(20_002)).await, "the first was not used for 20 s");
     }
 }

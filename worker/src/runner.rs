@@ -160,7 +160,7 @@ impl Worker {
                 Err(NotTaken::UnknownLane(released.lane))
             };
         };
-        lane.opening.turn().await;
+        lane.opening.turn(self.ports.clock.now()).await;
         let claim = Change::Claim {
             call: released.call,
             at: self.ports.clock.now(),
@@ -258,6 +258,9 @@ impl Worker {
             // Nothing was sent, and the next look may well succeed.
             Err(error) => unreadable(ModelErrorKind::Connect, &error.to_string()),
         };
+        if attempt.leaves_connection() {
+            lane.opening.left(self.ports.clock.now());
+        }
         let conclusion = self.settle(lane, row, progress).conclude(attempt);
         lane.meters.ended(row, &conclusion);
         Settling::new(self, row, conclusion).run().await;
