@@ -24,7 +24,7 @@ pub use sqlite::{
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks, also after a panic elsewhere: every critical section here leaves its data whole at each step.
+/// Locks, also after a panic elsewhere: a critical section here leaves its data whole at each step, or stops the store.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

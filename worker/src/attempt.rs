@@ -34,10 +34,12 @@ pub(crate) enum Attempt {
 
 impl Attempt {
     /// Whether the next call can use its connection.
-    pub(crate) const fn leaves_connection(&self) -> bool {
+    pub(crate) fn leaves_connection(&self) -> bool {
         match self {
             Self::Answered(_) => true,
-            Self::Failed { error, .. } => matches!(error.kind, ModelErrorKind::Throttled(_)),
+            Self::Failed { error, accepted, .. } => {
+                !accepted && error.status == 429 && matches!(error.kind, ModelErrorKind::Throttled(_))
+            }
             Self::Aborted { .. } | Self::Expired { .. } => false,
         }
     }

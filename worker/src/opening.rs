@@ -40,6 +40,15 @@ pub(crate) struct Opening {
     standing: Mutex<Standing>,
 }
 
+/// How a call comes to its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// One stands for it.
+    Standing,
+    /// It opens one.
+    Opening,
+}
+
 /// When the connections that no call uses were last used, oldest first. The one used last is used next.
 #[derive(Debug, Default)]
 struct Standing(VecDeque<Timestamp>);
@@ -59,11 +68,20 @@ impl Opening {
         }
     }
 
-    /// Waits for this call's turn: none, if a connection stands for it; turns come in the order in which they were
-    /// asked for.
-    pub(crate) async fn turn(&self, now: Timestamp) {
-        if !self.standing(|standing| standing.take(now)) {
-            self.bucket.acquire_one().await;
+    /// Waits for this call's turn to open a connection, or goes at once if one stands for it; turns come in the
+    /// order in which they were asked for.
+    pub(crate) async fn turn(&self, now: Timestamp) -> Turn {
+        if self.standing(|standing| standing.take(now)) {
+            return Turn::Standing;
+        }
+        self.bucket.acquire_one().await;
+        Turn::Opening
+    }
+
+    /// There was no call after all: a connection that stands goes on standing.
+    pub(crate) fn unused(&self, turn: Turn, now: Timestamp) {
+        if turn == Turn::Standing {
+            self.left(now);
         }
     }
 
@@ -131,23 +149,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    #[allow(clippy::disallowed_methods, reason = "virtual time is what the test measures")]
     async fn a_call_with_a_connection_does_not_wait_until_that_is_gone() {
         let opening = Opening::new(OpeningPace { burst: 1, per_ms: 1 });
         let at = |ms: u64| Timestamp::from_millis(100_000 + ms);
-        let waits = async |now| {
-            let mut turn = std::pin::pin!(opening.turn(now));
-            let waits = futures_util::poll!(&mut turn).is_pending();
-            if waits {
-                turn.await;
-            }
-            waits
-        };
-        assert!(!waits(at(0)).await, "the burst");
+        assert_eq!(opening.turn(at(0)).await, Turn::Opening);
         opening.left(at(0));
         opening.left(at(10_000));
-        assert!(!waits(at(10_001)).await, "the connection used last");
+        assert_eq!(
+            opening.turn(at(10_001)).await,
+            Turn::Standing,
+            "the one used last"
+        );
         opening.left(at(10_002));
-        assert!(!waits(at(20_001)).await, "the one that was used just now");
-        assert!(waits(at(20_002)).await, "the first was not used for 20 s");
+        assert_eq!(
+            opening.turn(at(20_001)).await,
+            Turn::Standing,
+            "the one used last"
+        );
+        assert_eq!(
+            opening.turn(at(20_001)).await,
+            Turn::Opening,
+            "the first is 20 s old"
+        );
+        opening.unused(Turn::Opening, at(20_001));
+        assert_eq!(opening.turn(at(20_001)).await, Turn::Opening);
+        opening.unused(Turn::Standing, at(20_001));
+        let before = Instant::now();
+        assert_eq!(opening.turn(at(20_001)).await, Turn::Standing);
+        assert_eq!(before.elapsed(), Duration::ZERO, "it does not wait");
     }
 }

@@ -56,7 +56,7 @@ pub enum NotTaken {
 /// A lane as a call sees it, from its claim to its end.
 pub(crate) struct LaneSide {
     pub(crate) config: LaneConfig,
-    opening: Arc<Opening>,
+    pub(crate) opening: Opening,
     meters: Meters,
 }
 
@@ -90,11 +90,11 @@ impl Worker {
     pub fn reconfigure(&self, lanes: impl IntoIterator<Item = LaneConfig>) {
         let known = self.lanes.load_full();
         let side = |config: LaneConfig| {
-            let opening = match known.get(&config.id) {
-                Some(same) if same.config == config => return (config.id, Arc::clone(same)),
-                Some(known) => Arc::clone(&known.opening),
-                None => Arc::new(Opening::new(self.pace)),
-            };
+            if let Some(same) = known.get(&config.id).filter(|known| known.config == config) {
+                return (config.id, Arc::clone(same));
+            }
+            // Other settings may mean another client, which has no connections yet.
+            let opening = Opening::new(self.pace);
             let meters = Meters::of(&config);
             let side = LaneSide {
                 config,
@@ -160,12 +160,16 @@ impl Worker {
                 Err(NotTaken::UnknownLane(released.lane))
             };
         };
-        lane.opening.turn(self.ports.clock.now()).await;
+        let turn = lane.opening.turn(self.ports.clock.now()).await;
         let claim = Change::Claim {
             call: released.call,
             at: self.ports.clock.now(),
         };
-        match self.ports.store.change(released.request, claim).await {
+        let claimed = self.ports.store.change(released.request, claim).await;
+        if claimed.is_err() {
+            lane.opening.unused(turn, self.ports.clock.now());
+        }
+        match claimed {
             Ok(row) => self.call(&lane, row, end_by).await,
             // Nobody will claim it any more: its lane need not wait to be sure of that.
             Err(ChangeError::Refused(why @ Refused::Late { .. })) => {

@@ -50,6 +50,7 @@ pub use backup::{BackupError, Copied, backup};
 pub use options::{OpenError, OpenOptions, Opened};
 pub use verify::{Report, VerifyError, verify};
 
+use crate::lock;
 use bodies::PayloadCache;
 use failure::Fate;
 use files::PayloadFiles;
@@ -57,12 +58,12 @@ use readers::Readers;
 use smoother_core::ports::{Pending, StoreError};
 use smoother_core::{LaneId, RequestId, Timestamp};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tail::OutboxTail;
 use tokio::sync::oneshot;
-use writer::{Intake, Op, Reply};
+use writer::{Early, Intake, Op, Reply};
 
 /// Requests, calls, payloads and the outbox in one data directory.
 ///
@@ -83,6 +84,8 @@ struct Shared {
     bodies: PayloadCache,
     tail: OutboxTail,
     fate: Arc<Fate>,
+    /// Asked by readers, also while the writer has the rest for itself.
+    early: Mutex<Early>,
     commits: AtomicU64,
 }
 
@@ -149,7 +152,7 @@ impl SqliteStore {
 
     /// Waits until reads can see the writes of this request (of any, where none is named) that were answered.
     async fn settled(&self, id: Option<RequestId>) -> Result<(), StoreError> {
-        if self.shared.relaxed && self.intake.is_early(id) {
+        if self.shared.relaxed && lock(&self.shared.early).holds(id) {
             self.begin(|reply| Op::Barrier { reply }).await?;
         }
         Ok(())

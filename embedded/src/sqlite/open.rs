@@ -18,8 +18,8 @@ use smoother_core::Timestamp;
 use smoother_core::config::Durability;
 use smoother_core::ports::Clock;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -59,6 +59,7 @@ impl SqliteStore {
             bodies: PayloadCache::new(options.body_cache_bytes),
             tail: OutboxTail::new(found.last_seq),
             fate,
+            early: Mutex::default(),
             commits: AtomicU64::new(0),
         });
         sweep::start(&shared.files, &shared.readers).map_err(|cause| io(&options.dir, cause))?;

@@ -101,10 +101,10 @@ async fn of_many_with_one_id_one_is_fresh() {
                 tokio::spawn(async move {
                     for n in 0..EACH {
                         match store.insert(new(&numbered(n))).await.unwrap() {
-                            Inserted::Fresh => fresh.fetch_add(1, Ordering::Relaxed),
-                            Inserted::Same(row) => u64::from(row.id != numbered(n).id),
+                            Inserted::Fresh => _ = fresh.fetch_add(1, Ordering::Relaxed),
+                            Inserted::Same(row) => assert_eq!(row.id, numbered(n).id),
                             Inserted::Conflict => panic!("{n} has one body"),
-                        };
+                        }
                     }
                 })
             })

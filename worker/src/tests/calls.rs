@@ -2,10 +2,11 @@
 
 use super::stage::{Script, Stage, Step, answer, to_the_end};
 use crate::OpeningPace;
+use crate::opening::Turn;
 use smoother_core::breaker::CallHealth;
-use smoother_core::ports::{Ended, Live, PayloadKind, Payloads, Store, Update};
+use smoother_core::ports::{Clock, Ended, Live, PayloadKind, Payloads, Store, Update};
 use smoother_core::scheduler::{Again, Event};
-use smoother_core::{CallEnding, Change, Millis, Operation, Outcome, Request, State, Tokens};
+use smoother_core::{CallEnding, Change, LaneId, Millis, Operation, Outcome, Request, State, Tokens};
 use std::sync::Arc;
 
 #[tokio::test]
@@ -226,6 +227,27 @@ async fn a_deadline_ends_a_running_call() {
         stage.ended().await,
         Event::Ended { again: Again::No, .. }
     ));
+}
+
+#[tokio::test]
+async fn a_whole_answer_leaves_its_connection_to_the_next_call_and_one_that_is_called_off_none() {
+    let mut stage = Stage::new("");
+    let lane = stage.worker.lane(&LaneId::new("a").unwrap()).unwrap();
+    for (script, turn) in [
+        (answer("{}"), Turn::Standing),
+        (Script::Answer(vec![Step::Hang]), Turn::Opening),
+    ] {
+        let row = stage.request(Operation::Converse, |_| {}).await;
+        let mut reader = stage.hub.subscribe(row.id);
+        stage.script(script);
+        stage.release(row.id).await;
+        if turn == Turn::Opening {
+            while !matches!(reader.next().await.unwrap(), Update::Call(_)) {}
+            stage.hub.abort(row.id);
+        }
+        stage.ended().await;
+        assert_eq!(lane.opening.turn(stage.clock.now()).await, turn);
+    }
 }
 
 #[tokio::test]

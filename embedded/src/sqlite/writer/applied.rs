@@ -8,6 +8,7 @@ use super::early::Early;
 use super::op::Op;
 use super::recent::Recent;
 use super::table::{Sealed as SealedRow, Table};
+use crate::lock;
 use crate::sqlite::Shared;
 use crate::sqlite::place::{Places, first_of};
 use smoother_core::ports::{Clock, NewRequest, PayloadKind};
@@ -20,7 +21,6 @@ use std::sync::Arc;
 pub(in crate::sqlite) struct Applied {
     pub(super) table: Table,
     pub(super) batch: Batch,
-    pub(super) early: Early,
     pub(super) recent: Recent,
     pub(super) places: Places,
     pub(super) newest_place_at_start: i64,
@@ -52,7 +52,6 @@ impl Applied {
         Self {
             table: Table::default(),
             batch: Batch::default(),
-            early: Early::default(),
             recent: Recent::new(newest_place, ahead),
             places: Places::default(),
             newest_place_at_start: newest_place,
@@ -62,12 +61,14 @@ impl Applied {
         }
     }
 
-    /// Whether memory alone can tell what comes of a write, and no file goes with it.
+    /// Whether a write may be applied at once: memory alone can tell what comes of it, and no file goes with it.
     pub(super) fn can_judge(&self, op: &Op) -> bool {
         if op.held_key().is_some() {
             return false;
         }
         match op {
+            // A batch takes in no more when it is large: whoever brings more waits until it is committed.
+            Op::Insert { .. } if self.batch.is_large() => false,
             Op::Insert { new, .. } => self.table.has(new.request.id) || self.is_new(new),
             Op::Change { id, .. } | Op::Answer { id, .. } => self.table.has(*id),
             Op::End { id, end, .. } => self.table.has_call(*id, end.settlement.call),
@@ -89,7 +90,7 @@ impl Applied {
     pub(super) fn seal(&mut self) -> Sealed {
         let batch = std::mem::take(&mut self.batch);
         if !batch.writes_rows() {
-            self.early.forget();
+            self.with_early(Early::forget);
             return Sealed {
                 batch,
                 ..Sealed::default()
@@ -102,7 +103,7 @@ impl Applied {
             Some((row.place, Arc::clone(&row.request)))
         };
         let ended = batch.ended.iter().filter_map(&mut last).collect();
-        self.early.seal();
+        self.with_early(Early::seal);
         Sealed { rows, ended, batch }
     }
 
@@ -111,7 +112,7 @@ impl Applied {
         for id in self.table.end_commit(&sealed.rows) {
             self.forget_payloads(id);
         }
-        self.early.stored();
+        self.with_early(Early::stored);
     }
 
     /// The commit is not stored, and memory goes back to what is. What was applied since rests on it, so it is
@@ -123,12 +124,105 @@ impl Applied {
         }
         self.table.clear();
         self.tenants.clear();
-        self.early.forget();
+        self.with_early(Early::forget);
         since
+    }
+
+    fn with_early(&self, act: impl FnOnce(&mut Early)) {
+        if self.shared.relaxed {
+            act(&mut lock(&self.shared.early));
+        }
     }
 
     fn forget_payloads(&self, id: RequestId) {
         self.shared.bodies.forget(id, PayloadKind::Body);
         self.shared.bodies.forget(id, PayloadKind::Result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemClock;
+    use crate::sqlite::writer::testing::request;
+    use crate::sqlite::{OpenOptions, SqliteStore};
+    use smoother_core::lifecycle::Change;
+    use smoother_core::ports::{ChangeError, Inserted, PayloadRef, StoreError};
+    use tokio::sync::oneshot::{self, Receiver};
+
+    struct Bed {
+        applied: Applied,
+        _store: Arc<SqliteStore>,
+        _dir: tempfile::TempDir,
+    }
+
+    fn bed() -> Bed {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(Timestamp::EPOCH));
+        let opened = SqliteStore::open(&OpenOptions::new(dir.path()), Arc::clone(&clock)).unwrap();
+        let shared = Arc::clone(&opened.store.shared);
+        Bed {
+            applied: Applied::new(shared, clock, -1, Timestamp::EPOCH),
+            _store: opened.store,
+            _dir: dir,
+        }
+    }
+
+    fn insert(ms: u64) -> (Op, Receiver<Result<Inserted, StoreError>>) {
+        let (reply, told) = oneshot::channel();
+        let new = Box::new(NewRequest {
+            request: request(ms),
+            body: PayloadRef::Inline(vec![1; 10].into()),
+        });
+        (Op::Insert { new, reply }, told)
+    }
+
+    fn cancel(ms: u64) -> (Op, Receiver<Result<Request, ChangeError>>) {
+        let (reply, told) = oneshot::channel();
+        let change = Box::new(Change::Cancel {
+            at: Timestamp::from_millis(ms),
+        });
+        let id = request(ms).id;
+        (Op::Change { id, change, reply }, told)
+    }
+
+    #[test]
+    fn a_commit_that_is_undone_takes_along_what_was_applied_since() {
+        let Bed { mut applied, .. } = bed();
+        let (first, mut told_first) = insert(1);
+        applied.apply(first);
+        let sealed = applied.seal();
+        assert_eq!(sealed.rows.len(), 1);
+        let (after, mut told_after) = cancel(1);
+        assert!(applied.can_judge(&after));
+        applied.apply(after);
+        let (second, mut told_second) = insert(2);
+        applied.apply(second);
+        let since = applied.undo(&sealed);
+        let why = StoreError::Full("no room".to_owned());
+        sealed.batch.finish(Err(&why));
+        since.finish(Err(&why));
+        assert_eq!(told_first.try_recv().unwrap().unwrap_err(), why);
+        assert_eq!(told_after.try_recv().unwrap().unwrap_err(), why.clone().into());
+        assert_eq!(told_second.try_recv().unwrap().unwrap_err(), why);
+        for ms in [1, 2] {
+            let id = request(ms).id;
+            assert!(!applied.table.has(id));
+            assert!(applied.shared.bodies.get(id, PayloadKind::Body).is_none());
+            assert!(
+                !applied.can_judge(&insert(ms).0),
+                "the database must say what it has"
+            );
+        }
+    }
+
+    #[test]
+    fn a_large_batch_takes_in_no_more_requests_and_goes_on_with_those_it_has() {
+        let Bed { mut applied, .. } = bed();
+        applied.apply(insert(1).0);
+        assert!(applied.can_judge(&insert(2).0));
+        applied.batch.bytes += 1 << 30;
+        assert!(!applied.can_judge(&insert(2).0));
+        assert!(applied.can_judge(&cancel(1).0));
     }
 }

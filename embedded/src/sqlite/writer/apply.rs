@@ -3,6 +3,7 @@
 use super::applied::Applied;
 use super::op::{End, Op, Reply, Urgency};
 use super::table::{Dirty, Row};
+use crate::lock;
 use smoother_core::call::Settlement;
 use smoother_core::lifecycle::{Change, apply};
 use smoother_core::ports::{
@@ -267,7 +268,7 @@ impl Applied {
             // Whoever asked may have gone.
             let _ = reply.send(outcome);
         } else if self.shared.relaxed && door == Some(Door::Sync) && outcome.is_ok() {
-            self.early.add(id);
+            lock(&self.shared.early).add(id);
             self.batch.note(Urgency::Relaxed);
             let _ = reply.send(outcome);
         } else {

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Instant;
 
-/// Requests in one commit at most.
+/// With so many requests a batch takes no further ones.
 const MOST_REQUESTS: usize = 1_024;
-/// Payload bytes in one commit at most, except that one payload always fits.
+/// With so many bytes of payloads neither.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 type Answer = Box<dyn FnOnce(Result<(), &StoreError>) + Send>;

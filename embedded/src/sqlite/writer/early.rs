@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 /// Those of the batch that gathers, and those of the one that is being committed.
 #[derive(Debug, Default)]
-pub(super) struct Early {
+pub(in crate::sqlite) struct Early {
     gathering: HashSet<RequestId>,
     sealed: HashSet<RequestId>,
 }

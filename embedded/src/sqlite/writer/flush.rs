@@ -12,7 +12,7 @@ use crate::sqlite::schema::ROW_VERSION;
 use rusqlite::params;
 use smoother_core::metrics::{COMMIT_SECONDS, COMMIT_WRITES, OUTBOX_PENDING};
 use smoother_core::ports::{OutboxEntry, StoreError};
-use smoother_core::{Millis, Request};
+use smoother_core::{Millis, Request, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -49,7 +49,7 @@ impl Writer {
             return Settled::Empty;
         }
         if let Some(why) = self.shared.fate.stopped() {
-            return Settled::Failed(why);
+            return Settled::Stopped(why);
         }
         let started = Instant::now();
         match self.write(sealed) {
@@ -59,8 +59,19 @@ impl Writer {
                 self.shared.commits.fetch_add(1, Ordering::Relaxed);
                 Settled::Stored(written)
             }
-            Err(error) => Settled::Failed(error),
+            Err(error) => self.failed(error),
         }
+    }
+
+    /// Nothing of it is stored. Only a full disk lets the store go on, and only when the database says that the
+    /// transaction is undone. Otherwise the store stops before anybody builds on what memory goes back to.
+    fn failed(&self, error: StoreError) -> Settled {
+        let undone = self.conn.is_autocommit() || run(&self.conn, "ROLLBACK").is_ok();
+        if undone && matches!(error, StoreError::Full(_)) {
+            return Settled::Undone(error);
+        }
+        self.shared.fate.stop(error.clone());
+        Settled::Stopped(error)
     }
 
     fn write(&mut self, sealed: &Sealed) -> Result<Written, StoreError> {
@@ -100,7 +111,7 @@ impl Writer {
         })
     }
 
-    fn write_rest(&mut self, batch: &Batch, written: &mut Written) -> Result<(), StoreError> {
+    fn write_rest(&self, batch: &Batch, written: &mut Written) -> Result<(), StoreError> {
         let conn = &self.conn;
         for (lane, count) in &batch.days {
             let sql = "INSERT INTO lanes (name, v, day, tokens) VALUES (?1, ?2, ?3, ?4)
@@ -137,7 +148,7 @@ impl Writer {
             let sql = "INSERT INTO clock (only, v, ahead) VALUES (1, ?1, ?2)
                        ON CONFLICT (only) DO UPDATE SET ahead = excluded.ahead";
             execute(conn, sql, params![ROW_VERSION, signed(ahead.as_millis())])?;
-            self.ahead = ahead;
+            written.ahead = Some(ahead);
         }
         Ok(())
     }
@@ -147,11 +158,16 @@ impl Writer {
         match settled {
             Settled::Empty => sealed.batch.finish(Ok(())),
             Settled::Stored(written) => self.committed(sealed, written),
-            Settled::Failed(error) => self.failed(sealed, since.unwrap_or_default(), &error),
+            Settled::Undone(error) => self.undone(sealed, since.unwrap_or_default(), &error),
+            Settled::Stopped(error) => {
+                sealed.batch.finish(Err(&error));
+                since.unwrap_or_default().finish(Err(&error));
+            }
         }
     }
 
     fn committed(&mut self, sealed: Sealed, written: Written) {
+        self.ahead = written.ahead.unwrap_or(self.ahead);
         self.pending = (self.pending + written.ended.len() as u64).saturating_sub(written.told as u64);
         show_pending(self.pending);
         self.shared.tail.push(written.ended);
@@ -163,23 +179,16 @@ impl Writer {
         sealed.batch.finish(Ok(()));
     }
 
-    /// Nothing of the batch is stored, nor of what was applied `since`. Only a full disk lets the store go on, and
-    /// only when the database says that the transaction is undone.
-    fn failed(&mut self, sealed: Sealed, since: Batch, error: &StoreError) {
-        let undone = self.conn.is_autocommit() || run(&self.conn, "ROLLBACK").is_ok();
-        let full = matches!(error, StoreError::Full(_));
-        if full && undone {
-            let writes = sealed.batch.writes + since.writes;
-            tracing::error!(%error, writes, "a commit was undone; its callers are told");
-            self.remove_files(&since.named);
-            // A commit that may yet be found after a crash keeps its files; else the next start removes them.
-            if !std::mem::take(&mut self.unsure) {
-                self.remove_files(&sealed.batch.named);
-            }
-            self.checkpoints.wanted();
-        } else {
-            self.shared.fate.stop(error.clone());
+    /// Nothing of the batch is stored, nor of what was applied `since`; the store goes on.
+    fn undone(&mut self, sealed: Sealed, since: Batch, error: &StoreError) {
+        let writes = sealed.batch.writes + since.writes;
+        tracing::error!(%error, writes, "a commit was undone; its callers are told");
+        self.remove_files(&since.named);
+        // A commit that may yet be found after a crash keeps its files; else the next start removes them.
+        if !std::mem::take(&mut self.unsure) {
+            self.remove_files(&sealed.batch.named);
         }
+        self.checkpoints.wanted();
         sealed.batch.finish(Err(error));
         since.finish(Err(error));
     }
@@ -196,7 +205,10 @@ enum Settled {
     /// It held no rows.
     Empty,
     Stored(Written),
-    Failed(StoreError),
+    /// There was no room; the store goes on.
+    Undone(StoreError),
+    /// Nobody knows what the disk holds: the store has stopped.
+    Stopped(StoreError),
 }
 
 impl Settled {
@@ -208,7 +220,7 @@ impl Settled {
                 applied.stored(sealed);
                 None
             }
-            Self::Failed(_) => Some(applied.undo(sealed)),
+            Self::Undone(_) | Self::Stopped(_) => Some(applied.undo(sealed)),
         }
     }
 }
@@ -218,6 +230,8 @@ impl Settled {
 struct Written {
     ended: Vec<OutboxEntry>,
     told: usize,
+    /// The new bound of every stored time.
+    ahead: Option<Timestamp>,
 }
 
 /// Terminal states not yet told.

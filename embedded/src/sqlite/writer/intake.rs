@@ -9,7 +9,6 @@ use super::op::Op;
 use super::queue::Queue;
 use crate::lock;
 use crate::sqlite::failure::Fate;
-use smoother_core::RequestId;
 use smoother_core::ports::StoreError;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,19 +67,20 @@ impl Intake {
 
     /// Takes a write in. After the end its reply is dropped.
     pub fn begin(&self, op: Op) {
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
         if let Some(why) = self.fate.stopped() {
+            drop(guard);
             op.refuse(&why);
             return;
         }
-        let mut guard = lock(&self.state);
-        let state = &mut *guard;
         if state.ended {
             return;
         }
         match &mut state.applied {
             Some(applied) if state.queue.lets_by(&op) && applied.can_judge(&op) => {
                 // Half of a write must not be committed.
-                let _whole = StopsUnlessWhole::new(&self.fate);
+                let _whole = StopsAtPanic::new(&self.fate);
                 applied.apply(op);
             }
             _ => state.queue.push(op),
@@ -95,14 +95,6 @@ impl Intake {
     pub fn leave(&self) {
         lock(&self.state).left = true;
         self.bell.notify_one();
-    }
-
-    /// Whether a request (any, where none is named) has writes that were answered and are not committed yet.
-    pub fn is_early(&self, id: Option<RequestId>) -> bool {
-        match &lock(&self.state).applied {
-            Some(applied) => applied.early.holds(id),
-            None => true,
-        }
     }
 
     /// Waits until there is something to do.
@@ -177,13 +169,13 @@ impl State {
 }
 
 /// Stops the store if what it stands beside panics.
-struct StopsUnlessWhole<'a> {
+pub(super) struct StopsAtPanic<'a> {
     fate: &'a Fate,
     panicked_before: bool,
 }
 
-impl<'a> StopsUnlessWhole<'a> {
-    fn new(fate: &'a Fate) -> Self {
+impl<'a> StopsAtPanic<'a> {
+    pub(super) fn new(fate: &'a Fate) -> Self {
         Self {
             fate,
             panicked_before: std::thread::panicking(),
@@ -191,11 +183,11 @@ impl<'a> StopsUnlessWhole<'a> {
     }
 }
 
-impl Drop for StopsUnlessWhole<'_> {
+impl Drop for StopsAtPanic<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() && !self.panicked_before {
             self.fate.stop(StoreError::Failed(
-                "a write was not applied as a whole: the program has a fault".to_owned(),
+                "a write ended in a fault of this program".to_owned(),
             ));
         }
     }

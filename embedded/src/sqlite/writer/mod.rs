@@ -25,6 +25,7 @@ mod table;
 mod testing;
 
 pub(super) use applied::Applied;
+pub(super) use early::Early;
 pub(super) use intake::Intake;
 pub(super) use op::{End, Op, Reply};
 
@@ -34,7 +35,7 @@ use super::failure::{of_io, of_sqlite};
 use super::log::Mark;
 use super::ownership::Ownership;
 use super::readers::let_log_go;
-use intake::Task;
+use intake::{StopsAtPanic, Task};
 use load::load;
 use rusqlite::Connection;
 use smoother_core::Timestamp;
@@ -111,11 +112,14 @@ impl Writer {
         }
     }
 
-    /// Applies what is in the queue, until it is empty or the batch is large. Gives back where to answer if the
-    /// store is to be closed.
+    /// Applies what is in the queue until it is empty, and commits in between when the batch is large. Gives back
+    /// where to answer if the store is to be closed.
     fn work_off(&mut self, applied: Box<Applied>) -> Option<Reply<()>> {
         let intake = Arc::clone(&self.intake);
         let mut own = Some(applied);
+        // Declared after it, so that the store stops before replies are dropped with it.
+        let shared = Arc::clone(&self.shared);
+        let _stops = StopsAtPanic::new(&shared.fate);
         while let Some(op) = intake.pop(&mut own) {
             let Some(applied) = own.as_deref_mut() else {
                 continue;

@@ -1,4 +1,4 @@
-//! What the writer is asked to do.
+//! What the store is asked to write.
 
 use smoother_core::call::Settlement;
 use smoother_core::estimate::{Answers, OutputKey};
@@ -86,11 +86,16 @@ impl Op {
         }
     }
 
-    /// Whether it must see every write before it and none after it.
-    pub const fn divides(&self) -> bool {
+    /// Whether it must see every write before it.
+    pub const fn follows_all(&self) -> bool {
+        self.precedes_all() || matches!(self, Self::Barrier { .. })
+    }
+
+    /// Whether it must see no write after it.
+    pub const fn precedes_all(&self) -> bool {
         matches!(
             self,
-            Self::Recover { .. } | Self::Purge { .. } | Self::Barrier { .. } | Self::Close { .. }
+            Self::Recover { .. } | Self::Purge { .. } | Self::Close { .. }
         )
     }
 
@@ -146,7 +151,7 @@ pub(in crate::sqlite) struct Purged {
 /// How long a write may wait for others to share its commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sqlite) enum Urgency {
-    /// Somebody outside waits for it: no longer than it takes to empty the queue.
+    /// Somebody outside waits for it: no longer than the commit before it takes.
     Now,
     /// Something that cannot wait is about to follow: an arrival is followed by its release and its claim, all
     /// within the hops between three tasks.

@@ -11,8 +11,8 @@ pub(super) struct Queue {
     ops: VecDeque<Op>,
     /// How many of them each request has.
     ids: HashMap<RequestId, usize>,
-    /// How many of them see all that came before and nothing that comes after.
-    dividing: usize,
+    /// How many of them must see nothing that comes after.
+    closing: usize,
 }
 
 impl Queue {
@@ -23,11 +23,11 @@ impl Queue {
     /// Whether a write that comes now may be applied before those that wait.
     pub fn lets_by(&self, op: &Op) -> bool {
         let after_its_own = op.id().is_some_and(|id| self.ids.contains_key(&id));
-        self.is_empty() || !(self.dividing > 0 || after_its_own || op.divides())
+        self.is_empty() || !(self.closing > 0 || after_its_own || op.follows_all())
     }
 
     pub fn push(&mut self, op: Op) {
-        self.dividing += usize::from(op.divides());
+        self.closing += usize::from(op.precedes_all());
         if let Some(id) = op.id() {
             *self.ids.entry(id).or_default() += 1;
         }
@@ -36,7 +36,7 @@ impl Queue {
 
     pub fn pop(&mut self) -> Option<Op> {
         let op = self.ops.pop_front()?;
-        self.dividing -= usize::from(op.divides());
+        self.closing -= usize::from(op.precedes_all());
         if let Some(id) = op.id()
             && let Some(count) = self.ids.get_mut(&id)
         {
@@ -90,6 +90,9 @@ mod tests {
         }
         assert!(queue.lets_by(&change(1)) && queue.lets_by(&barrier()));
         assert!(queue.pop().is_none());
+        queue.push(change(1));
+        queue.push(barrier());
+        assert!(queue.lets_by(&change(2)), "a barrier may see what comes after it");
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub(super) fn write_request(conn: &Connection, row: &Sealed) -> Result<(), Store
 fn insert_request(conn: &Connection, row: &Sealed) -> Result<(), StoreError> {
     let request = &row.request;
     let stored = encode(request.as_ref())?;
-    let sql = "INSERT INTO requests (place, id, v, tenant, lane, state, open, ended_at, sum, data)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+    let sql = "INSERT INTO requests (place, id, v, tenant, lane, state, open, ended_at, dead, sum, data)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     let open = (!request.state.is_terminal()).then_some(1);
     let values = params![
         row.place,
@@ -68,6 +68,7 @@ fn insert_request(conn: &Connection, row: &Sealed) -> Result<(), StoreError> {
         state_number(request.state),
         open,
         request.ended_at.map(|at| signed(at.as_millis())),
+        request.dead.then_some(1),
         stored.sum,
         stored.data
     ];
