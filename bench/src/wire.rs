@@ -81,6 +81,12 @@ impl Connection {
         for (name, value) in headers {
             request = request.header(name, value);
         }
+        if path.starts_with("/model/") {
+            // As AWS SDKs mark the attempts of a call.
+            request = request
+                .header("amz-sdk-invocation-id", invocation(rand::random()))
+                .header("amz-sdk-request", "attempt=1; max=3");
+        }
         self.sender.ready().await?;
         let response = self.sender.send_request(request.body(Full::new(body))?).await?;
         let (head, mut incoming) = response.into_parts();
@@ -108,6 +114,13 @@ impl Connection {
             events,
         })
     }
+}
+
+/// An invocation's id, a random UUID as text.
+fn invocation(random: u128) -> String {
+    let hex = format!("{random:032x}");
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+    parts.join("-")
 }
 
 /// Takes every whole event-stream message off the front; its first four bytes are its length.
