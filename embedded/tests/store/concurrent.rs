@@ -23,7 +23,7 @@ fn heavy(request: &Request) -> NewRequest {
 /// Every other request has an id made of a key.
 fn numbered(n: u64) -> Request {
     let mut row = request(n);
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         row.id = RequestId::keyed(&row.tenant, &n.to_string());
     }
     row
