@@ -87,6 +87,8 @@ impl Intake {
         }
         if state.sleeps.is_some_and(|until| state.wanted() < until) {
             state.sleeps = None;
+            // The writer needs the lock as soon as it wakes.
+            drop(guard);
             self.bell.notify_one();
         }
     }
