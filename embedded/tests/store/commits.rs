@@ -155,7 +155,9 @@ async fn relaxed_writes_are_answered_while_a_commit_is_under_way() {
 async fn what_was_applied_after_a_commit_that_fails_fails_with_it() {
     let mut f = Fixture::new();
     let held = hold(&f);
-    let first = f.store.insert(new(&request(1)));
+    let mut job = request(1);
+    job.door = Door::Job;
+    let first = f.store.insert(new(&job));
     let others: Vec<_> = (2..50)
         .map(|n| {
             (

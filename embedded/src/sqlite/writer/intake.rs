@@ -131,14 +131,15 @@ impl Intake {
         }
     }
 
-    /// The next write of the queue; when there is none, `applied` goes back to those who bring writes.
-    pub(super) fn pop(&self, applied: &mut Option<Box<Applied>>) -> Option<Op> {
+    /// The next write of the queue, and `applied` for it; when there is none, that goes back to those who bring
+    /// writes.
+    pub(super) fn pop(&self, applied: Box<Applied>) -> Option<(Op, Box<Applied>)> {
         let mut state = lock(&self.state);
-        let op = state.queue.pop();
-        if op.is_none() {
-            state.applied = applied.take();
-        }
-        op
+        let Some(op) = state.queue.pop() else {
+            state.applied = Some(applied);
+            return None;
+        };
+        Some((op, applied))
     }
 
     /// Looks at what is applied, or changes it. Only for the writer, while it does not have it for itself.

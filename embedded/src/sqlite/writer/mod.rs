@@ -114,35 +114,31 @@ impl Writer {
 
     /// Applies what is in the queue until it is empty, and commits in between when the batch is large. Gives back
     /// where to answer if the store is to be closed.
-    fn work_off(&mut self, applied: Box<Applied>) -> Option<Reply<()>> {
-        let intake = Arc::clone(&self.intake);
-        let mut own = Some(applied);
-        // Declared after it, so that the store stops before replies are dropped with it.
-        let shared = Arc::clone(&self.shared);
+    fn work_off(&mut self, mut applied: Box<Applied>) -> Option<Reply<()>> {
+        let (intake, shared) = (Arc::clone(&self.intake), Arc::clone(&self.shared));
+        // Dropped before `applied`, so that the store stops before the replies go with that.
         let _stops = StopsAtPanic::new(&shared.fate);
-        while let Some(op) = intake.pop(&mut own) {
-            let Some(applied) = own.as_deref_mut() else {
-                continue;
-            };
+        loop {
+            let (op, own) = intake.pop(applied)?;
+            applied = own;
             match op {
                 op if self.shared.fate.stopped().is_some() => op.refuse(&self.shared.fate.or_closed()),
                 Op::Close { reply } => {
-                    self.commit_own(applied);
+                    self.commit_own(&mut applied);
                     intake.end();
                     return Some(reply);
                 }
-                Op::Recover { lane, since, reply } => self.recover(applied, &lane, since, reply),
-                Op::Purge { before, from, reply } => self.purge(applied, before, from, reply),
-                op => match load(&self.conn, applied, &op) {
+                Op::Recover { lane, since, reply } => self.recover(&mut applied, &lane, since, reply),
+                Op::Purge { before, from, reply } => self.purge(&mut applied, before, from, reply),
+                op => match load(&self.conn, &mut applied, &op) {
                     Ok(()) => applied.apply(op),
                     Err(error) => self.give_up(op, &error),
                 },
             }
             if applied.batch.is_large() {
-                self.commit_own(applied);
+                self.commit_own(&mut applied);
             }
         }
-        None
     }
 
     /// A write of which the database could not say what it knows.
