@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | requests, calls, payloads | [`DynamoStore`] | DynamoDB, S3 |
 //! | holding lanes | [`DynamoHold`] | DynamoDB |
+//! | what is known of outputs | [`DynamoOutputs`] | DynamoDB |
 //! | WebSocket connections | [`DynamoConnections`] | DynamoDB |
 //! | bodies that producers point to | [`Inbox`] | S3 |
 //! | places for large bodies | [`SignedUploads`] | S3 |
@@ -25,6 +26,7 @@ mod fault;
 mod hold;
 mod metrics;
 mod objects;
+mod outputs;
 mod pushed;
 pub mod queues;
 mod retry;
@@ -43,6 +45,7 @@ pub use clock::WallClock;
 pub use connections::DynamoConnections;
 pub use hold::{Deployed, DynamoHold};
 pub use objects::{Inbox, SignedUploads};
+pub use outputs::DynamoOutputs;
 pub use pushed::PushedOutbox;
 pub use retry::Patience;
 pub use sockets::GatewaySockets;

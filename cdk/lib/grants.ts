@@ -43,7 +43,7 @@ const BY_ROLE: Readonly<Record<Role, (parts: Parts) => PolicyStatement[]>> = {
   input: (parts) => [
     take("TakeInput", [parts.input]),
     send("RefuseInput", [parts.inputDeadLetters]),
-    rows(parts, ["GetItem", "PutItem", "UpdateItem"]),
+    rows(parts, ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]),
     list(parts),
     read(parts, ["inbox", "bodies"]),
     write(parts, ["bodies"]),
@@ -60,7 +60,7 @@ const BY_ROLE: Readonly<Record<Role, (parts: Parts) => PolicyStatement[]>> = {
     ...call(parts, ["bedrock:CountTokens"]),
   ],
   ws: (parts) => [
-    rows(parts, ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
+    rows(parts, ["BatchGetItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"]),
     list(parts),
     read(parts, ["bodies", "results"]),
     write(parts, ["bodies"]),
@@ -92,12 +92,15 @@ const BY_ROLE: Readonly<Record<Role, (parts: Parts) => PolicyStatement[]>> = {
     send("StreamDeadLetters", [parts.streamDeadLetters]),
     take("TakeUntold", [parts.untold]),
     send("LeaveUntold", [parts.untold]),
-    rows(parts, ["DeleteItem", "GetItem", "Query"]),
+    // It writes what answers teach, and the sizes of requests that wait.
+    rows(parts, ["DeleteItem", "GetItem", "PutItem", "Query"]),
+    indexes(parts, ["waiting"]),
     list(parts),
     read(parts, ["results"]),
     send("TellResults", [parts.results]),
     allow("TellTopic", ["sns:Publish"], [parts.topic]),
     push(parts),
+    ...tellLanes(parts),
   ],
 };
 

@@ -26,45 +26,60 @@ pub(crate) fn model_in<'a>(lane: &'a LaneConfig, named: &'a ModelId) -> &'a Mode
     }
 }
 
+/// The lanes after a request's first one.
+pub(crate) struct Ahead<'a> {
+    pub(crate) lanes: Vec<&'a Arc<LaneConfig>>,
+    /// Its caller named them.
+    own_choice: bool,
+}
+
+/// Where a request that waits in `lane` first may go on.
+pub(crate) fn ahead<'a>(
+    from: &Submission,
+    routes: &'a Routes,
+    (route, lane): (&'a Route, &LaneConfig),
+) -> Result<Ahead<'a>, Refusal> {
+    let asked = from.fallback.as_deref();
+    let asked = asked.map(|names| named(routes, names)).transpose()?;
+    let own_choice = asked.is_some();
+    let named: Vec<&Arc<LaneConfig>> = match asked {
+        Some(lanes) => lanes,
+        None => {
+            let configured = lane.fallback.lanes.iter();
+            let configured = configured.filter_map(|id| routes.lanes().get(id));
+            route.lanes.iter().chain(configured).collect()
+        }
+    };
+    let mut lanes: Vec<&Arc<LaneConfig>> = Vec::new();
+    for next in named {
+        if next.id != lane.id && !lanes.iter().any(|seen| seen.id == next.id) {
+            lanes.push(next);
+        }
+    }
+    Ok(Ahead { lanes, own_choice })
+}
+
 impl Ingest {
     /// The chain of a request that waits in `lane` first; `may_be_sized` where a smaller max_tokens may go upstream.
     pub(crate) fn chain(
         &self,
         from: &Submission,
-        routes: &Routes,
+        ahead: &Ahead<'_>,
         (route, lane): (&Route, &LaneConfig),
         facts: &Facts,
         may_be_sized: bool,
-    ) -> Result<Vec<Hop>, Refusal> {
-        let asked = from
-            .fallback
-            .as_deref()
-            .map(|names| named(routes, names))
-            .transpose()?;
-        let own_choice = asked.is_some();
-        let named: Vec<&Arc<LaneConfig>> = match asked {
-            Some(lanes) => lanes,
-            None => {
-                let configured = lane.fallback.lanes.iter();
-                let configured = configured.filter_map(|id| routes.lanes().get(id));
-                route.lanes.iter().chain(configured).collect()
-            }
-        };
-        let mut chain: Vec<Hop> = Vec::new();
-        let mut seen = vec![&lane.id];
-        for next in named {
-            if !seen.contains(&&next.id) {
-                seen.push(&next.id);
-                chain.extend(self.hop(from, route, next, facts, may_be_sized));
-            }
-        }
-        if let (Some(text), Some(form), false) = (&lane.fallback.degraded_answer, facts.form, own_choice) {
+    ) -> Vec<Hop> {
+        let hop = |next: &&Arc<LaneConfig>| self.hop(from, route, next, facts, may_be_sized);
+        let mut chain: Vec<Hop> = ahead.lanes.iter().filter_map(hop).collect();
+        if let (Some(text), Some(form), false) =
+            (&lane.fallback.degraded_answer, facts.form, ahead.own_choice)
+        {
             chain.push(Hop::Answer {
                 text: text.clone(),
                 form,
             });
         }
-        Ok(chain)
+        chain
     }
 
     fn hop(

@@ -8,7 +8,9 @@ use crate::route::Routes;
 use arc_swap::ArcSwap;
 use smoother_core::config::Config;
 use smoother_core::estimate::{Answers, ErrorStats, OutputKey};
-use smoother_core::ports::{Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, Store, Uploads};
+use smoother_core::ports::{
+    Clock, Entropy, FreeCalls, LaneQueue, LaneViews, Live, Payloads, SharedOutputs, Store, Uploads,
+};
 use smoother_core::request::Runner;
 use smoother_core::{Outcome, Request, Timestamp, Usage};
 use std::fmt;
@@ -34,6 +36,9 @@ pub struct IngestPorts {
     pub free: Arc<dyn FreeCalls>,
     /// Places for jobs that are too large for a door, where there are any.
     pub uploads: Option<Arc<dyn Uploads>>,
+    /// What is known of outputs, where ends come to other processes ([`crate::Teacher`]); `None` where this one hears
+    /// of them all ([`Ingest::ended`]).
+    pub outputs: Option<Arc<dyn SharedOutputs>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Chance, for ids.

@@ -1,5 +1,5 @@
-//! From a submission to a row: validate, route, estimate. Asks for nothing but, where several lanes share the model,
-//! how those stand.
+//! From a submission to a row: validate, route, estimate. Asks for nothing but how lanes stand, where several share the
+//! model, and what is known of outputs, where ends come to other processes.
 
 use crate::body;
 use crate::chain;
@@ -49,6 +49,9 @@ impl Ingest {
         let tenant = settings.config.tenant(&from.tenant);
         let hint = facts.hint.or(from.hint);
         let priority = priority::choose(from.priority, hint, &from.tenant, &tenant)?;
+        let ahead = chain::ahead(&from, &settings.routes, (route, lane))?;
+        let lanes = std::iter::once(lane).chain(ahead.lanes.iter().copied());
+        self.recall(route, lanes, &from.tenant, &facts).await;
         let estimate = self.learned.estimate(model, &from.tenant, &facts, lane);
         // Judged by its own value: an answer that is cut short has to be made again with it.
         can_fit(lane, &estimate, facts.max_output.is_none())?;
@@ -63,13 +66,7 @@ impl Ingest {
             own: sized.map(|_| estimate.max_output),
             rerun: false,
         });
-        let fallback = self.chain(
-            &from,
-            &settings.routes,
-            (route, lane),
-            &facts,
-            right_size.is_some(),
-        )?;
+        let fallback = self.chain(&from, &ahead, (route, lane), &facts, right_size.is_some());
         let now = self.ports.clock.now();
         let id = from
             .key

@@ -6,9 +6,9 @@
 use crate::ingest::Ingest;
 use futures_util::future::join_all;
 use smoother_core::estimate::OutputKey;
-use smoother_core::ports::ChangeError;
+use smoother_core::ports::{ChangeError, LaneQueue, Store};
 use smoother_core::scheduler::{Event, Waiting};
-use smoother_core::{Change, Request, RequestId};
+use smoother_core::{Change, Request, RequestId, Tokens};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -91,7 +91,8 @@ impl Ingest {
     /// Takes note of a request that comes or was found waiting, if it may be right-sized and is not: what its answers need
     /// is still to be learned, or was learned since it came.
     pub(crate) fn note_unsized(&self, request: &Request) {
-        if request.right_size.is_none() || request.is_right_sized() || request.is_rerun() {
+        // Where ends come to other processes, those look through what waits.
+        if !may_be_resized(request) || self.ports.outputs.is_some() {
             return;
         }
         let sized = self
@@ -118,40 +119,80 @@ impl Ingest {
     }
 
     async fn resize(&self, id: RequestId) {
+        let size = |row: &Request| {
+            let sized = self
+                .learned
+                .right_sized(row.model_to_call(), &row.tenant, &row.estimate);
+            sized.map(|sized| sized.max_output)
+        };
+        let settings = self.settings();
         // One that cannot be read goes as it came.
         let Ok(Some(row)) = self.ports.store.get(id).await else {
             return;
         };
-        let sized = self
-            .learned
-            .right_sized(row.model_to_call(), &row.tenant, &row.estimate);
-        let Some(sized) = sized else { return };
-        let change = Change::Resize {
-            lane: row.lane,
-            max_output: sized.max_output,
+        let Some(lane) = settings.routes.lanes().get(&row.lane) else {
+            return;
         };
-        match self.ports.store.change(id, change).await {
+        let resizing = Resizing {
+            store: &*self.ports.store,
+            lanes: &*self.ports.lanes,
+            burndown: lane.output_burndown,
+        };
+        resizing.resize_row(&row, size, true).await;
+    }
+}
+
+/// Gives requests of one lane their size while they wait.
+pub(crate) struct Resizing<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) lanes: &'a dyn LaneQueue,
+    /// The lane's.
+    pub(crate) burndown: u64,
+}
+
+impl Resizing<'_> {
+    /// Gives a request the `size` of its row, if that is smaller than what it goes with; `tell`s its lane of it.
+    pub(crate) async fn resize(&self, id: RequestId, size: impl Fn(&Request) -> Option<Tokens>, tell: bool) {
+        // One that cannot be read goes as it came.
+        if let Ok(Some(row)) = self.store.get(id).await {
+            self.resize_row(&row, size, tell).await;
+        }
+    }
+
+    async fn resize_row(&self, row: &Request, size: impl Fn(&Request) -> Option<Tokens>, tell: bool) {
+        let Some(max_output) = size(row).filter(|_| may_be_resized(row)) else {
+            return;
+        };
+        let change = Change::Resize {
+            lane: row.lane.clone(),
+            max_output,
+        };
+        match self.store.change(row.id, change).await {
             // The lane hears of it when the row says so: released for less before, it would be sent with more.
-            Ok(row) => self.reprice(&row).await,
-            Err(ChangeError::Refused(why)) => tracing::debug!(request = %id, %why, "not resized"),
-            Err(error) => tracing::warn!(request = %id, %error, "a waiting request could not be resized"),
+            Ok(row) if tell => self.reprice(&row).await,
+            Ok(_) => {}
+            Err(ChangeError::Refused(why)) => tracing::debug!(request = %row.id, %why, "not resized"),
+            Err(error) => {
+                tracing::warn!(request = %row.id, %error, "a waiting request could not be resized");
+            }
         }
     }
 
     async fn reprice(&self, row: &Request) {
-        let settings = self.settings();
-        let Some(lane) = settings.routes.lanes().get(&row.lane) else {
-            return;
-        };
-        let waiting = Waiting::priced(row, lane.output_burndown);
+        let waiting = Waiting::priced(row, self.burndown);
         let event = Event::Resized {
             request: row.id,
             reserve: waiting.reserve,
             expected: waiting.expected,
             surplus: waiting.surplus,
         };
-        if let Err(error) = self.ports.lanes.send(&row.lane, event).await {
+        if let Err(error) = self.lanes.send(&row.lane, event).await {
             tracing::debug!(request = %row.id, %error, "a lane was not told of a smaller size; it reserves the larger");
         }
     }
+}
+
+/// Whether its caller agreed to a smaller max_tokens, and it has had none yet.
+fn may_be_resized(row: &Request) -> bool {
+    row.right_size.is_some() && !row.is_right_sized() && !row.is_rerun()
 }

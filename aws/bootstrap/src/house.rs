@@ -6,15 +6,16 @@ use smoother_aws::env::Environment;
 use smoother_aws::queues::{self, LaneQueues, Outgoing, SqsQueue};
 use smoother_aws::wake::{self, Prioritizer, Waker};
 use smoother_aws::{
-    Deployed, DynamoConnections, DynamoHold, DynamoStore, EmbeddedMetrics, GatewaySockets, Parts, Patience,
-    PushedOutbox, SignedUploads, SnsTopic, StoredViews, Terms, WallClock, Watching, clients, sockets, topic,
+    Deployed, DynamoConnections, DynamoHold, DynamoOutputs, DynamoStore, EmbeddedMetrics, GatewaySockets,
+    Parts, Patience, PushedOutbox, SignedUploads, SnsTopic, StoredViews, Terms, WallClock, Watching, clients,
+    sockets, topic,
 };
 use smoother_bedrock::Bedrock;
 use smoother_core::config::Config;
 use smoother_core::ports::{Clock, Connections, FreeCalls, Mailbox, Released, Sockets, Uploads};
 use smoother_core::request::Runner;
 use smoother_embedded::{Hub, OsEntropy};
-use smoother_ingest::{Ingest, IngestPorts};
+use smoother_ingest::{Ingest, IngestPorts, Teacher, TeacherPorts};
 use smoother_results::{Herald, Notify, Outlets, Results, ResultsConfig, ResultsPorts};
 use smoother_worker::{OpeningPace, Worker, WorkerPorts};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) struct House {
     pub(crate) store: Arc<DynamoStore>,
     pub(crate) hold: Arc<DynamoHold>,
     pub(crate) views: Arc<StoredViews>,
+    pub(crate) outputs: Arc<DynamoOutputs>,
     pub(crate) lanes: Arc<LaneQueues>,
     /// Calls the prioritizer function.
     pub(crate) prioritizer: Arc<Prioritizer>,
@@ -64,7 +66,9 @@ impl House {
             .check()
             .await
             .context("the table or the bucket cannot be used")?;
-        let hold = DynamoHold::new(dynamodb, &environment.table, chance.clone());
+        let (table, chances) = (environment.table.as_str(), chance.clone());
+        let outputs = DynamoOutputs::new(dynamodb.clone(), table, clock.clone(), chances);
+        let hold = DynamoHold::new(dynamodb, table, chance.clone());
         let hold = Arc::new(hold.priced(Terms::of(&config)));
         let views = StoredViews::new(hold.clone(), store.clone(), clock.clone(), config.clone());
         let function = environment.prioritizer.as_str();
@@ -81,6 +85,7 @@ impl House {
         Ok(Self {
             lanes: Arc::new(LaneQueues::new(queues, Arc::new(waker))),
             views: Arc::new(views),
+            outputs: Arc::new(outputs),
             config,
             deployed,
             environment,
@@ -129,10 +134,23 @@ impl House {
             views: self.views.clone(),
             free,
             uploads,
+            outputs: Some(self.outputs.clone()),
             clock: self.clock.clone(),
             entropy: self.chance.clone(),
         };
         Ingest::run_by(ports, config, runner)
+    }
+
+    /// Learns from ends, for the ways in.
+    pub(crate) fn teacher(&self) -> Arc<Teacher> {
+        let ports = TeacherPorts {
+            store: self.store.clone(),
+            lanes: self.lanes.clone(),
+            waiting: self.hold.clone(),
+            outputs: self.outputs.clone(),
+            clock: self.clock.clone(),
+        };
+        Arc::new(Teacher::new(ports, self.config.clone()))
     }
 
     /// Makes calls.

@@ -1,5 +1,6 @@
 //! Where everything stands in the table: keys as pure functions, and back.
 
+use smoother_core::estimate::OutputKey;
 use smoother_core::ports::ConnectionId;
 use smoother_core::{CallNo, LaneId, Priority, RequestId, TenantId, Timestamp};
 
@@ -103,6 +104,11 @@ pub(crate) fn lane_note(lane: &LaneId) -> Key {
 /// The mark of the deployment that is in force.
 pub(crate) fn deployed() -> Key {
     Key::new("DEPLOYED", "MARK")
+}
+
+/// What is known of the answers under a key, each in a partition of its own: all functions write the models' own.
+pub(crate) fn outputs(key: &OutputKey) -> Key {
+    Key::new(format!("O#{key}"), "OUTPUTS")
 }
 
 /// Everything of one WebSocket connection.

@@ -2,6 +2,7 @@
 
 use super::average::Average;
 use super::lengths::Lengths;
+use super::lessons::Lesson;
 use super::right_size::{self, Trial, right_size};
 use crate::units::{Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
@@ -37,11 +38,25 @@ struct Figures {
     size: Option<Tokens>,
 }
 
+/// How much answers have told of the size that would do for their like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Grasp {
+    /// Too little.
+    Nothing,
+    /// A size that is large, to be safe.
+    Guess,
+    /// The size, if any is smaller than what is allowed.
+    Sure,
+}
+
 impl Answers {
-    pub(super) fn take(&mut self, output: Tokens, cut_short: Option<bool>, now: Timestamp) {
+    pub(super) fn take(&mut self, lesson: &Lesson) {
+        let Lesson {
+            output, cut_short, ..
+        } = *lesson;
         self.average = self.average.updated(output.get().saturating_mul(SCALE));
-        self.lengths.observe(output, now);
-        self.last_at = self.last_at.max(now);
+        self.lengths.observe(output, lesson.at);
+        self.last_at = self.last_at.max(lesson.at);
         let trial = cut_short.map_or(self.trial, |cut| self.trial.updated(cut));
         let samples = self.average.samples();
         let due = samples == right_size::ENOUGH || samples.saturating_sub(self.figures.samples) >= LOOK_EVERY;
@@ -68,6 +83,14 @@ impl Answers {
 
     pub(super) fn right_size(&self) -> Option<Tokens> {
         self.figures.size
+    }
+
+    pub(super) fn grasp(&self) -> Grasp {
+        match (self.figures.size, self.figures.usual) {
+            (_, Some(_)) => Grasp::Sure,
+            (Some(_), None) => Grasp::Guess,
+            (None, None) => Grasp::Nothing,
+        }
     }
 
     pub(super) fn last_at(&self) -> Timestamp {

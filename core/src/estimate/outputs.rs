@@ -3,13 +3,15 @@
 //! Callers ask for far more output than they get (a p99 of 590 tokens under a max_tokens of 40,000 is reported),
 //! and at a burndown of 5 the difference decides how much of the quota is reserved for nothing.
 
-use super::answers::{Answers, ENOUGH};
+use super::answers::{Answers, ENOUGH, Grasp};
+use super::lessons::{Common, Lesson};
 use crate::ids::{ModelId, TenantId};
 use crate::request::Request;
-use crate::units::{Timestamp, Tokens};
+use crate::units::{Millis, Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 /// Keys kept, 2 to 6 KB each; beyond it those that were longest without an answer go.
 const MOST_KEYS: usize = 20_000;
@@ -35,6 +37,33 @@ impl OutputKey {
     fn new(model: &ModelId, tenant: Option<&TenantId>, max_output: Tokens) -> Self {
         Self(model.clone(), tenant.cloned(), magnitude(max_output))
     }
+
+    /// Both keys that say how long the answer to such a request may be: its tenant's and its model's.
+    pub fn both(model: &ModelId, tenant: &TenantId, max_output: Tokens) -> [Self; 2] {
+        [Some(tenant), None].map(|tenant| Self::new(model, tenant, max_output))
+    }
+
+    /// The model.
+    pub const fn model(&self) -> &ModelId {
+        &self.0
+    }
+
+    /// The tenant; `None` where the model's answers are meant as a whole.
+    pub const fn tenant(&self) -> Option<&TenantId> {
+        self.1.as_ref()
+    }
+}
+
+impl fmt::Display for OutputKey {
+    /// Unlike that of any other key, and short enough for one of a table's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(model, tenant, magnitude) = self;
+        write!(
+            f,
+            "{magnitude}#{}#{model}",
+            tenant.as_ref().map_or("", TenantId::as_str)
+        )
+    }
 }
 
 /// Requests whose max_tokens have the same number of binary digits are alike.
@@ -55,6 +84,21 @@ pub struct Answered<'a> {
     pub output: Tokens,
     /// Where a call was sent right-sized: whether that cut it short, so that it was made again.
     pub cut_short: Option<bool>,
+}
+
+impl Answered<'_> {
+    /// What it teaches, and of which keys. Whether a size cut it short is its tenant's alone to know.
+    pub(super) fn lessons(&self, at: Timestamp) -> [(OutputKey, Lesson); 2] {
+        OutputKey::both(self.model, self.tenant, self.max_output).map(|key| {
+            let lesson = Lesson {
+                output: self.output,
+                cut_short: self.cut_short.filter(|_| key.tenant().is_some()),
+                at,
+                may_be_sized: false,
+            };
+            (key, lesson)
+        })
+    }
 }
 
 /// Lengths of past answers by model, tenant and magnitude of max_tokens.
@@ -101,23 +145,23 @@ impl Outputs {
         own.is_some_and(|own| own.usual().is_some() || own.right_size().is_some_and(|size| size < max_output))
     }
 
+    /// How long what was read of a key serves, where it stands where all processes see it.
+    pub fn serves_for(&self, key: &OutputKey) -> Millis {
+        match self.keys.get(key).map(Answers::grasp) {
+            Some(Grasp::Sure) => Common::SERVES_FOR,
+            Some(Grasp::Guess | Grasp::Nothing) | None => Common::SERVES_SHORTLY_FOR,
+        }
+    }
+
     /// Learns from a whole answer.
     pub fn observe(&mut self, answered: &Answered<'_>, now: Timestamp) {
-        let Answered {
-            model,
-            tenant,
-            max_output,
-            output,
-            cut_short,
-        } = *answered;
-        for (tenant, cut_short) in [(None, None), (Some(tenant), cut_short)] {
-            let key = OutputKey::new(model, tenant, max_output);
+        for (key, lesson) in answered.lessons(now) {
             if self.keys.len() >= MOST_KEYS && !self.keys.contains_key(&key) {
                 self.forget_some();
             }
             *self.fresh.entry(key.clone()).or_default() += 1;
             self.forgotten.remove(&key);
-            self.keys.entry(key).or_default().take(output, cut_short, now);
+            self.keys.entry(key).or_default().take(&lesson);
         }
     }
 
@@ -151,6 +195,18 @@ impl Outputs {
         if self.keys.len() > MOST_KEYS {
             self.forget_some();
         }
+    }
+
+    /// Takes up what is known of a key where all processes see it, in place of what is known here.
+    pub fn set(&mut self, key: OutputKey, answers: &Answers) {
+        if self.keys.len() >= MOST_KEYS && !self.keys.contains_key(&key) {
+            self.forget_some();
+            // It is not kept here.
+            self.forgotten.clear();
+        }
+        let mut answers = answers.clone();
+        answers.look();
+        self.keys.insert(key, answers);
     }
 
     /// Forgets those without an answer for longest, an eighth more than must go, so that it is seldom done.

@@ -5,10 +5,12 @@ mod ambient;
 mod free;
 mod lanes;
 mod live;
+mod outputs;
 mod requests;
 mod store;
 mod worker;
 
+pub(crate) use outputs::Known;
 pub(crate) use requests::{MODEL, SMALL_MODEL, Said, converse, get, head, post, send, stream_frame};
 pub(crate) use store::Fault;
 
@@ -60,6 +62,7 @@ impl Bed {
             views: lanes.clone(),
             free: free.clone(),
             uploads: None,
+            outputs: None,
             clock: clock.clone(),
             entropy: Arc::new(Counted::default()),
         };
@@ -77,6 +80,18 @@ impl Bed {
     pub(crate) fn restarted(&self) -> Self {
         Self {
             ingest: Ingest::new(self.ingest.ports.clone(), self.ingest.settings().config.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// A process that hears of no ends, and reads what others have learned of them.
+    pub(crate) fn reading(&self, known: Arc<Known>) -> Self {
+        let ports = IngestPorts {
+            outputs: Some(known),
+            ..self.ingest.ports.clone()
+        };
+        Self {
+            ingest: Ingest::new(ports, self.ingest.settings().config.clone()),
             ..self.clone()
         }
     }

@@ -15,6 +15,7 @@ mod joining;
 mod leaving;
 mod letters;
 mod limits;
+mod recalled;
 mod right_size;
 mod stopping;
 mod streams;

@@ -93,6 +93,7 @@ impl House {
                 views: desk.clone(),
                 free: model.clone(),
                 uploads: None,
+                outputs: None,
                 clock: clock.clone(),
                 entropy: Arc::new(OsEntropy),
             },

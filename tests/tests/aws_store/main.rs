@@ -12,4 +12,5 @@ mod queues;
 mod stand;
 mod start;
 mod suite;
+mod teacher;
 mod weather;

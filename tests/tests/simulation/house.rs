@@ -111,6 +111,7 @@ impl House {
                 }),
                 free: Arc::new(NothingFree),
                 uploads: None,
+                outputs: None,
                 clock: clock.clone(),
                 entropy: entropy.clone(),
             },

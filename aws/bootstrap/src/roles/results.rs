@@ -7,14 +7,16 @@
 
 use super::runtime_ended;
 use crate::batch::{self, Failed};
+use crate::budget::Budget;
 use crate::house::House;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smoother_aws::table::stream;
 use smoother_core::RequestId;
-use smoother_core::ports::{Mailbox, Message, OutboxEntry, Store};
-use smoother_results::Results;
+use smoother_core::ports::{BoxFuture, Mailbox, Message, OutboxEntry, Store};
+use smoother_ingest::Teacher;
+use smoother_results::{Notify, NotifyError, Results};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -77,6 +79,7 @@ struct Change {
 struct Crier {
     house: House,
     results: Arc<Results>,
+    teacher: Arc<Teacher>,
     /// Where ends go that could not be told.
     untold: Arc<dyn Mailbox>,
 }
@@ -86,8 +89,11 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
         house.queue(&house.environment.results_queue, "the results queue"),
         house.topic(),
     ]);
+    let teacher = house.teacher();
+    let hooks: Vec<Arc<dyn Notify>> = vec![Arc::new(herald), Arc::new(Learning(teacher.clone()))];
     let crier = Arc::new(Crier {
-        results: house.results(house.live(None), vec![Arc::new(herald)]),
+        results: house.results(house.live(None), hooks),
+        teacher,
         untold: house.queue(
             &house.environment.untold_queue,
             "the queue of ends that could not be told",
@@ -96,13 +102,16 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
     });
     let handler = move |event: LambdaEvent<StreamEvent>| {
         let crier = Arc::clone(&crier);
-        async move { Ok::<_, Error>(crier.tell(event.payload).await) }
+        async move {
+            let budget = Budget::until(event.context.deadline);
+            Ok::<_, Error>(crier.tell(event.payload, budget).await)
+        }
     };
     runtime_ended(lambda_runtime::run(service_fn(handler)).await)
 }
 
 impl Crier {
-    async fn tell(self: &Arc<Self>, event: StreamEvent) -> Value {
+    async fn tell(self: &Arc<Self>, event: StreamEvent, budget: Budget) -> Value {
         let records: Vec<(String, Told)> = event.records.into_iter().map(StreamRecord::told).collect();
         // A record that panics is left like any other that cannot be told.
         let changes: BTreeMap<String, Value> = records.iter().filter_map(key_of).collect();
@@ -121,6 +130,7 @@ impl Crier {
                 again.push(json!({ "itemIdentifier": id }));
             }
         }
+        self.teacher.hand_on(budget.calls_end()).await;
         self.house.finish().await;
         // The stream goes on from the first of them, and what comes after it is told twice.
         json!({ "batchItemFailures": again })
@@ -163,6 +173,20 @@ impl Crier {
             request,
         };
         self.results.tell(&entry).await.map_err(|error| error.to_string())
+    }
+}
+
+/// Hands what Bedrock counted to whoever learns from it.
+struct Learning(Arc<Teacher>);
+
+impl Notify for Learning {
+    fn name(&self) -> &'static str {
+        "estimate"
+    }
+
+    fn ended<'a>(&'a self, entry: &'a OutboxEntry) -> BoxFuture<'a, Result<(), NotifyError>> {
+        self.0.ended(&entry.request);
+        Box::pin(std::future::ready(Ok(())))
     }
 }
 

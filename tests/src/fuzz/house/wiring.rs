@@ -100,6 +100,7 @@ impl Pipeline {
                 views: desk.clone(),
                 free,
                 uploads: None,
+                outputs: None,
                 clock: clock.clone(),
                 entropy: entropy.clone(),
             },
