@@ -3,7 +3,7 @@
 //! | attribute | |
 //! |---|---|
 //! | `pk`, `sk` | `O#{magnitude}#{tenant}#{model}`, `OUTPUTS`; no tenant where the model's answers are meant as a whole |
-//! | `doc` | [`Common`], its sketches of at most 2,000 answers: 1 to 8 KB |
+//! | `doc` | [`SharedAnswers`], its sketches of at most 2,000 answers: 1 to 8 KB |
 //! | `rev` | counts the writes; each is made on condition that its predecessor is still there |
 //! | `mark` | whose write it was, for whoever hears of its own as another's |
 //! | `ttl` | [`KEPT`] after the last lesson |
@@ -15,7 +15,7 @@ use crate::table::item::{Item, Reading, Writing};
 use crate::table::keys::{self, Key};
 use crate::table::{Table, Written};
 use smoother_core::Millis;
-use smoother_core::estimate::{Answers, Common, Lesson, OutputKey};
+use smoother_core::estimate::{Answers, Lesson, OutputKey, SharedAnswers};
 use smoother_core::ports::{BoxFuture, Clock, Entropy, SharedOutputs, StoreError, Taught};
 use std::collections::HashMap;
 use std::fmt;
@@ -59,17 +59,18 @@ impl DynamoOutputs {
         let (place, mark) = (keys::outputs(key), self.table.mark());
         let mut found = self.table.get(&place).await?;
         for _ in 0..MOST_TRIES {
-            let Kept { mut common, rev } = found.as_ref().map_or_else(|| Ok(Kept::default()), Kept::read)?;
+            let Kept { mut shared, rev } = found.as_ref().map_or_else(|| Ok(Kept::default()), Kept::read)?;
             let now = self.clock.now();
-            let look_through = common.teach(lessons, now);
+            let look_through = shared.teach(lessons, now);
             let item = Writing::new(&place)
-                .json("doc", &common)?
+                .json("doc", &shared)?
                 .number("rev", rev + 1)
                 .text("mark", &mark)
                 .number("ttl", (now + KEPT).as_millis().div_ceil(1_000))
                 .done();
             let taught = || Taught {
-                answers: common.answers().clone(),
+                answers: shared.answers().clone(),
+                are_enough: shared.are_enough(),
                 look_through,
             };
             match self.table.put(&item, Some(&still(rev))).await? {
@@ -87,22 +88,28 @@ impl DynamoOutputs {
         let places: HashMap<Key, &OutputKey> = asked.iter().map(|key| (keys::outputs(key), key)).collect();
         let wanted: Vec<Key> = places.keys().cloned().collect();
         let items = self.table.get_many(&wanted).await?;
-        let one = |item: &Item| {
+        let read = |item: &Item| {
             let reading = Reading::new(item)?;
             let place = Key::new(reading.text("pk")?, reading.text("sk")?);
-            let kept = Kept::read(item)?;
-            Ok(places
-                .get(&place)
-                .map(|key| ((*key).clone(), kept.common.answers().clone())))
+            Ok((place, Kept::read(item)?.shared))
         };
-        items.iter().filter_map(|item| one(item).transpose()).collect()
+        // One that does not read, say because a later version wrote it, is as good as none, and no matter to the others.
+        let one = |item: &Item| {
+            let read: Result<_, Fault> = read(item);
+            let (place, shared) = read
+                .inspect_err(|fault| tracing::warn!(%fault, "what was learned of outputs is left out"))
+                .ok()?;
+            let key = places.get(&place)?;
+            Some(((*key).clone(), shared.answers().clone()))
+        };
+        Ok(items.iter().filter_map(one).collect())
     }
 }
 
 /// An item, read.
 #[derive(Default)]
 struct Kept {
-    common: Common,
+    shared: SharedAnswers,
     /// 0 where there was none.
     rev: u64,
 }
@@ -112,11 +119,11 @@ impl Kept {
     fn read(item: &Item) -> Result<Self, Fault> {
         let reading = Reading::new(item)?;
         let rev = reading.number("rev")?;
-        let common = reading.json("doc").unwrap_or_else(|fault| {
+        let shared = reading.json("doc").unwrap_or_else(|fault| {
             tracing::error!(%fault, "what was learned of outputs does not read; it is learned anew");
-            Common::default()
+            SharedAnswers::default()
         });
-        Ok(Self { common, rev })
+        Ok(Self { shared, rev })
     }
 }
 

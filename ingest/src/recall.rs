@@ -1,17 +1,21 @@
 //! What all processes together know of outputs, read where this one hears of no ends.
 //!
 //! What was read serves for a minute, or for a few seconds while too little is known, so that few requests wait for it.
-//! Where it cannot be read, the estimate is made of what was known before.
+//! Where it cannot be read at once, the estimate is made of what was known before.
 
 use crate::body::Facts;
 use crate::chain::model_in;
 use crate::ingest::Ingest;
 use crate::learned::max_output;
 use crate::route::Route;
-use smoother_core::TenantId;
 use smoother_core::config::LaneConfig;
 use smoother_core::estimate::OutputKey;
+use smoother_core::{Millis, TenantId};
 use std::sync::Arc;
+use tokio::time::timeout;
+
+/// An estimate is not worth more of anybody's time.
+const PATIENCE: Millis = Millis::new(300);
 
 impl Ingest {
     /// Sees to it that what is known of the answers to such a request is known here, whichever of `lanes` it goes to.
@@ -22,24 +26,35 @@ impl Ingest {
         tenant: &TenantId,
         facts: &Facts,
     ) {
-        let Some(outputs) = &self.ports.outputs else {
+        let Some(outputs) = self.ports.outputs.as_ref().filter(|_| !facts.no_output) else {
             return;
         };
         let keys_in = |lane: &'a Arc<LaneConfig>| {
             OutputKey::both(model_in(lane, &route.model), tenant, max_output(facts, lane))
         };
-        let now = self.ports.clock.now();
-        let mut stale = self.learned.stale(lanes.flat_map(keys_in), now);
+        let mut stale = self
+            .learned
+            .stale(lanes.flat_map(keys_in), self.ports.clock.now());
         // A batch takes no key twice.
         stale.sort_unstable();
         stale.dedup();
         if stale.is_empty() {
             return;
         }
-        let read = outputs.read(&stale).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "what is known of outputs could not be read; estimates are made without it");
-            Vec::new()
-        });
-        self.learned.take_up(stale, &read, now);
+        let read = match timeout(PATIENCE.into(), outputs.read(&stale)).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "what is known of outputs could not be read; estimates are made without it");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::warn!(
+                    "what is known of outputs could not be read in time; estimates are made without it"
+                );
+                Vec::new()
+            }
+        };
+        // Read or not: those who come in the next seconds do not wait for it again.
+        self.learned.take_up(stale, &read, self.ports.clock.now());
     }
 }

@@ -125,70 +125,49 @@ impl Ingest {
                 .right_sized(row.model_to_call(), &row.tenant, &row.estimate);
             sized.map(|sized| sized.max_output)
         };
+        let store = &*self.ports.store;
+        let Some(row) = resize(store, id, size).await else {
+            return;
+        };
         let settings = self.settings();
-        // One that cannot be read goes as it came.
-        let Ok(Some(row)) = self.ports.store.get(id).await else {
-            return;
-        };
-        let Some(lane) = settings.routes.lanes().get(&row.lane) else {
-            return;
-        };
-        let resizing = Resizing {
-            store: &*self.ports.store,
-            lanes: &*self.ports.lanes,
-            burndown: lane.output_burndown,
-        };
-        resizing.resize_row(&row, size, true).await;
+        if let Some(lane) = settings.routes.lanes().get(&row.lane) {
+            reprice(&*self.ports.lanes, &row, lane.output_burndown).await;
+        }
     }
 }
 
-/// Gives requests of one lane their size while they wait.
-pub(crate) struct Resizing<'a> {
-    pub(crate) store: &'a dyn Store,
-    pub(crate) lanes: &'a dyn LaneQueue,
-    /// The lane's.
-    pub(crate) burndown: u64,
+/// Gives a request that waits the `size` of its row, if that is smaller than what it goes with; the row as it is then.
+///
+/// Its lane is to hear of it only now ([`reprice`]): released for less before, it would be sent with more.
+pub(crate) async fn resize(
+    store: &dyn Store,
+    id: RequestId,
+    size: impl Fn(&Request) -> Option<Tokens>,
+) -> Option<Request> {
+    // One that cannot be read goes as it came.
+    let row = store.get(id).await.ok()??;
+    let max_output = size(&row).filter(|_| may_be_resized(&row))?;
+    let lane = row.lane.clone();
+    match store.change(id, Change::Resize { lane, max_output }).await {
+        Ok(row) => return Some(row),
+        Err(ChangeError::Refused(why)) => tracing::debug!(request = %id, %why, "not resized"),
+        Err(error) => tracing::warn!(request = %id, %error, "a waiting request could not be resized"),
+    }
+    None
 }
 
-impl Resizing<'_> {
-    /// Gives a request the `size` of its row, if that is smaller than what it goes with; `tell`s its lane of it.
-    pub(crate) async fn resize(&self, id: RequestId, size: impl Fn(&Request) -> Option<Tokens>, tell: bool) {
-        // One that cannot be read goes as it came.
-        if let Ok(Some(row)) = self.store.get(id).await {
-            self.resize_row(&row, size, tell).await;
-        }
-    }
-
-    async fn resize_row(&self, row: &Request, size: impl Fn(&Request) -> Option<Tokens>, tell: bool) {
-        let Some(max_output) = size(row).filter(|_| may_be_resized(row)) else {
-            return;
-        };
-        let change = Change::Resize {
-            lane: row.lane.clone(),
-            max_output,
-        };
-        match self.store.change(row.id, change).await {
-            // The lane hears of it when the row says so: released for less before, it would be sent with more.
-            Ok(row) if tell => self.reprice(&row).await,
-            Ok(_) => {}
-            Err(ChangeError::Refused(why)) => tracing::debug!(request = %row.id, %why, "not resized"),
-            Err(error) => {
-                tracing::warn!(request = %row.id, %error, "a waiting request could not be resized");
-            }
-        }
-    }
-
-    async fn reprice(&self, row: &Request) {
-        let waiting = Waiting::priced(row, self.burndown);
-        let event = Event::Resized {
-            request: row.id,
-            reserve: waiting.reserve,
-            expected: waiting.expected,
-            surplus: waiting.surplus,
-        };
-        if let Err(error) = self.lanes.send(&row.lane, event).await {
-            tracing::debug!(request = %row.id, %error, "a lane was not told of a smaller size; it reserves the larger");
-        }
+/// Tells a request's lane what it costs now.
+pub(crate) async fn reprice(lanes: &dyn LaneQueue, row: &Request, burndown: u64) {
+    let waiting = Waiting::priced(row, burndown);
+    let event = Event::Resized {
+        request: row.id,
+        last_call: waiting.last_call,
+        reserve: waiting.reserve,
+        expected: waiting.expected,
+        surplus: waiting.surplus,
+    };
+    if let Err(error) = lanes.send(&row.lane, event).await {
+        tracing::debug!(request = %row.id, %error, "a lane was not told of a smaller size; it reserves the larger");
     }
 }
 

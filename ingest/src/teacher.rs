@@ -2,26 +2,31 @@
 //!
 //! Each end is noted in memory; now and then what was noted is added to what all processes know, from where the ways in
 //! read it ([`crate::recall`]). Where that says for the first time how small a max_tokens would do, requests that wait
-//! get their size: in the index of what waits, since no process remembers which of them might.
+//! get their size: in the index of what waits, since no process remembers which of them might. That is done a little at
+//! a time, because ends that come meanwhile wait for it; what is left is gone on with when the next have come.
 
 use crate::learned::{answered, note_error};
-use crate::resize::Resizing;
+use crate::resize::{reprice, resize};
 use futures_util::future::join_all;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::estimate::{Answers, Lesson, Lessons, OutputKey, Outputs};
-use smoother_core::ports::{Clock, Hold, LaneQueue, SharedOutputs, Store, StoreError};
-use smoother_core::{Millis, Outcome, Priority, Request, TenantId, Timestamp};
+use smoother_core::ports::{Clock, Hold, LaneQueue, SharedOutputs, Store};
+use smoother_core::scheduler::Waiting;
+use smoother_core::{LaneId, Millis, Outcome, Priority, Request, Timestamp, Tokens};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::timeout;
 
-/// Requests read at once, and the most of a tenant that are looked through in one band of a lane.
+/// How long handing on may take at a time.
+const PATIENCE: Millis = Millis::from_secs(3);
+/// Requests read at once.
 const AT_ONCE: usize = 128;
-const MOST: usize = 10_000;
-/// The first of them of which the lane is told: more than its holder has in memory. It finds the others as their rows
-/// say when it comes to them.
+/// The first of a tenant's of which the lane is told: more than its holder has in memory. It finds the others as their
+/// rows say when it comes to them.
 const TOLD: usize = 256;
-/// How long that may take: ends that come meanwhile wait for it.
-const PATIENCE: Millis = Millis::from_secs(15);
+/// Places in line that are still to be looked through; beyond them the oldest go as they came.
+const MOST_LOOKS: usize = 1_000;
 
 /// What a teacher needs of the world.
 #[derive(Clone)]
@@ -43,6 +48,25 @@ pub struct Teacher {
     ports: TeacherPorts,
     config: Config,
     lessons: Mutex<Lessons>,
+    looks: Mutex<VecDeque<Look>>,
+}
+
+/// A tenant's requests in a band of a lane, which are to be looked through.
+#[derive(Debug, Clone)]
+struct Look {
+    key: OutputKey,
+    answers: Answers,
+    lane: LaneId,
+    priority: Priority,
+    /// Those up to here are, and how many.
+    after: Option<String>,
+    seen: usize,
+}
+
+impl Look {
+    fn is_like(&self, other: &Self) -> bool {
+        (&self.key, &self.lane, self.priority) == (&other.key, &other.lane, other.priority)
+    }
 }
 
 impl fmt::Debug for Teacher {
@@ -58,6 +82,7 @@ impl Teacher {
             ports,
             config,
             lessons: Mutex::default(),
+            looks: Mutex::default(),
         }
     }
 
@@ -70,86 +95,122 @@ impl Teacher {
             return;
         };
         note_error(request, usage);
-        let now = self.ports.clock.now();
-        let may_be_sized = request.right_size.is_some();
-        self.lessons().note(&answered(request, usage), may_be_sized, now);
+        if request.own_max_output() == Tokens::ZERO {
+            return;
+        }
+        let (now, may_be_sized) = (self.ports.clock.now(), request.right_size.is_some());
+        lock(&self.lessons).note(&answered(request, usage), may_be_sized, now);
     }
 
-    /// Adds what was noted to what all processes know, as far as it is due; requests that wait get their size, until
-    /// `end_by` at the latest, and those that are left go as they came. What cannot be added is lost: other answers
-    /// will say the same.
+    /// Adds what was noted to what all processes know, as far as it is due, and goes on giving requests that wait their
+    /// size: for some seconds, and until `end_by` at the latest. What cannot be added is lost: other answers will say
+    /// the same.
     pub async fn hand_on(&self, end_by: Timestamp) {
         let now = self.ports.clock.now();
-        let due = self.lessons().due(now);
-        let until = end_by.min(now + PATIENCE);
-        join_all(
-            due.into_iter()
-                .map(|(key, lessons)| self.teach(key, lessons, until)),
-        )
-        .await;
+        let span = end_by.since(now).min(PATIENCE);
+        if span == Millis::ZERO {
+            return;
+        }
+        let work = async {
+            let due = lock(&self.lessons).due(now);
+            join_all(due.iter().map(|(key, lessons)| self.teach(key, lessons))).await;
+            while self.look_on().await {}
+        };
+        if timeout(span.into(), work).await.is_err() {
+            tracing::debug!("there is more to hand on than there is time for; it goes on with the next ends");
+        }
     }
 
-    async fn teach(&self, key: OutputKey, lessons: Vec<Lesson>, until: Timestamp) {
-        let taught = match self.ports.outputs.teach(&key, &lessons).await {
+    async fn teach(&self, key: &OutputKey, lessons: &[Lesson]) {
+        let taught = match self.ports.outputs.teach(key, lessons).await {
             Ok(taught) => taught,
             Err(error) => {
                 tracing::warn!(%key, %error, "what answers have taught could not be kept");
                 return;
             }
         };
-        let Some(tenant) = key.tenant().filter(|_| taught.look_through) else {
-            return;
-        };
-        let lanes = self.config.lanes.values().filter(|lane| calls(lane, &key));
+        if taught.are_enough {
+            lock(&self.lessons).may_wait(key);
+        }
+        if taught.look_through && key.tenant().is_some() {
+            self.begin_looks(key, &taught.answers);
+        }
+    }
+
+    fn begin_looks(&self, key: &OutputKey, answers: &Answers) {
+        let mut looks = lock(&self.looks);
+        let lanes = self.config.lanes.values().filter(|lane| calls(lane, key));
         for lane in lanes {
             for priority in Priority::ALL {
-                let looked = self.look_through((lane, priority, tenant), &key, &taught.answers, until);
-                if let Err(error) = looked.await {
-                    tracing::warn!(lane = %lane.id, %priority, %error, "requests that wait are not all told their size");
-                }
+                let look = Look {
+                    key: key.clone(),
+                    answers: answers.clone(),
+                    lane: lane.id.clone(),
+                    priority,
+                    after: None,
+                    seen: 0,
+                };
+                looks.retain(|other| !other.is_like(&look));
+                looks.push_back(look);
             }
         }
+        let beyond = looks.len().saturating_sub(MOST_LOOKS);
+        looks.drain(..beyond);
     }
 
-    async fn look_through(
-        &self,
-        (lane, priority, tenant): (&LaneConfig, Priority, &TenantId),
-        key: &OutputKey,
-        answers: &Answers,
-        until: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Looks through some of those who wait; whether there is more to look through, and it can be.
+    async fn look_on(&self) -> bool {
+        // It stays until it is done: whoever breaks this off begins with the same ones again.
+        let Some(look) = lock(&self.looks).front().cloned() else {
+            return false;
+        };
+        let next = self.look_through(&look).await;
+        let mut looks = lock(&self.looks);
+        looks.pop_front();
+        match next {
+            Some(next) => looks.push_front(next),
+            None => return !looks.is_empty(),
+        }
+        true
+    }
+
+    /// Looks through the next of a tenant's requests; where to go on.
+    async fn look_through(&self, look: &Look) -> Option<Look> {
+        let lane = self.config.lanes.get(&look.lane)?;
+        let tenant = look.key.tenant()?;
+        let from = (&look.lane, look.priority, look.after.clone());
+        let heads = self.ports.waiting.heads(from.0, from.1, tenant, from.2, AT_ONCE);
+        let heads = heads
+            .await
+            .inspect_err(|error| {
+                tracing::warn!(lane = %lane.id, priority = %look.priority, %error, "requests that wait are not told their size");
+            })
+            .ok()?;
         let mut known = Outputs::default();
-        known.set(key.clone(), answers);
+        known.set(look.key.clone(), &look.answers);
         let size =
             |row: &Request| known.right_size(row.model_to_call(), &row.tenant, row.estimate.max_output);
-        let resizing = Resizing {
-            store: &*self.ports.store,
-            lanes: &*self.ports.lanes,
-            burndown: lane.output_burndown,
-        };
-        let (mut after, mut seen) = (None, 0);
-        while seen < MOST && self.ports.clock.now() < until {
-            let heads = self
-                .ports
-                .waiting
-                .heads(&lane.id, priority, tenant, after, AT_ONCE);
-            let heads = heads.await?;
-            let one = |waiting: &smoother_core::scheduler::Waiting| (waiting.id, seen < TOLD);
-            let some = heads.waiting.iter().map(one);
-            join_all(some.map(|(id, tell)| resizing.resize(id, &size, tell))).await;
-            seen += heads.waiting.len();
-            after = heads.next;
-            if after.is_none() {
-                break;
+        let one = |waiting: &Waiting| {
+            let id = waiting.id;
+            async move {
+                let row = resize(&*self.ports.store, id, size).await;
+                if let Some(row) = row.filter(|_| look.seen < TOLD) {
+                    reprice(&*self.ports.lanes, &row, lane.output_burndown).await;
+                }
             }
-        }
-        Ok(())
+        };
+        join_all(heads.waiting.iter().map(one)).await;
+        Some(Look {
+            after: Some(heads.next?),
+            seen: look.seen + heads.waiting.len(),
+            ..look.clone()
+        })
     }
+}
 
-    /// Every update leaves them whole, so a panic elsewhere does not make them unusable.
-    fn lessons(&self) -> MutexGuard<'_, Lessons> {
-        self.lessons.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Every update leaves them whole, so a panic elsewhere does not make them unusable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether calls of this lane may be answered by the key's model.
@@ -157,5 +218,24 @@ fn calls(lane: &LaneConfig, key: &OutputKey) -> bool {
     match &lane.fallback.call_model {
         Some(always) => always == key.model(),
         None => lane.models.contains(key.model()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testbed::lane;
+    use smoother_core::{ModelId, TenantId};
+
+    #[test]
+    fn a_lane_is_looked_through_for_the_model_that_its_calls_go_to() {
+        let key = |model: &str| {
+            let model = ModelId::new(model).unwrap();
+            OutputKey::of_tenant(&model, &TenantId::default(), Tokens::new(100))
+        };
+        let mut of_a = lane("main", "a", 1_000);
+        assert!(calls(&of_a, &key("a")) && !calls(&of_a, &key("b")));
+        of_a.fallback.call_model = Some(ModelId::new("b").unwrap());
+        assert!(calls(&of_a, &key("b")) && !calls(&of_a, &key("a")));
     }
 }

@@ -53,14 +53,16 @@ def test_a_backlog_gets_its_size_while_it_waits(town: Town, simulator: Simulator
     """Each of them is priced at its own max_tokens when it comes; after some answers those that still wait are not."""
     # Held until all have come: none of them can know.
     town.hold("narrow")
-    town.send([(agreeing(NARROW, f"Waits {n}. [[sim out=10 latency_ms=100 id=backlog]]"), {}) for n in range(120)])
-    town.until(lambda: town.lane("narrow")["waiting"]["normal"]["requests"] == 120, "all to wait")
-    town.hold("narrow", "closed")
-    town.until(lambda: len(simulator.calls_of("backlog")) == 120, "all to be called")
+    try:
+        town.send([(agreeing(NARROW, f"Waits {n}. [[sim out=10 latency_ms=300 id=backlog]]"), {}) for n in range(100)])
+        town.until(lambda: town.lane("narrow")["waiting"]["normal"]["requests"] == 100, "all to wait")
+    finally:
+        town.hold("narrow", "closed")
+    town.until(lambda: len(simulator.calls_of("backlog")) == 100, "all to be called")
 
     sent = [call["max_tokens"] for call in simulator.calls_of("backlog")]
-    assert sent[:32] == [ASKED] * 32, "so many are needed to know"
-    assert set(sent) == {ASKED, SIZE} and sent.count(SIZE) >= 40, sent
+    assert sent[:20] == [ASKED] * 20, "so few tell nothing"
+    assert set(sent) == {ASKED, SIZE} and sent.count(SIZE) >= 30, sent
 
     def ended() -> list[dict]:
         jobs = [event["job"] for event in town.results.jobs().values()]

@@ -30,11 +30,11 @@ fn lessons(count: usize, output: u64) -> Vec<Lesson> {
 
 /// An item that somebody else wrote.
 fn item(rev: u64, of: &[Lesson]) -> Value {
-    let mut common = Common::default();
-    common.teach(of, Timestamp::from_millis(1_790_000_000_000));
+    let mut shared = SharedAnswers::default();
+    shared.teach(of, Timestamp::from_millis(1_790_000_000_000));
     json!({
         "pk": {"S": keys::outputs(&key()).pk}, "sk": {"S": "OUTPUTS"}, "v": {"N": "1"}, "rev": {"N": rev.to_string()},
-        "mark": {"S": "theirs"}, "doc": {"S": serde_json::to_string(&common).unwrap()},
+        "mark": {"S": "theirs"}, "doc": {"S": serde_json::to_string(&shared).unwrap()},
     })
 }
 

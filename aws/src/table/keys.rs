@@ -106,7 +106,7 @@ pub(crate) fn deployed() -> Key {
     Key::new("DEPLOYED", "MARK")
 }
 
-/// What is known of the answers under a key, each in a partition of its own: all functions write the models' own.
+/// What is known of the answers under a key, each in a partition of its own: a model's is written by whoever hears of any answer of it.
 pub(crate) fn outputs(key: &OutputKey) -> Key {
     Key::new(format!("O#{key}"), "OUTPUTS")
 }

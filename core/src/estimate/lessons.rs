@@ -2,7 +2,7 @@
 //!
 //! A process that sees all of them keeps [`super::Outputs`] in memory and writes down what it knows. Several cannot: of
 //! two such values one would take the place of the other, or the same answers would count twice. So each hands on what
-//! it *saw*, and what is known of a key stands in one place ([`Common`]), to which every lesson is added in turn.
+//! it *saw*, and what is known of a key stands in one place ([`SharedAnswers`]), to which every lesson is added in turn.
 
 use super::answers::{Answers, Grasp};
 use super::outputs::{Answered, OutputKey};
@@ -10,10 +10,10 @@ use crate::units::{Millis, Timestamp, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// What a process saw of a key is handed on no more often than this, unless there is [`MUCH`] of it: a key costs one
-/// read and one write each time, however many answers there were.
-const OFTEN: Millis = Millis::from_secs(10);
-const MUCH: usize = 64;
+/// Where enough is known of a key, what a process saw of it is handed on no more often than this, unless there is
+/// [`MUCH`] of it: a key costs one read and one write each time, however many answers there were.
+const OFTEN: Millis = Millis::from_secs(60);
+const MUCH: usize = 256;
 /// Keys of which something is remembered; beyond them all is forgotten, which costs some lessons and writes.
 const MOST_KEYS: usize = 20_000;
 
@@ -40,6 +40,8 @@ pub struct Lessons {
 struct Slate {
     lessons: Vec<Lesson>,
     handed_on_at: Timestamp,
+    /// Enough is known.
+    may_wait: bool,
 }
 
 impl Lessons {
@@ -48,11 +50,7 @@ impl Lessons {
         if self.keys.len() >= MOST_KEYS {
             self.keys.clear();
         }
-        for (key, lesson) in answered.lessons(now) {
-            let lesson = Lesson {
-                may_be_sized,
-                ..lesson
-            };
+        for (key, lesson) in answered.lessons(may_be_sized, now) {
             self.keys.entry(key).or_default().lessons.push(lesson);
         }
     }
@@ -62,7 +60,8 @@ impl Lessons {
         let rested = |slate: &Slate| now.since(slate.handed_on_at) >= OFTEN;
         let mut due = Vec::new();
         for (key, slate) in &mut self.keys {
-            if !slate.lessons.is_empty() && (rested(slate) || slate.lessons.len() >= MUCH) {
+            let goes = !slate.may_wait || rested(slate) || slate.lessons.len() >= MUCH;
+            if goes && !slate.lessons.is_empty() {
                 slate.handed_on_at = now;
                 due.push((key.clone(), std::mem::take(&mut slate.lessons)));
             }
@@ -71,11 +70,18 @@ impl Lessons {
             .retain(|_, slate| !slate.lessons.is_empty() || !rested(slate));
         due
     }
+
+    /// Enough is known of a key: what is seen of it from now on may wait.
+    pub fn may_wait(&mut self, key: &OutputKey) {
+        if let Some(slate) = self.keys.get_mut(key) {
+            slate.may_wait = true;
+        }
+    }
 }
 
 /// What all processes together know of a key.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Common {
+pub struct SharedAnswers {
     answers: Answers,
     /// Some request like these may be sent right-sized.
     #[serde(default)]
@@ -87,7 +93,7 @@ pub struct Common {
     taught_at: Timestamp,
 }
 
-impl Common {
+impl SharedAnswers {
     /// How long what was read serves, where enough is known; what changes then changes slowly.
     pub const SERVES_FOR: Millis = Millis::from_secs(60);
     /// The same where too little is known.
@@ -96,6 +102,11 @@ impl Common {
     /// What is known of the answers.
     pub const fn answers(&self) -> &Answers {
         &self.answers
+    }
+
+    /// Whether enough is known, so that the next lessons may wait.
+    pub fn are_enough(&self) -> bool {
+        self.answers.grasp() == Grasp::Sure
     }
 
     /// Adds lessons. Gives whether requests that wait are to be looked through: now more of them can be told their size

@@ -19,7 +19,7 @@ mod text;
 pub use answers::Answers;
 pub use average::Average;
 pub use corrector::{Corrector, ErrorStats};
-pub use lessons::{Common, Lesson, Lessons};
+pub use lessons::{Lesson, Lessons, SharedAnswers};
 pub use media::{MESSAGE_OVERHEAD, Media, REQUEST_OVERHEAD, TOOLS_OVERHEAD};
 pub use outputs::{Answered, OutputKey, Outputs};
 pub use ratio::Ratio;

@@ -4,7 +4,7 @@
 //! and at a burndown of 5 the difference decides how much of the quota is reserved for nothing.
 
 use super::answers::{Answers, ENOUGH, Grasp};
-use super::lessons::{Common, Lesson};
+use super::lessons::{Lesson, SharedAnswers};
 use crate::ids::{ModelId, TenantId};
 use crate::request::Request;
 use crate::units::{Millis, Timestamp, Tokens};
@@ -55,7 +55,7 @@ impl OutputKey {
 }
 
 impl fmt::Display for OutputKey {
-    /// Unlike that of any other key, and short enough for one of a table's.
+    /// Unlike that of any other key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(model, tenant, magnitude) = self;
         write!(
@@ -88,13 +88,13 @@ pub struct Answered<'a> {
 
 impl Answered<'_> {
     /// What it teaches, and of which keys. Whether a size cut it short is its tenant's alone to know.
-    pub(super) fn lessons(&self, at: Timestamp) -> [(OutputKey, Lesson); 2] {
+    pub(super) fn lessons(&self, may_be_sized: bool, at: Timestamp) -> [(OutputKey, Lesson); 2] {
         OutputKey::both(self.model, self.tenant, self.max_output).map(|key| {
             let lesson = Lesson {
                 output: self.output,
                 cut_short: self.cut_short.filter(|_| key.tenant().is_some()),
                 at,
-                may_be_sized: false,
+                may_be_sized,
             };
             (key, lesson)
         })
@@ -148,14 +148,14 @@ impl Outputs {
     /// How long what was read of a key serves, where it stands where all processes see it.
     pub fn serves_for(&self, key: &OutputKey) -> Millis {
         match self.keys.get(key).map(Answers::grasp) {
-            Some(Grasp::Sure) => Common::SERVES_FOR,
-            Some(Grasp::Guess | Grasp::Nothing) | None => Common::SERVES_SHORTLY_FOR,
+            Some(Grasp::Sure) => SharedAnswers::SERVES_FOR,
+            Some(Grasp::Guess | Grasp::Nothing) | None => SharedAnswers::SERVES_SHORTLY_FOR,
         }
     }
 
     /// Learns from a whole answer.
     pub fn observe(&mut self, answered: &Answered<'_>, now: Timestamp) {
-        for (key, lesson) in answered.lessons(now) {
+        for (key, lesson) in answered.lessons(false, now) {
             if self.keys.len() >= MOST_KEYS && !self.keys.contains_key(&key) {
                 self.forget_some();
             }

@@ -8,13 +8,15 @@ use crate::estimate::{Answers, Lesson, OutputKey};
 pub struct Taught {
     /// What is known of the key with it.
     pub answers: Answers,
-    /// Requests of its like that wait are to be looked through ([`crate::estimate::Common::teach`]).
+    /// Enough is known: the next lessons may wait ([`crate::estimate::Lessons::may_wait`]).
+    pub are_enough: bool,
+    /// Requests of its like that wait are to be looked through ([`crate::estimate::SharedAnswers::teach`]).
     pub look_through: bool,
 }
 
 /// One place for what is known of each key, where answers come to many processes.
 ///
-/// Nothing rests on it but estimates: a lesson that is lost, or counted twice, is one of hundreds.
+/// Nothing rests on it but estimates: a lesson that is lost, or counted twice because an answer was lost, is one of hundreds.
 pub trait SharedOutputs: Send + Sync {
     /// What is known of these keys now; those of which nothing is are left out.
     fn read<'a>(

@@ -146,10 +146,14 @@ pub enum Event {
         /// Why.
         why: Gone,
     },
-    /// A request costs otherwise from now on, if it waits; one that has gone keeps what was reserved for it.
+    /// A request costs otherwise from now on, if it waits and was not called since; one that has gone keeps what was
+    /// reserved for it, and one whose answer was cut short goes with its own again.
     Resized {
         /// Which.
         request: RequestId,
+        /// The number of its last call when that was so.
+        #[serde(default)]
+        last_call: CallNo,
         /// Tokens to reserve for its call.
         reserve: Tokens,
         /// Tokens it is expected to settle to.

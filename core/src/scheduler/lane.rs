@@ -134,10 +134,11 @@ impl Scheduler {
             Event::Left { request, why } => self.left(request, why, out),
             Event::Resized {
                 request,
+                last_call,
                 reserve,
                 expected,
                 surplus,
-            } => self.resized(request, (reserve, expected, surplus)),
+            } => self.resized(request, last_call, (reserve, expected, surplus)),
             Event::Started { request, call, at } => self.started((request, call), at),
             Event::Ended {
                 request,

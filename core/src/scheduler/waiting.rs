@@ -4,7 +4,7 @@ use super::entry::{Entry, Standing};
 use super::lane::{CHECK_AFTER, Scheduler};
 use super::{Command, Gone, Waiting};
 use crate::fallback::HopCause;
-use crate::ids::{LaneId, RequestId, TenantId};
+use crate::ids::{CallNo, LaneId, RequestId, TenantId};
 use crate::ledger::NeverFits;
 use crate::request::{Failure, Priority};
 use crate::units::{Timestamp, Tokens};
@@ -156,12 +156,14 @@ impl Scheduler {
         }
     }
 
-    /// A request that waits costs otherwise; its place in line stays, and so do its tenant's turns.
-    pub(super) fn resized(&mut self, request: RequestId, cost: (Tokens, Tokens, Tokens)) {
+    /// A request that waits costs otherwise; its place in line stays, and so do its tenant's turns. One that was called
+    /// since may cost otherwise again.
+    pub(super) fn resized(&mut self, request: RequestId, last_call: CallNo, cost: (Tokens, Tokens, Tokens)) {
         let Some(slot) = self.table.find(request) else {
             return;
         };
-        let Some(entry) = self.table.get_mut(slot).filter(|entry| entry.waits()) else {
+        let entry = self.table.get_mut(slot);
+        let Some(entry) = entry.filter(|entry| entry.waits() && entry.call == last_call) else {
             return;
         };
         let before = entry.reserve;

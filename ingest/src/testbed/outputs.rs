@@ -1,8 +1,8 @@
-use smoother_core::estimate::{Answers, Common, Lesson, OutputKey};
+use smoother_core::estimate::{Answers, Lesson, OutputKey, SharedAnswers};
 use smoother_core::ports::{BoxFuture, SharedOutputs, StoreError, Taught};
 use smoother_core::{Timestamp, Tokens};
 use std::collections::BTreeMap;
-use std::future::ready;
+use std::future::{pending, ready};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -11,9 +11,10 @@ const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// What all processes know, in memory.
 #[derive(Default)]
 pub(crate) struct Known {
-    keys: Mutex<BTreeMap<OutputKey, Common>>,
+    keys: Mutex<BTreeMap<OutputKey, SharedAnswers>>,
     reads: AtomicUsize,
     failing: AtomicBool,
+    hanging: AtomicBool,
 }
 
 impl Known {
@@ -36,12 +37,18 @@ impl Known {
         self.failing.store(fails, Ordering::SeqCst);
     }
 
+    /// A read is never answered.
+    pub(crate) fn hang(&self) {
+        self.hanging.store(true, Ordering::SeqCst);
+    }
+
     fn add(&self, key: &OutputKey, lessons: &[Lesson]) -> Taught {
         let mut keys = self.keys.lock().unwrap();
-        let common = keys.entry(key.clone()).or_default();
-        let look_through = common.teach(lessons, NOW);
+        let shared = keys.entry(key.clone()).or_default();
+        let look_through = shared.teach(lessons, NOW);
         Taught {
-            answers: common.answers().clone(),
+            answers: shared.answers().clone(),
+            are_enough: shared.are_enough(),
             look_through,
         }
     }
@@ -53,6 +60,9 @@ impl SharedOutputs for Known {
         keys: &'a [OutputKey],
     ) -> BoxFuture<'a, Result<Vec<(OutputKey, Answers)>, StoreError>> {
         self.reads.fetch_add(1, Ordering::SeqCst);
+        if self.hanging.load(Ordering::SeqCst) {
+            return Box::pin(pending());
+        }
         if self.failing.load(Ordering::SeqCst) {
             return Box::pin(ready(Err(StoreError::Failed("throttled".to_owned()))));
         }

@@ -2,7 +2,8 @@
 
 use crate::testbed::{Bed, Known, MODEL, SMALL_MODEL, converse, post, send};
 use smoother_core::estimate::OutputKey;
-use smoother_core::{Hop, ModelId, Request, TenantId, Tokens};
+use smoother_core::ports::Clock;
+use smoother_core::{Hop, Millis, ModelId, Request, TenantId, Tokens};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::advance;
@@ -121,4 +122,17 @@ async fn a_place_that_cannot_be_read_keeps_nobody_out() {
     known.fail(true);
     advance(Duration::from_secs(600)).await;
     assert!(row_of(&bed, 4_000, "").await.is_right_sized());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_long_for_what_others_know() {
+    let (bed, known) = beds();
+    known.hang();
+    let began = bed.clock.now();
+    for _ in 0..5 {
+        row_of(&bed, 4_000, "").await;
+    }
+    let took = bed.clock.now().since(began);
+    assert!(took <= Millis::new(400), "{took:?}");
+    assert_eq!(known.reads(), 1);
 }

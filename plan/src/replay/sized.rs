@@ -69,6 +69,7 @@ impl World<'_> {
                 let [reserve, expected, surplus] = self.price(&sized);
                 self.tell(Event::Resized {
                     request: id_of(place),
+                    last_call: self.flights[place].call,
                     reserve,
                     expected,
                     surplus,

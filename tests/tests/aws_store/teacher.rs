@@ -138,13 +138,24 @@ async fn requests_that_wait_get_their_size_when_enough_has_been_learned() {
     };
     let teacher = process();
     let in_an_hour = || clock.now() + smoother_core::Millis::from_secs(3_600);
+    let key = [OutputKey::of(&waits(0, true))];
     (1_000..1_031).for_each(|n| teacher.ended(&ended(n, 10)));
+    teacher.hand_on(clock.now()).await;
+    let known = || async { ports.outputs.read(&key).await.unwrap() };
+    assert!(known().await.is_empty(), "there was no time");
     teacher.hand_on(in_an_hour()).await;
+    assert_eq!(known().await.len(), 1);
     assert!(told.resized().is_empty(), "31 answers tell no size");
     // The rest comes to another process.
     let other = process();
     (2_000..2_033).for_each(|n| other.ended(&ended(n, 10)));
-    other.hand_on(in_an_hour()).await;
+    // What there is no time for goes on with the next ends.
+    for _ in 0..100 {
+        other.hand_on(in_an_hour()).await;
+        if store.get(id(299)).await.unwrap().unwrap().is_right_sized() {
+            break;
+        }
+    }
 
     let resized = told.resized();
     let agreed: Vec<u64> = (0..300).filter(|n| n % 10 > 1).collect();

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use smoother_aws::table::stream;
 use smoother_core::RequestId;
-use smoother_core::ports::{BoxFuture, Mailbox, Message, OutboxEntry, Store};
+use smoother_core::ports::{Mailbox, Message, OutboxEntry, Store};
 use smoother_ingest::Teacher;
-use smoother_results::{Notify, NotifyError, Results};
+use smoother_results::Results;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,11 +89,9 @@ pub(crate) async fn serve(house: House) -> anyhow::Result<()> {
         house.queue(&house.environment.results_queue, "the results queue"),
         house.topic(),
     ]);
-    let teacher = house.teacher();
-    let hooks: Vec<Arc<dyn Notify>> = vec![Arc::new(herald), Arc::new(Learning(teacher.clone()))];
     let crier = Arc::new(Crier {
-        results: house.results(house.live(None), hooks),
-        teacher,
+        results: house.results(house.live(None), vec![Arc::new(herald)]),
+        teacher: house.teacher(),
         untold: house.queue(
             &house.environment.untold_queue,
             "the queue of ends that could not be told",
@@ -155,6 +153,7 @@ impl Crier {
     }
 
     async fn tell_one(&self, told: Told) -> Result<(), String> {
+        let is_new = matches!(told, Told::Change(_));
         let request = match told {
             Told::Change(change) => stream::ended(&change.old_image, &change.new_image),
             Told::Untold(body) => {
@@ -172,21 +171,12 @@ impl Crier {
             seq: request.rev.get(),
             request,
         };
-        self.results.tell(&entry).await.map_err(|error| error.to_string())
-    }
-}
-
-/// Hands what Bedrock counted to whoever learns from it.
-struct Learning(Arc<Teacher>);
-
-impl Notify for Learning {
-    fn name(&self) -> &'static str {
-        "estimate"
-    }
-
-    fn ended<'a>(&'a self, entry: &'a OutboxEntry) -> BoxFuture<'a, Result<(), NotifyError>> {
-        self.0.ended(&entry.request);
-        Box::pin(std::future::ready(Ok(())))
+        let told = self.results.tell(&entry).await;
+        // What is told late may be told many times, and would teach as often.
+        if told.is_ok() && is_new {
+            self.teacher.ended(&entry.request);
+        }
+        told.map_err(|error| error.to_string())
     }
 }
 

@@ -42,7 +42,7 @@ fn lessons(count: usize, may_be_sized: bool) -> Vec<Lesson> {
 
 #[test]
 fn what_waits_is_looked_through_when_a_size_is_guessed_when_it_is_sure_and_once_after_each() {
-    let mut common = Common::default();
+    let mut shared = SharedAnswers::default();
     // Seconds, answers, and whether that is the moment.
     let course = [
         (0, 31, false),
@@ -57,55 +57,54 @@ fn what_waits_is_looked_through_when_a_size_is_guessed_when_it_is_sure_and_once_
         (120, 64, false),
     ];
     for (second, answers, due) in course {
-        let looks = common.teach(&lessons(answers, true), at(second));
+        let looks = shared.teach(&lessons(answers, true), at(second));
         assert_eq!(looks, due, "after {second} s");
         // Between two lessons it is written down.
-        common = serde_json::from_str(&serde_json::to_string(&common).unwrap()).unwrap();
+        shared = serde_json::from_str(&serde_json::to_string(&shared).unwrap()).unwrap();
     }
 }
 
 #[test]
 fn nothing_is_looked_through_where_nobody_agreed_and_all_is_as_soon_as_somebody_does() {
-    let mut common = Common::default();
-    assert!(!common.teach(&lessons(400, false), at(0)));
-    assert!(!common.teach(&lessons(64, false), at(100)));
-    assert!(common.teach(&lessons(1, true), at(110)));
-    assert!(!common.teach(&lessons(1, false), at(111)));
-    assert!(common.teach(&lessons(1, false), at(120)), "and once after it");
+    let mut shared = SharedAnswers::default();
+    assert!(!shared.teach(&lessons(400, false), at(0)));
+    assert!(!shared.teach(&lessons(64, false), at(100)));
+    assert!(shared.teach(&lessons(1, true), at(110)));
+    assert!(!shared.teach(&lessons(1, false), at(111)));
+    assert!(shared.teach(&lessons(1, false), at(120)), "and once after it");
 }
 
 #[test]
-fn much_is_handed_on_at_once_and_little_every_ten_seconds() {
+fn everything_is_handed_on_until_enough_is_known_and_then_much_or_once_a_minute() {
     let names = names();
+    let keys = OutputKey::both(&names.0, &names.1, MAX);
     let mut all = Lessons::default();
     let note = |all: &mut Lessons, count: u64, second| {
         (0..count).for_each(|_| all.note(&answered(&names, 300, None), true, at(second)));
     };
     let handed_on = |all: &mut Lessons, second| -> Vec<usize> {
-        all.due(at(second))
-            .iter()
-            .map(|(_, lessons)| lessons.len())
-            .collect()
+        let due = all.due(at(second));
+        due.iter().map(|(_, lessons)| lessons.len()).collect()
     };
     note(&mut all, 1, 0);
     assert_eq!(handed_on(&mut all, 0), [1, 1], "the tenant's key and the model's");
-    note(&mut all, 63, 1);
-    assert!(handed_on(&mut all, 9).is_empty());
-    note(&mut all, 1, 9);
-    assert_eq!(handed_on(&mut all, 9), [64, 64]);
-    note(&mut all, 1, 10);
-    assert!(handed_on(&mut all, 18).is_empty());
-    assert_eq!(handed_on(&mut all, 19), [1, 1]);
-    assert!(
-        handed_on(&mut all, 60).is_empty() && all.keys.is_empty(),
-        "nothing is remembered of keys at rest"
-    );
+    note(&mut all, 3, 1);
+    assert_eq!(handed_on(&mut all, 1), [3, 3]);
+    keys.iter().for_each(|key| all.may_wait(key));
+    note(&mut all, 255, 2);
+    assert!(handed_on(&mut all, 60).is_empty());
+    note(&mut all, 1, 60);
+    assert_eq!(handed_on(&mut all, 60), [256, 256]);
+    note(&mut all, 1, 61);
+    assert!(handed_on(&mut all, 119).is_empty());
+    assert_eq!(handed_on(&mut all, 120), [1, 1]);
+    assert!(handed_on(&mut all, 200).is_empty() && all.keys.is_empty());
 }
 
 #[test]
 fn keys_are_bounded() {
     let mut all = Lessons::default();
-    for n in 0..MOST_KEYS {
+    for n in 0..2 * MOST_KEYS {
         let names = (
             ModelId::new("m").unwrap(),
             TenantId::new(&format!("t{n}")).unwrap(),
@@ -117,11 +116,11 @@ fn keys_are_bounded() {
 
 #[test]
 fn old_answers_fade_from_what_is_known_together_as_well() {
-    let mut common = Common::default();
+    let mut shared = SharedAnswers::default();
     for second in 0..100 {
-        common.teach(&lessons(64, true), at(second * 10));
+        shared.teach(&lessons(64, true), at(second * 10));
     }
-    let of_it = serde_json::to_string(&common).unwrap();
+    let of_it = serde_json::to_string(&shared).unwrap();
     assert!(of_it.len() < 4_000, "{} bytes", of_it.len());
     let long = lessons(64, true).into_iter().map(|lesson| Lesson {
         output: Tokens::new(900),
@@ -129,11 +128,11 @@ fn old_answers_fade_from_what_is_known_together_as_well() {
     });
     let long: Vec<Lesson> = long.collect();
     for second in 100..140 {
-        common.teach(&long, at(second * 10));
+        shared.teach(&long, at(second * 10));
     }
     let (names, mut outputs) = (names(), Outputs::default());
     let [key, _] = OutputKey::both(&names.0, &names.1, MAX);
-    outputs.set(key, common.answers());
+    outputs.set(key, shared.answers());
     let expected = outputs.expected(&names.0, &names.1, MAX);
     assert!(expected > Tokens::new(870), "{expected}");
 }
@@ -174,14 +173,17 @@ proptest! {
         let keys = OutputKey::both(&names.0, &names.1, MAX);
         let mut alone = Outputs::default();
         let mut processes = [Lessons::default(), Lessons::default(), Lessons::default()];
-        let mut common = [Common::default(), Common::default()];
+        let mut shared = [SharedAnswers::default(), SharedAnswers::default()];
         let (mut now, mut handed_on) = (START, 0);
-        let mut hand_on = |lessons: &mut Lessons, now| {
-            for (key, lessons) in lessons.due(now) {
+        let mut hand_on = |all: &mut Lessons, now| {
+            for (key, lessons) in all.due(now) {
                 handed_on += lessons.len();
                 let place = keys.iter().position(|known| *known == key).unwrap();
-                common[place].teach(&lessons, now);
-                common[place] = serde_json::from_str(&serde_json::to_string(&common[place]).unwrap()).unwrap();
+                shared[place].teach(&lessons, now);
+                if shared[place].are_enough() {
+                    all.may_wait(&key);
+                }
+                shared[place] = serde_json::from_str(&serde_json::to_string(&shared[place]).unwrap()).unwrap();
             }
         };
         let mut counted = 0;
@@ -198,8 +200,8 @@ proptest! {
         prop_assert_eq!(handed_on, counted, "a lesson was lost, or given twice");
 
         let mut together = Outputs::default();
-        for (key, common) in keys.into_iter().zip(&common) {
-            together.set(key, common.answers());
+        for (key, shared) in keys.into_iter().zip(&shared) {
+            together.set(key, shared.answers());
         }
         let mut restored = Outputs::default();
         restored.restore(alone.to_keep(true).into_iter().map(|(key, answers)| (key, answers.unwrap())));

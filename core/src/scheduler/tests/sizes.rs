@@ -12,6 +12,7 @@ use crate::units::Tokens;
 fn resized(n: u64, reserve: u64) -> Event {
     Event::Resized {
         request: id(n),
+        last_call: CallNo::NONE,
         reserve: Tokens::new(reserve),
         expected: Tokens::new(reserve / 2),
         surplus: Tokens::ZERO,
@@ -92,6 +93,8 @@ fn an_answer_cut_short_goes_again_before_its_tenants_others_with_what_it_needs_n
         at: at(1_000),
     };
     scheduler.step(at(1_000), cut);
+    // That it was to cost less was told before its call, and comes late or again.
+    scheduler.step(at(1_500), resized(1, 600));
     let commands = scheduler.step(at(2_000), ended(id(2), 1, 100, 2_000));
     assert_eq!(reserved(&commands), [(id(1), 2, 5_000), (id(3), 1, 500)]);
 }

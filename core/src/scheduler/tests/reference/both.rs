@@ -204,9 +204,12 @@ impl Both {
                 why: Gone::Cancelled,
             },
             Happening::Costs(number, reserve, part) => {
+                // Now and then it comes after another call.
+                let known = self.plain.last_call_of(id(number)).filter(|_| reserve % 8 > 0);
                 let (reserve, expected, surplus) = cost(reserve, part);
                 Event::Resized {
                     request: id(number),
+                    last_call: known.unwrap_or(CallNo::NONE),
                     reserve,
                     expected,
                     surplus,

@@ -31,12 +31,14 @@ impl Reference {
             }
             Event::Resized {
                 request,
+                last_call,
                 reserve,
                 expected,
                 surplus,
             } => {
                 if let Some(number) = self.find(request)
                     && matches!(self.request(number).state, State::InLine | State::Snoozed)
+                    && self.request(number).call == last_call
                 {
                     let request = self.request_mut(number);
                     (request.of.reserve, request.of.expected) = (reserve, expected);

@@ -212,6 +212,10 @@ impl Reference {
     }
 
     /// The request of this id that is at home here.
+    fn last_call_of(&self, id: RequestId) -> Option<CallNo> {
+        self.find(id).map(|number| self.request(number).call)
+    }
+
     fn find(&self, id: RequestId) -> Option<u32> {
         let mut here = self.requests.iter().filter(|request| !request.is_elsewhere);
         here.find(|request| request.of.id == id)
