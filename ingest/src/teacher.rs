@@ -18,10 +18,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::timeout;
 
-/// How long handing on may take at a time.
+/// How long who waits is looked through at a time.
 const PATIENCE: Millis = Millis::from_secs(3);
 /// Requests read at once.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 64;
 /// The first of a tenant's of which the lane is told: more than its holder has in memory. It finds the others as their
 /// rows say when it comes to them.
 const TOLD: usize = 256;
@@ -102,22 +102,21 @@ impl Teacher {
         lock(&self.lessons).note(&answered(request, usage), may_be_sized, now);
     }
 
-    /// Adds what was noted to what all processes know, as far as it is due, and goes on giving requests that wait their
-    /// size: for some seconds, and until `end_by` at the latest. What cannot be added is lost: other answers will say
-    /// the same.
+    /// Adds what was noted to what all processes know, as far as it is due, and goes on for some seconds giving requests
+    /// that wait their size. What cannot be added is lost: other answers will say the same. At `end_by` it is broken off.
     pub async fn hand_on(&self, end_by: Timestamp) {
         let now = self.ports.clock.now();
-        let span = end_by.since(now).min(PATIENCE);
+        let span = end_by.since(now);
         if span == Millis::ZERO {
             return;
         }
         let work = async {
             let due = lock(&self.lessons).due(now);
             join_all(due.iter().map(|(key, lessons)| self.teach(key, lessons))).await;
-            while self.look_on().await {}
+            while self.ports.clock.now().since(now) < PATIENCE && self.look_on().await {}
         };
         if timeout(span.into(), work).await.is_err() {
-            tracing::debug!("there is more to hand on than there is time for; it goes on with the next ends");
+            tracing::warn!("what answers have taught could not be handed on in time");
         }
     }
 
