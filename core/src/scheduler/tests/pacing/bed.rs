@@ -143,7 +143,7 @@ impl Bed {
             utilisation: mean(&Run::utilisation),
             to_last_release: mean(&Run::to_last_release),
             drain: mean(&|run| run.drain() / 1_000.0),
-            over_bound: mean(&|run| run.bound.map_or(0.0, |bound| run.drain() / bound as f64)),
+            over_bound: mean(&|run| run.bound().map_or(0.0, |bound| run.drain() / bound)),
             waits_p95: waits.get(waits.len() * 95 / 100).copied().unwrap_or(0),
             waits_worst: waits.last().copied().unwrap_or(0),
             times,
@@ -203,7 +203,17 @@ impl Run {
         self.share_of((self.world.last_release - self.world.first_release.unwrap()) as f64)
     }
 
-    fn drain(&self) -> f64 {
+    /// Milliseconds that one who knows the limiter takes, where it is a burst.
+    pub(super) fn bound(&self) -> Option<f64> {
+        self.bound.map(|bound| bound as f64)
+    }
+
+    /// Seconds from the beginning to the wall clock's next minute.
+    pub(super) fn turns_after(&self) -> u64 {
+        (60_000 - self.begin) / 1_000
+    }
+
+    pub(super) fn drain(&self) -> f64 {
         (self.world.last_completion - self.world.first_release.unwrap()) as f64
     }
 

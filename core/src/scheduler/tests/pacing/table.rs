@@ -4,8 +4,10 @@ use super::bed::{Bed, Client, Estimates};
 use super::workload::Workload::{self, A, B, C, D};
 use crate::config::Pacing;
 use crate::ledger::tests::limiters::{KINDS, Kind};
+use std::collections::BTreeMap;
 
 const SEEDS: u64 = 10;
+const PHASES: u64 = 120;
 
 /// Takes three tenths of the quota for ten minutes.
 pub(super) const CLIENT: Client = Client {
@@ -73,6 +75,50 @@ fn tables(law: Pacing) {
     );
     println!("|---|---|---|---|---|---|---|---|");
     rows(law, D(30), "; far away", |bed| bed.far_away().beside(CLIENT));
+}
+
+/// Bursts on a fixed minute, by how long after their beginning it turns.
+fn phases(workload: Workload) {
+    let mut of_turn: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
+    for seed in 1..=PHASES {
+        let run = Bed::new(Pacing::Eager, Kind::Fixed, workload).run(seed);
+        let both = (run.bound().unwrap() / 1_000.0, run.drain() / 1_000.0);
+        of_turn.entry(run.turns_after() / 10).or_default().push(both);
+    }
+    let row = |when: &str, runs: &[(f64, f64)]| {
+        let (bound, drain) = runs
+            .iter()
+            .fold((0.0, 0.0), |sum, run| (sum.0 + run.0, sum.1 + run.1));
+        let worst = runs
+            .iter()
+            .map(|(bound, drain)| drain / bound)
+            .fold(0.0, f64::max);
+        let count = runs.len() as f64;
+        println!(
+            "| {workload:?} | {when} | {count} | {:.1} | {:.1} | {:.2} ({worst:.2}) |",
+            bound / count,
+            drain / count,
+            drain / bound
+        );
+    };
+    for (tens, runs) in &of_turn {
+        row(&format!("{} to {} s", 10 * tens, 10 * tens + 10), runs);
+    }
+    let all: Vec<(f64, f64)> = of_turn.into_values().flatten().collect();
+    row("any time", &all);
+}
+
+#[test]
+#[ignore = "prints figures; run it with --release"]
+fn pacing_table_phases_of_eager() {
+    println!("\n## `eager`, where a fixed minute turns\n");
+    println!(
+        "| workload | it turns after | runs | bound, s | drain, s | in parts of the bound (worst run) |"
+    );
+    println!("|---|---|---|---|---|---|");
+    for workload in [A, B] {
+        phases(workload);
+    }
 }
 
 #[test]
