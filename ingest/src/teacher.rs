@@ -10,7 +10,7 @@ use crate::resize::{reprice, resize};
 use futures_util::future::join_all;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::estimate::{Answers, Lesson, Lessons, OutputKey, Outputs};
-use smoother_core::ports::{Clock, Hold, LaneQueue, SharedOutputs, Store};
+use smoother_core::ports::{Clock, Hold, LaneQueue, SharedOutputs, Store, StoreError};
 use smoother_core::scheduler::Waiting;
 use smoother_core::{LaneId, Millis, Outcome, Priority, Request, Timestamp, Tokens};
 use std::collections::VecDeque;
@@ -159,32 +159,33 @@ impl Teacher {
 
     /// Looks through some of those who wait; whether there is more to look through, and it can be.
     async fn look_on(&self) -> bool {
-        // It stays until it is done: whoever breaks this off begins with the same ones again.
+        // It stays until it is done: whoever breaks this off, or cannot read, begins with the same ones again.
         let Some(look) = lock(&self.looks).front().cloned() else {
             return false;
         };
-        let next = self.look_through(&look).await;
+        let next = match self.look_through(&look).await {
+            Ok(next) => next,
+            Err(error) => {
+                let (lane, priority) = (&look.lane, look.priority);
+                tracing::warn!(%lane, %priority, %error, "requests that wait are told their size later");
+                return false;
+            }
+        };
         let mut looks = lock(&self.looks);
         looks.pop_front();
-        match next {
-            Some(next) => looks.push_front(next),
-            None => return !looks.is_empty(),
-        }
-        true
+        next.into_iter().for_each(|next| looks.push_front(next));
+        !looks.is_empty()
     }
 
     /// Looks through the next of a tenant's requests; where to go on.
-    async fn look_through(&self, look: &Look) -> Option<Look> {
-        let lane = self.config.lanes.get(&look.lane)?;
-        let tenant = look.key.tenant()?;
-        let from = (&look.lane, look.priority, look.after.clone());
-        let heads = self.ports.waiting.heads(from.0, from.1, tenant, from.2, AT_ONCE);
-        let heads = heads
-            .await
-            .inspect_err(|error| {
-                tracing::warn!(lane = %lane.id, priority = %look.priority, %error, "requests that wait are not told their size");
-            })
-            .ok()?;
+    async fn look_through(&self, look: &Look) -> Result<Option<Look>, StoreError> {
+        let (Some(lane), Some(tenant)) = (self.config.lanes.get(&look.lane), look.key.tenant()) else {
+            return Ok(None);
+        };
+        let (waiting, after) = (&self.ports.waiting, look.after.clone());
+        let heads = waiting
+            .heads(&look.lane, look.priority, tenant, after, AT_ONCE)
+            .await?;
         let mut known = Outputs::default();
         known.set(look.key.clone(), &look.answers);
         let size =
@@ -199,11 +200,11 @@ impl Teacher {
             }
         };
         join_all(heads.waiting.iter().map(one)).await;
-        Some(Look {
-            after: Some(heads.next?),
+        Ok(heads.next.map(|next| Look {
+            after: Some(next),
             seen: look.seen + heads.waiting.len(),
             ..look.clone()
-        })
+        }))
     }
 }
 
