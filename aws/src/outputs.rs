@@ -16,9 +16,8 @@ use crate::table::keys::{self, Key};
 use crate::table::{Table, Written};
 use smoother_core::Millis;
 use smoother_core::estimate::{Answers, Lesson, OutputKey, SharedAnswers};
-use smoother_core::ports::{BoxFuture, Clock, Entropy, SharedOutputs, StoreError, Taught};
+use smoother_core::ports::{BoxFuture, Entropy, SharedOutputs, StoreError, Taught};
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 /// What nobody has added to for so long is forgotten.
@@ -27,31 +26,16 @@ const KEPT: Millis = Millis::from_secs(60 * 24 * 3_600);
 const MOST_TRIES: usize = 16;
 
 /// What is known of outputs, in the table.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct DynamoOutputs {
     table: Table,
-    clock: Arc<dyn Clock>,
-}
-
-impl fmt::Debug for DynamoOutputs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamoOutputs")
-            .field("table", &self.table)
-            .finish_non_exhaustive()
-    }
 }
 
 impl DynamoOutputs {
     /// In this table.
-    pub fn new(
-        client: aws_sdk_dynamodb::Client,
-        table: &str,
-        clock: Arc<dyn Clock>,
-        chance: Arc<dyn Entropy>,
-    ) -> Self {
+    pub fn new(client: aws_sdk_dynamodb::Client, table: &str, chance: Arc<dyn Entropy>) -> Self {
         Self {
             table: Table::new(client, table, Patience::default(), chance),
-            clock,
         }
     }
 
@@ -60,13 +44,13 @@ impl DynamoOutputs {
         let mut found = self.table.get(&place).await?;
         for _ in 0..MOST_TRIES {
             let Kept { mut shared, rev } = found.as_ref().map_or_else(|| Ok(Kept::default()), Kept::read)?;
-            let now = self.clock.now();
-            let look_through = shared.teach(lessons, now);
+            let look_through = shared.teach(lessons);
+            let until = shared.taught_at() + KEPT;
             let item = Writing::new(&place)
                 .json("doc", &shared)?
                 .number("rev", rev + 1)
                 .text("mark", &mark)
-                .number("ttl", (now + KEPT).as_millis().div_ceil(1_000))
+                .number("ttl", until.as_millis().div_ceil(1_000))
                 .done();
             let taught = || Taught {
                 answers: shared.answers().clone(),

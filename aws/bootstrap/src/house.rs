@@ -66,8 +66,8 @@ impl House {
             .check()
             .await
             .context("the table or the bucket cannot be used")?;
-        let (table, chances) = (environment.table.as_str(), chance.clone());
-        let outputs = DynamoOutputs::new(dynamodb.clone(), table, clock.clone(), chances);
+        let table = environment.table.as_str();
+        let outputs = DynamoOutputs::new(dynamodb.clone(), table, chance.clone());
         let hold = DynamoHold::new(dynamodb, table, chance.clone());
         let hold = Arc::new(hold.priced(Terms::of(&config)));
         let views = StoredViews::new(hold.clone(), store.clone(), clock.clone(), config.clone());

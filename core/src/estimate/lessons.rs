@@ -104,6 +104,11 @@ impl SharedAnswers {
         &self.answers
     }
 
+    /// When the last lesson was learned.
+    pub const fn taught_at(&self) -> Timestamp {
+        self.taught_at
+    }
+
     /// Whether enough is known, so that the next lessons may wait.
     pub fn are_enough(&self) -> bool {
         self.answers.grasp() == Grasp::Sure
@@ -111,7 +116,12 @@ impl SharedAnswers {
 
     /// Adds lessons. Gives whether requests that wait are to be looked through: now more of them can be told their size
     /// than before, or those who read earlier what is known have let the last such one in.
-    pub fn teach(&mut self, lessons: &[Lesson], now: Timestamp) -> bool {
+    pub fn teach(&mut self, lessons: &[Lesson]) -> bool {
+        let now = lessons
+            .iter()
+            .map(|lesson| lesson.at)
+            .max()
+            .unwrap_or(self.taught_at);
         self.answers.look();
         let before = (self.may_be_sized, self.answers.grasp());
         for lesson in lessons {

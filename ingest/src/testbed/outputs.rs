@@ -45,7 +45,7 @@ impl Known {
     fn add(&self, key: &OutputKey, lessons: &[Lesson]) -> Taught {
         let mut keys = self.keys.lock().unwrap();
         let shared = keys.entry(key.clone()).or_default();
-        let look_through = shared.teach(lessons, NOW);
+        let look_through = shared.teach(lessons);
         Taught {
             answers: shared.answers().clone(),
             are_enough: shared.are_enough(),

@@ -20,8 +20,7 @@ const CONFIG: &str = "[lanes.sonnet]\nmodels = [\"us.anthropic.claude-sonnet-4-5
                       region = \"us-east-1\"\ntokens_per_minute = 300000\n";
 
 fn outputs(place: &Place, weather: &Weather) -> DynamoOutputs {
-    let clock = Arc::new(SystemClock::new(Timestamp::EPOCH));
-    DynamoOutputs::new(dynamodb(weather), &place.table, clock, Arc::new(OsEntropy))
+    DynamoOutputs::new(dynamodb(weather), &place.table, Arc::new(OsEntropy))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -29,12 +29,12 @@ fn answered<'a>(
     }
 }
 
-/// So many answers of 300 tokens.
-fn lessons(count: usize, may_be_sized: bool) -> Vec<Lesson> {
+/// So many answers of 300 tokens at that second.
+fn lessons(count: usize, may_be_sized: bool, second: u64) -> Vec<Lesson> {
     let lesson = Lesson {
         output: Tokens::new(300),
         cut_short: None,
-        at: START,
+        at: at(second),
         may_be_sized,
     };
     vec![lesson; count]
@@ -57,7 +57,7 @@ fn what_waits_is_looked_through_when_a_size_is_guessed_when_it_is_sure_and_once_
         (120, 64, false),
     ];
     for (second, answers, due) in course {
-        let looks = shared.teach(&lessons(answers, true), at(second));
+        let looks = shared.teach(&lessons(answers, true, second));
         assert_eq!(looks, due, "after {second} s");
         // Between two lessons it is written down.
         shared = serde_json::from_str(&serde_json::to_string(&shared).unwrap()).unwrap();
@@ -67,11 +67,11 @@ fn what_waits_is_looked_through_when_a_size_is_guessed_when_it_is_sure_and_once_
 #[test]
 fn nothing_is_looked_through_where_nobody_agreed_and_all_is_as_soon_as_somebody_does() {
     let mut shared = SharedAnswers::default();
-    assert!(!shared.teach(&lessons(400, false), at(0)));
-    assert!(!shared.teach(&lessons(64, false), at(100)));
-    assert!(shared.teach(&lessons(1, true), at(110)));
-    assert!(!shared.teach(&lessons(1, false), at(111)));
-    assert!(shared.teach(&lessons(1, false), at(120)), "and once after it");
+    assert!(!shared.teach(&lessons(400, false, 0)));
+    assert!(!shared.teach(&lessons(64, false, 100)));
+    assert!(shared.teach(&lessons(1, true, 110)));
+    assert!(!shared.teach(&lessons(1, false, 111)));
+    assert!(shared.teach(&lessons(1, false, 120)), "and once after it");
 }
 
 #[test]
@@ -118,17 +118,15 @@ fn keys_are_bounded() {
 fn old_answers_fade_from_what_is_known_together_as_well() {
     let mut shared = SharedAnswers::default();
     for second in 0..100 {
-        shared.teach(&lessons(64, true), at(second * 10));
+        shared.teach(&lessons(64, true, second * 10));
     }
     let of_it = serde_json::to_string(&shared).unwrap();
     assert!(of_it.len() < 4_000, "{} bytes", of_it.len());
-    let long = lessons(64, true).into_iter().map(|lesson| Lesson {
-        output: Tokens::new(900),
-        ..lesson
-    });
-    let long: Vec<Lesson> = long.collect();
     for second in 100..140 {
-        shared.teach(&long, at(second * 10));
+        let mut long = lessons(64, true, second * 10);
+        long.iter_mut()
+            .for_each(|lesson| lesson.output = Tokens::new(900));
+        shared.teach(&long);
     }
     let (names, mut outputs) = (names(), Outputs::default());
     let [key, _] = OutputKey::both(&names.0, &names.1, MAX);
@@ -179,7 +177,7 @@ proptest! {
             for (key, lessons) in all.due(now) {
                 handed_on += lessons.len();
                 let place = keys.iter().position(|known| *known == key).unwrap();
-                shared[place].teach(&lessons, now);
+                shared[place].teach(&lessons);
                 if shared[place].are_enough() {
                     all.may_wait(&key);
                 }
