@@ -33,16 +33,20 @@ def post(town: Town, prompt: str, headers: dict[str, str] | None = None, **field
 
 def until_waiting(town: Town, count: int) -> None:
     """Until the lane's holder has told that so many wait, and everybody who asks hears it."""
-    since = float("inf")
+    since, lane = float("inf"), {}
 
     def told() -> bool:
-        nonlocal since
-        waiting = sum(band["requests"] for band in town.lane("narrow")["waiting"].values())
+        nonlocal since, lane
+        lane = town.lane("narrow")
+        waiting = sum(band["requests"] for band in lane["waiting"].values())
         now = time.monotonic()
         since = min(since, now) if waiting == count else float("inf")
         return now - since > REPORT_SERVES_FOR
 
-    town.until(told, f"{count} to wait")
+    try:
+        town.until(told, f"{count} to wait")
+    except TimeoutError as error:
+        raise AssertionError(f"the lane was last told as {lane}") from error
 
 
 def occupy(town: Town, simulator: Simulator, mark: str, priority: str = "normal") -> str:

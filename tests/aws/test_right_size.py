@@ -1,7 +1,7 @@
 """What ends teach one function the others know: a smaller max_tokens goes, and what waits gets its size."""
 
 import pytest
-from cloud.lanes import NARROW, ROOMY
+from cloud.lanes import ROOMY, SLIM
 from cloud.town import Town
 from house.models import converse_body
 from house.simulator import Simulator
@@ -52,12 +52,12 @@ def test_answers_to_jobs_size_the_calls_of_another_function(town: Town, simulato
 def test_a_backlog_gets_its_size_while_it_waits(town: Town, simulator: Simulator):
     """Each of them is priced at its own max_tokens when it comes; after some answers those that still wait are not."""
     # Held until all have come: none of them can know.
-    town.hold("narrow")
+    town.hold("slim")
     try:
-        town.send([(agreeing(NARROW, f"Waits {n}. [[sim out=10 latency_ms=300 id=backlog]]"), {}) for n in range(100)])
-        town.until(lambda: town.lane("narrow")["waiting"]["normal"]["requests"] == 100, "all to wait")
+        town.send([(agreeing(SLIM, f"Waits {n}. [[sim out=10 latency_ms=300 id=backlog]]"), {}) for n in range(100)])
+        town.until(lambda: town.lane("slim")["waiting"]["normal"]["requests"] == 100, "all to wait")
     finally:
-        town.hold("narrow", "closed")
+        town.hold("slim", "closed")
     town.until(lambda: len(simulator.calls_of("backlog")) == 100, "all to be called")
 
     sent = [call["max_tokens"] for call in simulator.calls_of("backlog")]
@@ -66,7 +66,7 @@ def test_a_backlog_gets_its_size_while_it_waits(town: Town, simulator: Simulator
 
     def ended() -> list[dict]:
         jobs = [event["job"] for event in town.results.jobs().values()]
-        return [job for job in jobs if job["lane"] == "narrow" and job.get("right_sized")]
+        return [job for job in jobs if job["lane"] == "slim" and job.get("right_sized")]
 
     town.until(lambda: len(ended()) == sent.count(SIZE), "their ends")
     assert {(job["status"], job["calls_made"]) for job in ended()} == {("COMPLETED", 1)}

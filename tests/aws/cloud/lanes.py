@@ -11,7 +11,8 @@ SHAKY = LLAMA  # breaks, and has a lane to fall back to
 FRAIL = CLAUDE_OLD  # one try: the first error makes a dead letter
 LEAVING = "amazon.nova-pro-v1:0"  # its lane is taken out while requests wait
 COMING = "amazon.nova-micro-v1:0"  # a lane of it is added later
-NARROW = "amazon.nova-premier-v1:0"  # one call at a time
+NARROW = "amazon.nova-premier-v1:0"  # one call at a time, of which the last ones' times tell how long others wait
+SLIM = "us.amazon.nova-lite-v1:0"  # one call at a time, for a backlog
 
 QUOTA = 30_000
 MOST_BODY = 30_000_000
@@ -48,6 +49,7 @@ def lanes_toml(
         "frail": {"models": [FRAIL], "max_tries": 1, "breaker_min_calls": 1_000_000},
         "leaving": {"models": [LEAVING]},
         "narrow": {"models": [NARROW], "max_concurrency": 1},
+        "slim": {"models": [SLIM], "max_concurrency": 1},
         **(more or {}),
     }
     kept = {name: keys for name, keys in lanes.items() if name not in without}
