@@ -1,7 +1,7 @@
 """More than may wait, or than can be served in time: told at the door, by what the lane's holder last reported."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from botocore.exceptions import ClientError
@@ -49,12 +49,20 @@ def until_waiting(town: Town, count: int) -> None:
         raise AssertionError(f"the lane was last told as {lane}") from error
 
 
-def occupy(town: Town, simulator: Simulator, mark: str, priority: str = "normal") -> str:
-    """Has the lane's one call under way for as long as the test lasts."""
-    runs = post(town, f"Runs. [[sim out=5 latency_ms=600000 id={mark}]]", priority=priority)
-    job_id = runs.json()["id"]
-    town.until(lambda: simulator.calls_of(mark), "the call")
-    return job_id
+@pytest.fixture
+def occupy(town: Town, simulator: Simulator) -> Iterator[Callable[..., str]]:
+    """Has the lane's one call under way for as long as the test lasts, and no longer, however it ends."""
+    jobs = []
+
+    def occupy(mark: str, priority: str = "normal") -> str:
+        runs = post(town, f"Runs. [[sim out=5 latency_ms=600000 id={mark}]]", priority=priority)
+        jobs.append(runs.json()["id"])
+        town.until(lambda: simulator.calls_of(mark), "the call")
+        return jobs[-1]
+
+    yield occupy
+    for job_id in jobs:
+        town.ask("DELETE", f"/v1/jobs/{job_id}")
 
 
 def warm_up(town: Town) -> None:
@@ -70,9 +78,9 @@ def cancel(town: Town, jobs: list[str]) -> None:
     town.until_told(jobs)
 
 
-def test_whoever_cannot_be_in_time_is_refused_with_the_wait(town: Town, simulator: Simulator):
+def test_whoever_cannot_be_in_time_is_refused_with_the_wait(town: Town, occupy: Callable):
     warm_up(town)
-    runs = occupy(town, simulator, "narrow-runs")
+    runs = occupy("narrow-runs")
     backlog = [town.submit(NARROW, f"Waits {n}. [[sim out=5]]") for n in range(12)]
     until_waiting(town, 12)
 
@@ -88,11 +96,11 @@ def test_whoever_cannot_be_in_time_is_refused_with_the_wait(town: Town, simulato
 
 
 def test_bounds_hold_tenants_and_lanes_and_a_higher_priority_finds_room(
-    town: Town, redeploy: Callable, simulator: Simulator
+    town: Town, redeploy: Callable, occupy: Callable
 ):
     redeploy(extra=BOUNDS)
     warm_up(town)
-    runs = occupy(town, simulator, "narrow-bounded", priority="batch")
+    runs = occupy("narrow-bounded", priority="batch")
     batch = [post(town, f"Batch {n}. [[sim out=5]]", priority="batch").json()["id"] for n in range(7)]
     until_waiting(town, 7)
 

@@ -2,7 +2,7 @@
 
 use crate::fault::Asked;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
 use smoother_core::ports::{BoxFuture, Inbox, Pending, QueueError, Received};
 use smoother_core::{LaneId, Millis};
 use std::collections::BTreeMap;
@@ -41,6 +41,7 @@ impl LaneInboxes {
             .receive_message()
             .queue_url(url)
             .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .wait_time_seconds(seconds)
             .send()
             .await
@@ -68,6 +69,7 @@ fn read(lane: &LaneId, message: &Message) -> Option<Received> {
         Ok(event) => Some(Received {
             event,
             receipt: message.receipt_handle()?.to_owned(),
+            again: was_given_out(message),
         }),
         Err(error) => {
             let id = message.message_id().unwrap_or("without an id");
@@ -75,6 +77,13 @@ fn read(lane: &LaneId, message: &Message) -> Option<Received> {
             None
         }
     }
+}
+
+/// Whether anybody was given this message before.
+fn was_given_out(message: &Message) -> bool {
+    let attributes = message.attributes().into_iter();
+    let mut counts = attributes.filter_map(|of| of.get(&MessageSystemAttributeName::ApproximateReceiveCount));
+    counts.any(|count| count != "1")
 }
 
 impl Inbox for LaneInboxes {

@@ -219,6 +219,26 @@ async fn what_is_no_event_is_taken_out_and_harms_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_somebody_was_given_before_comes_as_that() {
+    let counted = |count: &str| {
+        let attributes = json!({"ApproximateReceiveCount": count});
+        json!({"MessageId": "m", "ReceiptHandle": count, "Body": "\"tick\"", "Attributes": attributes})
+    };
+    let polled = json!({"Messages": [counted("1"), counted("2"), counted("17")]});
+    let script = Script::default().then(Answer::Json(200, polled));
+    let inboxes = LaneInboxes::new(polling(&script.environment()), [(lane(), URL.to_owned())].into());
+    let received = inboxes.receive(&lane(), Millis::from_secs(5)).await.unwrap();
+    let again: Vec<bool> = received.iter().map(|one| one.again).collect();
+    assert_eq!(again, [false, true, true]);
+    let asked = &script.requests()[0].body["MessageSystemAttributeNames"];
+    assert_eq!(
+        *asked,
+        json!(["ApproximateReceiveCount"]),
+        "SQS says it only to whoever asks"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_deleted_is_no_error() {
     let failed = json!({"Failed": [{"Id": "0", "SenderFault": false, "Code": "InternalError"}]});
     let script = Script::default()

@@ -160,6 +160,8 @@ pub struct Received {
     pub event: Event,
     /// Give this back once the event is taken up for good; until then it comes again after a while.
     pub receipt: String,
+    /// Somebody was given it before, and may have died with it: what it says may be old.
+    pub again: bool,
 }
 
 /// A lane's queue as its holder reads it. Events may be late, twice and out of order.

@@ -45,21 +45,37 @@ impl Scheduler {
         self.make_room_in(crowd, now, newcomer, out)
     }
 
+    /// Whether a request that was let in elsewhere, and is said to have come, wants the room of others.
+    pub fn wants_room(&self, now: Timestamp, arrived: &Waiting) -> bool {
+        let now = self.now.max(now);
+        let crowd = self.crowd_beside(now, arrived, self.knows(arrived.id));
+        crowd.is_some_and(|crowd| self.first_full(now, arrived, &crowd).is_some())
+    }
+
     /// Gives up what a request needs the room of that was let in elsewhere and has come, if that makes the room. What is
     /// to be done is for `out`, and a step has to follow.
     pub fn make_room_for_arrived(&mut self, now: Timestamp, arrived: &Waiting, out: &mut Vec<Command>) {
         self.now = self.now.max(now);
+        if let Some(crowd) = self.crowd_beside(self.now, arrived, true) {
+            // What does not find room has been accepted all the same.
+            let _ = self.make_room_in(crowd, self.now, arrived, out);
+        }
+    }
+
+    /// What waits beside a request that was let in elsewhere; `None` where nobody would be given up for it.
+    fn crowd_beside(&self, now: Timestamp, arrived: &Waiting, is_counted: bool) -> Option<Crowd> {
         let slot = self.table.find(arrived.id);
         let has_gone = slot.is_some_and(|slot| self.table.get(slot).is_some_and(Entry::is_under_way));
         if !self.config.limits.shed || has_gone || !self.config.is_bound(arrived.priority, &arrived.tenant) {
-            return;
+            return None;
         }
-        let mut crowd = self.crowd(self.now, arrived);
-        for load in [&mut crowd.lane, &mut crowd.band, &mut crowd.tenant] {
-            load.take(arrived.reserve);
+        let mut crowd = self.crowd(now, arrived);
+        if is_counted {
+            for load in [&mut crowd.lane, &mut crowd.band, &mut crowd.tenant] {
+                load.take(arrived.reserve);
+            }
         }
-        // What does not find room has been accepted all the same.
-        let _ = self.make_room_in(crowd, self.now, arrived, out);
+        Some(crowd)
     }
 
     fn make_room_in(

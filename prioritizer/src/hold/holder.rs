@@ -1,5 +1,6 @@
 //! The holder of a lane at work.
 
+use super::arrivals::Arrivals;
 use super::leaving::{LEAVE_WITHIN, Leaving};
 use super::ledger::Ledger;
 use super::polls::Polls;
@@ -11,10 +12,10 @@ use super::{HoldEnd, HoldPorts, monotonic};
 use crate::carry_out::Hands;
 use crate::drive::Drive;
 use futures_util::FutureExt;
+use smoother_core::LaneId;
 use smoother_core::config::{Config, LaneConfig};
 use smoother_core::ports::{BoxFuture, HoldError, Received, StoreError};
 use smoother_core::scheduler::{Event, Scheduler, SchedulerConfig};
-use smoother_core::{CallNo, LaneId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -37,6 +38,7 @@ pub(super) struct Holder {
     pub(super) renewal: Renewal,
     pub(super) ledger: Ledger,
     pub(super) refills: Refills,
+    pub(super) arrivals: Arrivals,
     pub(super) polls: Polls,
     sweeping: Option<BoxFuture<'static, Result<Found, StoreError>>>,
     book: Book,
@@ -85,13 +87,15 @@ impl Holder {
             burndowns: Hands::burndowns_of(config),
             ports: Arc::clone(&ports.lane),
         };
+        let began = monotonic();
+        let arrivals = Arrivals::new(Arc::clone(&ports), hands.clone(), began);
         let mut drive = Drive::new(scheduler, hands, lane.clone()).withholding(WINDOW);
         let mut ledger = Ledger::new(Arc::clone(&ports), id.clone(), renewal.epoch());
         ledger.stands_as(&drive);
         drive.step(Event::Tick);
-        let began = monotonic();
         Ok(Self {
             drive,
+            arrivals,
             renewal,
             ledger,
             refills: Refills::new(Arc::clone(&ports), id.clone()),
@@ -158,7 +162,13 @@ impl Holder {
                 Ok(())
             }
             brought = self.refills.brought(), if self.refills.is_reading() => {
-                self.refills.take_in(&mut self.drive, brought);
+                self.refills.take_in(&mut self.drive, &self.arrivals, brought);
+                Ok(())
+            }
+            read = self.arrivals.read(), if self.arrivals.is_reading() => {
+                if let Some(receipt) = self.arrivals.take_in(&mut self.drive, read) {
+                    self.ledger.took_in(receipt);
+                }
                 Ok(())
             }
             found = swept(&mut self.sweeping), if self.sweeping.is_some() => {
@@ -175,16 +185,22 @@ impl Holder {
     }
 
     fn take_in(&mut self, events: Vec<Received>) {
-        for Received { event, receipt } in events {
-            let newcomer = match &event {
-                Event::Arrived(waiting) if waiting.last_call == CallNo::NONE => Some(waiting.clone()),
-                _ => None,
-            };
-            self.drive.step(event);
-            if let Some(newcomer) = newcomer {
-                self.drive.make_room_for_arrived(&newcomer);
+        for Received {
+            event,
+            receipt,
+            again,
+        } in events
+        {
+            self.arrivals.hear(&event, monotonic());
+            match event {
+                Event::Arrived(arrived) if self.arrivals.doubts(&self.drive, &arrived, again) => {
+                    self.arrivals.check(arrived.id, Some(receipt));
+                }
+                event => {
+                    self.drive.step(event);
+                    self.ledger.took_in(receipt);
+                }
             }
-            self.ledger.took_in(receipt);
         }
     }
 
@@ -256,7 +272,7 @@ impl Holder {
                 book,
             }) => {
                 self.book = book;
-                take_in(&mut self.drive, waiting);
+                take_in(&mut self.drive, &self.arrivals, waiting);
                 for (priority, tenant) in more {
                     self.drive.step(Event::Refilled {
                         priority,

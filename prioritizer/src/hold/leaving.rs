@@ -79,7 +79,9 @@ impl Leaving {
 
 impl Holder {
     fn is_quiet(&self) -> bool {
-        self.drive.scheduler.is_quiet(self.drive.now()) && self.ledger.is_settled(&self.drive)
+        self.drive.scheduler.is_quiet(self.drive.now())
+            && !self.arrivals.is_reading()
+            && self.ledger.is_settled(&self.drive)
     }
 
     /// Why the lane is to be left now, if it is.
@@ -154,7 +156,7 @@ impl Holder {
 
     /// Whether everything that was begun is over, and stored.
     fn is_closed(&self) -> bool {
-        !self.drive.is_doing() && self.ledger.is_settled(&self.drive)
+        !self.drive.is_doing() && !self.arrivals.is_reading() && self.ledger.is_settled(&self.drive)
     }
 
     fn enter(&mut self, leaving: &mut Leaving) {

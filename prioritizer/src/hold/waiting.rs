@@ -1,12 +1,13 @@
 //! Reading on when a tenant's requests run low in the window.
 
 use super::HoldPorts;
+use super::arrivals::Arrivals;
 use crate::drive::Drive;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use smoother_core::ports::{BoxFuture, Heads, StoreError};
-use smoother_core::scheduler::Event;
+use smoother_core::scheduler::{Event, Waiting};
 use smoother_core::{LaneId, Priority, TenantId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,11 +90,11 @@ impl Refills {
         }
     }
 
-    pub(super) fn take_in(&self, drive: &mut Drive, Brought(read): Brought) {
+    pub(super) fn take_in(&self, drive: &mut Drive, arrivals: &Arrivals, Brought(read): Brought) {
         match read {
             Read::Over(refill) => drive.step(refilled(refill, true)),
             Read::Page(mut refill, Ok(heads)) => {
-                refill.fresh += take_in(drive, heads.waiting);
+                refill.fresh += take_in(drive, arrivals, heads.waiting);
                 match heads.next {
                     None => drive.step(refilled(refill, false)),
                     Some(_) if refill.fresh >= WINDOW / 2 => drive.step(refilled(refill, true)),
@@ -126,11 +127,17 @@ fn refilled(refill: Refill, more: bool) -> Event {
     }
 }
 
-/// Tells the scheduler of those that it does not know; how many that were.
-pub(super) fn take_in(drive: &mut Drive, waiting: Vec<smoother_core::scheduler::Waiting>) -> usize {
+/// Tells the scheduler of those that it does not know, and has the rows read of those that may have left; how many it was
+/// told of.
+pub(super) fn take_in(drive: &mut Drive, arrivals: &Arrivals, waiting: Vec<Waiting>) -> usize {
     let mut fresh = 0;
     for one in waiting {
-        if !drive.scheduler.knows(one.id) {
+        if drive.scheduler.knows(one.id) {
+            continue;
+        }
+        if arrivals.has_left(one.id) {
+            arrivals.check(one.id, None);
+        } else {
             fresh += 1;
             drive
                 .scheduler

@@ -54,6 +54,8 @@ pub struct Taken<T> {
     pub message: T,
     /// Give this back to have it no more.
     pub receipt: String,
+    /// It was taken before.
+    pub again: bool,
 }
 
 impl<T: Clone + Send + 'static> Mail<T> {
@@ -119,6 +121,7 @@ impl<T: Clone + Send + 'static> Mail<T> {
                 Taken {
                     message: letter.message.clone(),
                     receipt: format!("{number}.{}", letter.times),
+                    again: letter.times > 1,
                 }
             })
             .collect()
@@ -254,6 +257,7 @@ impl Inbox for PostOffice {
             let received = taken.into_iter().map(|taken| Received {
                 event: taken.message,
                 receipt: taken.receipt,
+                again: taken.again,
             });
             Ok(self.alive(received.collect()).await)
         })

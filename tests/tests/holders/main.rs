@@ -15,6 +15,7 @@ mod broken;
 mod clock;
 mod holders;
 mod judge;
+mod old_news;
 mod pause;
 mod producers;
 mod run;

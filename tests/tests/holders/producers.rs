@@ -13,7 +13,7 @@ use smoother_core::{Call, Change, Door, Estimate, ModelId, Operation, Request, R
 use std::sync::PoisonError;
 use std::time::Duration;
 
-fn request(ask: &Ask, number: u64, place: &Place) -> Request {
+pub fn request(ask: &Ask, number: u64, place: &Place) -> Request {
     // The id does not say when it came: a producer's clock may be anything.
     let mut random = [0; 10];
     StdRng::seed_from_u64(number).fill_bytes(&mut random);

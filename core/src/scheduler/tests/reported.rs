@@ -176,6 +176,26 @@ fn whoever_could_have_room_made_is_let_in_and_has_it_made_once_it_has_come() {
 }
 
 #[test]
+fn whoever_has_come_wants_room_as_it_would_have_at_the_door() {
+    let mut lane = busy(|config| {
+        config.limits.lane = most(3);
+        config.limits.shed = true;
+    });
+    let urgent = one(50, Interactive, "b");
+    arrive(&mut lane, 2, Batch, "a");
+    assert!(!lane.wants_room(at(2), &urgent), "there is some");
+    lane.step(at(2), Event::Arrived(urgent.clone()));
+    assert!(!lane.wants_room(at(2), &urgent), "it has it");
+    let next = one(51, Interactive, "b");
+    assert!(lane.wants_room(at(2), &next));
+    lane.step(at(2), Event::Arrived(next.clone()));
+    assert!(lane.wants_room(at(2), &next), "it has none yet");
+    let mut commands = Vec::new();
+    lane.make_room_for_arrived(at(2), &next, &mut commands);
+    assert!(!lane.wants_room(at(2), &next));
+}
+
+#[test]
 fn under_a_tenants_bound_only_its_own_would_make_room() {
     let mut lane = busy(|config| {
         config.limits.tenant = most(2);

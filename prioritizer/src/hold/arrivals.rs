@@ -1,0 +1,179 @@
+//! Whether what is said of an arrival still holds.
+//!
+//! Messages come late, twice and out of order, and indexes lag. So an arrival may be told of a request that has ended
+//! since: by a message that an earlier holder was given and died with, by one that the news of the end has overtaken, or
+//! by an index that does not show the end yet. Taken at its word, it would count among those that wait until its turn
+//! comes, and others would make room for it. Where that is possible, and whenever somebody is to make room, the row is
+//! read first.
+
+use super::HoldPorts;
+use crate::carry_out::{FAILED_STORE_PAUSE, Hands};
+use crate::drive::Drive;
+use futures_util::FutureExt;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use smoother_core::ports::{BoxFuture, StoreError};
+use smoother_core::scheduler::{Event, Waiting};
+use smoother_core::{CallNo, RequestId, State};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who has left is known at least so long: news are overtaken by less.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
+/// How many of them are known; of more, the older ones are forgotten sooner.
+const MOST: usize = 20_000;
+
+/// Who has left, by the order in which that was heard.
+#[derive(Debug)]
+struct Departed {
+    /// Heard of since `since`, and in the time before that.
+    by_age: [BTreeMap<RequestId, u64>; 2],
+    since: Instant,
+    heard: u64,
+}
+
+impl Departed {
+    fn note(&mut self, id: RequestId, now: Instant) {
+        if now.duration_since(self.since) >= KNOWN_FOR || self.by_age[0].len() >= MOST / 2 {
+            self.by_age[1] = std::mem::take(&mut self.by_age[0]);
+            self.since = now;
+        }
+        self.heard += 1;
+        self.by_age[0].insert(id, self.heard);
+    }
+
+    /// How many departures had been heard of with this one's last.
+    fn of(&self, id: RequestId) -> Option<u64> {
+        self.by_age.iter().find_map(|some| some.get(&id)).copied()
+    }
+}
+
+/// A row that is being read.
+struct Reading {
+    id: RequestId,
+    receipt: Option<String>,
+    /// How many departures had been heard of when it began.
+    heard: u64,
+    row: Option<Waiting>,
+}
+
+/// What a row said, for [`Arrivals::take_in`].
+pub(super) struct Read(Reading);
+
+/// Who has left, and the rows that are being read.
+pub(super) struct Arrivals {
+    ports: Arc<HoldPorts>,
+    hands: Hands,
+    departed: Departed,
+    reading: FuturesUnordered<BoxFuture<'static, Reading>>,
+}
+
+impl Arrivals {
+    pub(super) fn new(ports: Arc<HoldPorts>, hands: Hands, now: Instant) -> Self {
+        Self {
+            ports,
+            hands,
+            departed: Departed {
+                by_age: Default::default(),
+                since: now,
+                heard: 0,
+            },
+            reading: FuturesUnordered::new(),
+        }
+    }
+
+    /// Takes note of who has left.
+    pub(super) fn hear(&mut self, event: &Event, now: Instant) {
+        if let Event::Left { request, .. } = event {
+            self.departed.note(*request, now);
+        }
+    }
+
+    /// Whether an arrival is to be believed only once its row was read; `again`, if somebody was given the news before.
+    pub(super) fn doubts(&self, drive: &Drive, arrived: &Waiting, again: bool) -> bool {
+        let is_news = !drive.scheduler.knows(arrived.id);
+        let may_be_old = again || self.departed.of(arrived.id).is_some();
+        (is_news && may_be_old) || (is_newcomer(arrived) && drive.scheduler.wants_room(drive.now(), arrived))
+    }
+
+    /// Whether a request that an index shows may have left since.
+    pub(super) fn has_left(&self, id: RequestId) -> bool {
+        self.departed.of(id).is_some()
+    }
+
+    /// Begins to read a row.
+    pub(super) fn check(&self, id: RequestId, receipt: Option<String>) {
+        let (ports, hands) = (Arc::clone(&self.ports), self.hands.clone());
+        let heard = self.departed.heard;
+        let reading = async move {
+            Reading {
+                row: read(&ports, &hands, id).await,
+                id,
+                receipt,
+                heard,
+            }
+        };
+        self.reading.push(reading.boxed());
+    }
+
+    pub(super) fn is_reading(&self) -> bool {
+        !self.reading.is_empty()
+    }
+
+    /// The next row that was read; only where [`Arrivals::is_reading`].
+    pub(super) async fn read(&mut self) -> Read {
+        match self.reading.next().await {
+            Some(reading) => Read(reading),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tells the scheduler of a request whose row says that it waits. The receipt of the message that told of it, which
+    /// is done with.
+    pub(super) fn take_in(&self, drive: &mut Drive, Read(reading): Read) -> Option<String> {
+        let Reading {
+            id,
+            receipt,
+            heard,
+            row,
+        } = reading;
+        let Some(waiting) = row else { return receipt };
+        if self.departed.of(id).is_some_and(|left| left > heard) {
+            // It left while its row was read, or just before.
+            self.check(id, receipt);
+            return None;
+        }
+        drive.step(Event::Arrived(waiting.clone()));
+        if is_newcomer(&waiting) {
+            drive.make_room_for_arrived(&waiting);
+        }
+        receipt
+    }
+}
+
+/// Whether it was never called: whoever comes back was let in long ago, and nobody makes room for it.
+fn is_newcomer(arrived: &Waiting) -> bool {
+    arrived.last_call == CallNo::NONE
+}
+
+/// The request, if it waits in this lane by its row. A store that fails is asked until it answers.
+async fn read(ports: &HoldPorts, hands: &Hands, id: RequestId) -> Option<Waiting> {
+    loop {
+        let error = match ports.lane.store.get(id).await {
+            Ok(row) => {
+                let row = row.filter(|row| matches!(row.state, State::Received | State::Queued));
+                return row
+                    .filter(|row| row.lane == hands.lane)
+                    .map(|row| hands.priced(&row));
+            }
+            Err(error) => error,
+        };
+        tracing::error!(lane = %hands.lane, request = %id, %error, "a row could not be read");
+        if matches!(error, StoreError::Damaged(_) | StoreError::Closed) {
+            return None;
+        }
+        tokio::time::sleep(FAILED_STORE_PAUSE).await;
+    }
+}
