@@ -93,9 +93,13 @@ fn phases(workload: Workload) {
             .iter()
             .map(|(bound, drain)| drain / bound)
             .fold(0.0, f64::max);
+        let long = runs
+            .iter()
+            .filter(|(bound, drain)| drain > &(1.5 * bound))
+            .count();
         let count = runs.len() as f64;
         println!(
-            "| {workload:?} | {when} | {count} | {:.1} | {:.1} | {:.2} ({worst:.2}) |",
+            "| {workload:?} | {when} | {count} | {:.1} | {:.1} | {:.2} ({worst:.2}) | {long} |",
             bound / count,
             drain / count,
             drain / bound
@@ -113,9 +117,9 @@ fn phases(workload: Workload) {
 fn pacing_table_phases_of_eager() {
     println!("\n## `eager`, where a fixed minute turns\n");
     println!(
-        "| workload | it turns after | runs | bound, s | drain, s | in parts of the bound (worst run) |"
+        "| workload | it turns after | runs | bound, s | drain, s | in parts of the bound (worst run) | runs above 1.5 |"
     );
-    println!("|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for workload in [A, B] {
         phases(workload);
     }

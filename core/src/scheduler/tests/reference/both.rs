@@ -6,6 +6,8 @@ use super::Reference;
 use super::histories::{Happening, cost};
 use crate::config::Admission;
 use crate::ids::{CallNo, RequestId};
+use crate::ledger::PacingMemory;
+use crate::ports::LaneMemory;
 use crate::request::Priority;
 use crate::scheduler::{Again, Command, Event, Gone, SchedulerConfig, TurnedAway, Waiting};
 use crate::units::{Millis, Timestamp, Tokens};
@@ -14,7 +16,7 @@ use proptest::prelude::*;
 /// Both schedulers, and what a driver knows of what they do.
 pub(super) struct Both {
     fast: Scheduler,
-    pub(super) plain: Reference,
+    plain: Reference,
     pub(super) now: Timestamp,
     wake: Option<Timestamp>,
     calls: Vec<(RequestId, CallNo)>,
@@ -23,16 +25,27 @@ pub(super) struct Both {
 }
 
 impl Both {
-    pub(super) fn new(config: &SchedulerConfig) -> Self {
+    pub(super) fn with(config: &SchedulerConfig, plain: Reference) -> Self {
         Self {
             fast: Scheduler::new(config.clone(), at(0)),
-            plain: Reference::new(config.clone(), at(0)),
+            plain,
             now: at(0),
             wake: None,
             calls: Vec::new(),
             arrived: Vec::new(),
             asked: Vec::new(),
         }
+    }
+
+    /// An earlier process has found out that a sliding minute stands upstream, where the lane's pacing finds out anything.
+    pub(super) fn has_found_a_window(&mut self) {
+        let pacing: PacingMemory = serde_json::from_str(r#"{"t":{"x":3,"s":4}}"#).unwrap();
+        self.plain.remember(self.now, &pacing);
+        let memory = LaneMemory {
+            pacing,
+            ..LaneMemory::default()
+        };
+        self.fast.remember(self.now, &memory);
     }
 
     fn tell(&mut self, event: Event) -> Result<(), TestCaseError> {

@@ -191,9 +191,12 @@ pub(crate) fn differ(fault: super::Fault) -> bool {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
     (0..400).any(|_| {
-        let (config, history) = (settings(), history()).new_tree(&mut runner).unwrap().current();
-        let mut both = Both::new(&config);
-        both.plain = Reference::broken(config, at(0), fault);
+        let histories = (settings(), any::<bool>(), history());
+        let (config, found, history) = histories.new_tree(&mut runner).unwrap().current();
+        let mut both = Both::with(&config, Reference::broken(config.clone(), at(0), fault));
+        if found {
+            both.has_found_a_window();
+        }
         history.into_iter().any(|(pause, what)| {
             both.now = both.now + Millis::new(pause);
             both.happens(what).is_err()
@@ -210,8 +213,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_fast_one_does_what_the_plain_one_does(config in settings(), history in history()) {
-        let mut both = Both::new(&config);
+    fn the_fast_one_does_what_the_plain_one_does(
+        config in settings(), found in any::<bool>(), history in history()
+    ) {
+        let mut both = Both::with(&config, Reference::new(config.clone(), at(0)));
+        if found {
+            both.has_found_a_window();
+        }
         for (pause, what) in history {
             both.now = both.now + Millis::new(pause);
             both.happens(what)?;

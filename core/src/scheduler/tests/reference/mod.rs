@@ -30,7 +30,7 @@ use super::super::span::CallSpan;
 use super::super::{Command, SchedulerConfig, Waiting};
 use crate::breaker::Breaker;
 use crate::ids::{CallNo, RequestId, TenantId};
-use crate::ledger::{CallKey, Ledger, Margins};
+use crate::ledger::{CallKey, Ledger, Margins, PacingMemory};
 use crate::request::Priority;
 use crate::units::Timestamp;
 
@@ -163,6 +163,11 @@ impl Reference {
             fault: Some(fault),
             ..Self::new(config, now)
         }
+    }
+
+    /// Takes up what an earlier process learned of the quota.
+    fn remember(&mut self, now: Timestamp, pacing: &PacingMemory) {
+        self.ledger.remember(now, pacing);
     }
 
     fn has(&self, fault: Fault) -> bool {
