@@ -24,6 +24,8 @@ pub(crate) struct Withheld {
     pub(crate) releases: Vec<(Command, Timestamp)>,
     /// Whose requests run low in the window.
     pub(crate) refills: Vec<(Priority, TenantId)>,
+    /// Requests that were given up: what an index shows of them is old from now on.
+    pub(crate) given_up: Vec<RequestId>,
 }
 
 /// One lane's scheduler and what it has under way.
@@ -141,7 +143,12 @@ impl Drive {
                 (Command::Refill { priority, tenant }, Some(withheld)) => {
                     withheld.refills.push((priority, tenant));
                 }
-                (command, _) => self.begin(command, now),
+                (command, withheld) => {
+                    if let Some(withheld) = withheld {
+                        withheld.given_up.extend(command.gives_up());
+                    }
+                    self.begin(command, now);
+                }
             }
         }
         self.commands = commands;
@@ -176,6 +183,12 @@ impl Drive {
     pub(crate) fn take_refills(&mut self) -> Vec<(Priority, TenantId)> {
         let withheld = self.withheld.as_mut();
         withheld.map_or_else(Vec::new, |withheld| std::mem::take(&mut withheld.refills))
+    }
+
+    /// The requests that were given up; they are the caller's now.
+    pub(crate) fn take_given_up(&mut self) -> Vec<RequestId> {
+        let withheld = self.withheld.as_mut();
+        withheld.map_or_else(Vec::new, |withheld| std::mem::take(&mut withheld.given_up))
     }
 
     /// Whether anything that was begun is not over.

@@ -293,12 +293,6 @@ impl Ledger {
             && self.day.earliest(now, demand.tokens.get(), 0) <= now
     }
 
-    /// Whether so many calls, of so many tokens together, could all go now without any probe, nothing being kept back.
-    pub fn has_room_for(&self, now: Timestamp, calls: u64, tokens: Tokens) -> bool {
-        let holds = |pace: &Pace, amount: u64| pace.free(now) >= i128::from(amount);
-        holds(&self.tokens, tokens.get()) && self.requests.as_ref().is_none_or(|pace| holds(pace, calls))
-    }
-
     /// Whether a call that is promised would still be admitted at `at` if one of `extra` tokens went now.
     pub fn keeps(&self, now: Timestamp, at: Timestamp, promised: impl Into<Demand>, extra: Tokens) -> bool {
         let (promised, extra) = (promised.into(), extra.get());

@@ -31,11 +31,6 @@ impl Demand {
         }
     }
 
-    /// The same, for whom nothing is kept back.
-    pub const fn of_all_that_is_left(self) -> Self {
-        Self { urgent: true, ..self }
-    }
-
     /// What it takes of the tokens, and of the requests.
     pub(super) const fn wishes(self) -> (Wish, Wish) {
         let (amount, urgent) = (self.tokens.get(), self.urgent);

@@ -292,3 +292,15 @@ pub enum Command {
     /// is something to wait for.
     WakeAt(Timestamp),
 }
+
+impl Command {
+    /// The request that does not wait in the lane any more once this is done.
+    pub const fn gives_up(&self) -> Option<RequestId> {
+        match self {
+            Self::Expire { request } | Self::Leave { request, .. } | Self::Fail { request, .. } => {
+                Some(*request)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,6 +1,5 @@
 //! Letting requests go: the one whose turn it is, and smaller ones behind it that do not delay it.
 
-use super::bounds::Load;
 use super::entry::Standing;
 use super::fairness::Turn;
 use super::lane::{CHECK_AFTER, Scheduler};
@@ -178,26 +177,11 @@ impl Scheduler {
         admitted
     }
 
-    /// What a request wants of the ledger. Where all that waits finds room, nothing is kept from it: a burst's last
-    /// requests would wait for what nobody else wants yet.
+    /// What a request wants of the ledger.
     fn demand(&self, slot: u32) -> Option<Demand> {
         let entry = self.table.get(slot)?;
         let priority = self.shares.flow(entry.flow)?.priority;
-        let demand = Demand::of(entry.reserve, priority).with_surplus(entry.surplus());
-        Some(if self.has_room_for_all() {
-            demand.of_all_that_is_left()
-        } else {
-            demand
-        })
-    }
-
-    /// Whether everything that waits could go now. Of a partial view nobody knows.
-    fn has_room_for_all(&self) -> bool {
-        let waiting = self.counts.iter().copied().fold(Load::default(), Load::and);
-        self.config.window.is_none()
-            && self
-                .ledger
-                .has_room_for(self.now, waiting.requests, waiting.tokens)
+        Some(Demand::of(entry.reserve, priority).with_surplus(entry.surplus()))
     }
 
     /// The head was promised to go `at`. A few behind it may go now if that still holds with them gone.

@@ -1,8 +1,8 @@
 //! Whether what is said of an arrival still holds.
 //!
 //! Messages come late, twice and out of order, and indexes lag. So an arrival may be told of a request that has ended
-//! since: by a message that an earlier holder was given and died with, by one that the news of the end has overtaken, or
-//! by an index that does not show the end yet. Taken at its word, it would count among those that wait until its turn
+//! since: by a message that an earlier holder was given and died with, by one that was sent twice, or that the news of the
+//! end has overtaken, or by an index that does not show the end yet. Taken at its word, it would count among those that wait until its turn
 //! comes, and others would make room for it. Where that is possible, and whenever somebody is to make room, the row is
 //! read first.
 
@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use smoother_core::ports::{BoxFuture, StoreError};
-use smoother_core::scheduler::{Event, Waiting};
+use smoother_core::scheduler::{Again, Event, Waiting};
 use smoother_core::{CallNo, RequestId, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,30 +24,51 @@ use tokio::time::Instant;
 const KNOWN_FOR: Duration = Duration::from_secs(60);
 /// How many of them are known; of more, the older ones are forgotten sooner.
 const MOST: usize = 20_000;
+/// Whom an index shows that has left just now is passed over: it does not show that yet.
+const INDEX_LAGS: Duration = Duration::from_secs(5);
 
-/// Who has left, by the order in which that was heard.
+/// When it was heard that one has left, and how many had by then.
+#[derive(Debug, Clone, Copy)]
+struct Departure {
+    heard: u64,
+    at: Instant,
+}
+
+/// Who has left.
 #[derive(Debug)]
 struct Departed {
     /// Heard of since `since`, and in the time before that.
-    by_age: [BTreeMap<RequestId, u64>; 2],
+    by_age: [BTreeMap<RequestId, Departure>; 2],
     since: Instant,
     heard: u64,
 }
 
 impl Departed {
-    fn note(&mut self, id: RequestId, now: Instant) {
-        if now.duration_since(self.since) >= KNOWN_FOR || self.by_age[0].len() >= MOST / 2 {
+    fn note(&mut self, id: RequestId, at: Instant) {
+        if at.duration_since(self.since) >= KNOWN_FOR || self.by_age[0].len() >= MOST / 2 {
             self.by_age[1] = std::mem::take(&mut self.by_age[0]);
-            self.since = now;
+            self.since = at;
         }
         self.heard += 1;
-        self.by_age[0].insert(id, self.heard);
+        let heard = self.heard;
+        self.by_age[0].insert(id, Departure { heard, at });
     }
 
-    /// How many departures had been heard of with this one's last.
-    fn of(&self, id: RequestId) -> Option<u64> {
+    /// The last time that it was heard of this one.
+    fn of(&self, id: RequestId) -> Option<Departure> {
         self.by_age.iter().find_map(|some| some.get(&id)).copied()
     }
+}
+
+/// What to do about a request that an index shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// It waits.
+    Waits,
+    /// It may have left: its row says.
+    Doubted,
+    /// It has left just now.
+    Left,
 }
 
 /// A row that is being read.
@@ -84,10 +105,23 @@ impl Arrivals {
         }
     }
 
-    /// Takes note of who has left.
+    /// Takes note of who has left, as somebody tells.
     pub(super) fn hear(&mut self, event: &Event, now: Instant) {
-        if let Event::Left { request, .. } = event {
+        if let Event::Left { request, .. }
+        | Event::Ended {
+            request,
+            again: Again::No,
+            ..
+        } = event
+        {
             self.departed.note(*request, now);
+        }
+    }
+
+    /// The same of those that the lane itself has given up.
+    pub(super) fn have_left(&mut self, requests: Vec<RequestId>, now: Instant) {
+        for request in requests {
+            self.departed.note(request, now);
         }
     }
 
@@ -98,9 +132,13 @@ impl Arrivals {
         (is_news && may_be_old) || (is_newcomer(arrived) && drive.scheduler.wants_room(drive.now(), arrived))
     }
 
-    /// Whether a request that an index shows may have left since.
-    pub(super) fn has_left(&self, id: RequestId) -> bool {
-        self.departed.of(id).is_some()
+    /// Whether a request that an index shows as waiting does.
+    pub(super) fn shown(&self, id: RequestId, now: Instant) -> Shown {
+        match self.departed.of(id) {
+            None => Shown::Waits,
+            Some(left) if now.duration_since(left.at) < INDEX_LAGS => Shown::Left,
+            Some(_) => Shown::Doubted,
+        }
     }
 
     /// Begins to read a row.
@@ -140,7 +178,7 @@ impl Arrivals {
             row,
         } = reading;
         let Some(waiting) = row else { return receipt };
-        if self.departed.of(id).is_some_and(|left| left > heard) {
+        if self.departed.of(id).is_some_and(|left| left.heard > heard) {
             // It left while its row was read, or just before.
             self.check(id, receipt);
             return None;

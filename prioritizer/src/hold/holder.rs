@@ -122,6 +122,7 @@ impl Holder {
                 return HoldEnd::Lost;
             }
             self.drive.hear_what_is_ready();
+            self.arrivals.have_left(self.drive.take_given_up(), monotonic());
             self.refills.begin(&mut self.drive);
             self.ledger.write(&mut self.drive, false);
             if let Some(end) = self.leave_when_done().await {

@@ -1,7 +1,7 @@
 //! Reading on when a tenant's requests run low in the window.
 
-use super::HoldPorts;
-use super::arrivals::Arrivals;
+use super::arrivals::{Arrivals, Shown};
+use super::{HoldPorts, monotonic};
 use crate::drive::Drive;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
@@ -130,19 +130,21 @@ fn refilled(refill: Refill, more: bool) -> Event {
 /// Tells the scheduler of those that it does not know, and has the rows read of those that may have left; how many it was
 /// told of.
 pub(super) fn take_in(drive: &mut Drive, arrivals: &Arrivals, waiting: Vec<Waiting>) -> usize {
-    let mut fresh = 0;
+    let (now, mut fresh) = (monotonic(), 0);
     for one in waiting {
         if drive.scheduler.knows(one.id) {
             continue;
         }
-        if arrivals.has_left(one.id) {
-            arrivals.check(one.id, None);
-        } else {
-            fresh += 1;
-            drive
-                .scheduler
-                .comes_from_beyond(one.priority, &one.tenant, one.reserve);
-            drive.step(Event::Arrived(one));
+        match arrivals.shown(one.id, now) {
+            Shown::Left => {}
+            Shown::Doubted => arrivals.check(one.id, None),
+            Shown::Waits => {
+                fresh += 1;
+                drive
+                    .scheduler
+                    .comes_from_beyond(one.priority, &one.tenant, one.reserve);
+                drive.step(Event::Arrived(one));
+            }
         }
     }
     fresh

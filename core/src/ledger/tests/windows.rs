@@ -38,24 +38,6 @@ fn of_a_window_something_is_kept_for_interactive_requests() {
     assert!(ledger.admits(at(goes.get()), of(150_000, Priority::Batch)));
 }
 
-#[test]
-fn all_of_it_has_room_for_what_one_that_is_kept_from_has_not() {
-    let mut ledger = of_a_sliding_minute();
-    let batch = Demand::of(tokens(90_000), Priority::Batch);
-    ledger
-        .reserve(at(0), key(1), Demand::of(tokens(400_000), Priority::Batch))
-        .unwrap();
-    assert!(ledger.has_room_for(at(0), 40, tokens(200_000)));
-    assert!(!ledger.has_room_for(at(0), 40, tokens(200_001)));
-    assert!(!ledger.admits(at(0), batch));
-    assert!(ledger.admits(at(0), batch.of_all_that_is_left()));
-
-    let mut with_requests = super::ledger(&lane(600_000, Some(600), Pacing::Window));
-    with_requests.reserve(at(0), key(1), tokens(1)).unwrap();
-    assert!(with_requests.has_room_for(at(0), 599, tokens(1)));
-    assert!(!with_requests.has_room_for(at(0), 600, tokens(1)));
-}
-
 /// What an input takes is known when its call is over: a fiftieth of what is under way may have been taken besides.
 #[test]
 fn what_is_under_way_may_have_taken_more_than_was_reserved() {

@@ -21,8 +21,6 @@ pub(crate) enum Fault {
     FirstComeFirstServed,
     /// Nobody is refused at the door, however much waits.
     BoundOverlooked,
-    /// What is kept for interactive requests is kept from a burst's last ones too.
-    KeptToTheLast,
     /// A step lets one request go, though more could.
     OneAStep,
 }

@@ -4,12 +4,12 @@ use super::super::super::fairness::Turn;
 use super::super::super::lane::CHECK_AFTER;
 use super::super::super::waiting::never_fits;
 use super::super::super::{Command, Waiting};
-use super::{Fault, Reference, Request, State};
+use super::{Fault, Reference, State};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
 use crate::ledger::{Demand, Wait};
 use crate::request::Priority;
-use crate::units::{Millis, Timestamp, Tokens};
+use crate::units::{Millis, Timestamp};
 use std::cmp::Reverse;
 
 impl Reference {
@@ -68,25 +68,10 @@ impl Reference {
         self.wait(number, self.now + Millis::from_secs(1));
     }
 
-    /// What a request wants of the ledger: of what is kept for interactive ones too, where everything that waits finds
-    /// room.
-    fn wants(&self, request: &Request) -> Demand {
-        let wanted = Demand::of(request.of.reserve, request.of.priority).with_surplus(request.of.surplus);
-        let waiting: Vec<_> = self.requests.iter().filter(|request| request.waits()).collect();
-        let tokens = waiting.iter().map(|request| request.of.reserve.get()).sum();
-        let calls = waiting.len() as u64;
-        let all_fits = self.ledger.has_room_for(self.now, calls, Tokens::new(tokens));
-        if all_fits && self.config.window.is_none() && !self.has(Fault::KeptToTheLast) {
-            wanted.of_all_that_is_left()
-        } else {
-            wanted
-        }
-    }
-
     fn reserve(&mut self, number: u32) -> Result<(), Wait> {
         let request = self.request(number);
         let key = (request.of.id, request.call.next());
-        let wanted = self.wants(request);
+        let wanted = Demand::of(request.of.reserve, request.of.priority).with_surplus(request.of.surplus);
         let (alone, nobody) = (request.wants_alone, self.ledger.under_way() == 0);
         let admitted = if alone {
             self.ledger.reserve_alone(self.now, key, wanted)
@@ -133,10 +118,10 @@ impl Reference {
     /// The head goes at `at`. Of the next eight, those that are smaller go now if that still holds.
     fn backfill(&mut self, head: u32, at: Timestamp, out: &mut Vec<Command>) {
         let promised = self.request(head).of.reserve;
-        let wanted = self.wants(self.request(head));
+        let wanted = Demand::of(promised, self.request(head).of.priority);
         for number in self.behind(head) {
             let (reserve, tenant) = (self.request(number).of.reserve, self.request(number).tenant);
-            let small = self.wants(self.request(number));
+            let small = Demand::of(reserve, self.request(number).of.priority);
             let holds = self.has(Fault::PromiseMoved) || self.ledger.keeps(self.now, at, wanted, reserve);
             if reserve < promised
                 && !self.request(number).wants_alone
