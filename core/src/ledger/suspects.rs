@@ -1,8 +1,8 @@
 //! Which limiter stands upstream, found by elimination: for `eager`.
 //!
 //! Every kind is a hypothesis, and its ledger says what it would admit. As long as all that are left agree, nothing is
-//! learned. Where they do not, a call is let go although some would refuse it; one at a time, and more where one was
-//! accepted that did not go beyond the margins:
+//! learned. Where they do not, a call is let go although some would refuse it; one at a time, and twice as many where as many
+//! were accepted that did not go beyond the margins:
 //! - accepted, it rules out those that would surely have refused it. "Surely" is what a second set of ledgers says,
 //!   which is never below such a limiter whatever clocks and round trips do;
 //! - refused, it suspends those that would have admitted it: another client of the quota may have been in the way, so

@@ -1,10 +1,10 @@
 //! Whether what is said of an arrival still holds.
 //!
 //! Messages come late, twice and out of order, and indexes lag. So an arrival may be told of a request that has ended
-//! since: by a message that an earlier holder was given and died with, by one that was sent twice, or that the news of the
-//! end has overtaken, or by an index that does not show the end yet. Taken at its word, it would count among those that wait until its turn
-//! comes, and others would make room for it. Where that is possible, and whenever somebody is to make room, the row is
-//! read first.
+//! since: by a message that an earlier holder was given and died with, by one that was sent twice, or that the news of
+//! the end has overtaken, or by an index that does not show the end yet. Taken at its word, it would count among those
+//! that wait until its turn comes, and others would make room for it. Where that is possible, and whenever somebody is to
+//! make room, the row is read first.
 
 use super::HoldPorts;
 use crate::carry_out::{FAILED_STORE_PAUSE, Hands};
@@ -15,7 +15,7 @@ use futures_util::stream::FuturesUnordered;
 use smoother_core::ports::{BoxFuture, StoreError};
 use smoother_core::scheduler::{Again, Event, Waiting};
 use smoother_core::{CallNo, RequestId, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -54,6 +54,12 @@ impl Departed {
         self.by_age[0].insert(id, Departure { heard, at });
     }
 
+    fn forget(&mut self, id: RequestId) {
+        for some in &mut self.by_age {
+            some.remove(&id);
+        }
+    }
+
     /// The last time that it was heard of this one.
     fn of(&self, id: RequestId) -> Option<Departure> {
         self.by_age.iter().find_map(|some| some.get(&id)).copied()
@@ -89,6 +95,8 @@ pub(super) struct Arrivals {
     hands: Hands,
     departed: Departed,
     reading: FuturesUnordered<BoxFuture<'static, Reading>>,
+    /// Of these an index has been doubted.
+    doubted: BTreeSet<RequestId>,
 }
 
 impl Arrivals {
@@ -102,6 +110,7 @@ impl Arrivals {
                 heard: 0,
             },
             reading: FuturesUnordered::new(),
+            doubted: BTreeSet::new(),
         }
     }
 
@@ -141,8 +150,19 @@ impl Arrivals {
         }
     }
 
-    /// Begins to read a row.
-    pub(super) fn check(&self, id: RequestId, receipt: Option<String>) {
+    /// Begins to read the row of one that an index shows, unless that is under way.
+    pub(super) fn check_shown(&mut self, id: RequestId) {
+        if self.doubted.insert(id) {
+            self.check(id, None);
+        }
+    }
+
+    /// Begins to read the row of one that a message tells of.
+    pub(super) fn check_told(&self, id: RequestId, receipt: String) {
+        self.check(id, Some(receipt));
+    }
+
+    fn check(&self, id: RequestId, receipt: Option<String>) {
         let (ports, hands) = (Arc::clone(&self.ports), self.hands.clone());
         let heard = self.departed.heard;
         let reading = async move {
@@ -170,19 +190,26 @@ impl Arrivals {
 
     /// Tells the scheduler of a request whose row says that it waits. The receipt of the message that told of it, which
     /// is done with.
-    pub(super) fn take_in(&self, drive: &mut Drive, Read(reading): Read) -> Option<String> {
+    pub(super) fn take_in(&mut self, drive: &mut Drive, Read(reading): Read) -> Option<String> {
         let Reading {
             id,
             receipt,
             heard,
             row,
         } = reading;
+        if receipt.is_none() {
+            self.doubted.remove(&id);
+        }
         let Some(waiting) = row else { return receipt };
         if self.departed.of(id).is_some_and(|left| left.heard > heard) {
             // It left while its row was read, or just before.
-            self.check(id, receipt);
+            match receipt {
+                Some(receipt) => self.check_told(id, receipt),
+                None => self.check_shown(id),
+            }
             return None;
         }
+        self.departed.forget(id);
         drive.step(Event::Arrived(waiting.clone()));
         if is_newcomer(&waiting) {
             drive.make_room_for_arrived(&waiting);

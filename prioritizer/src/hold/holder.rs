@@ -163,7 +163,7 @@ impl Holder {
                 Ok(())
             }
             brought = self.refills.brought(), if self.refills.is_reading() => {
-                self.refills.take_in(&mut self.drive, &self.arrivals, brought);
+                self.refills.take_in(&mut self.drive, &mut self.arrivals, brought);
                 Ok(())
             }
             read = self.arrivals.read(), if self.arrivals.is_reading() => {
@@ -195,7 +195,7 @@ impl Holder {
             self.arrivals.hear(&event, monotonic());
             match event {
                 Event::Arrived(arrived) if self.arrivals.doubts(&self.drive, &arrived, again) => {
-                    self.arrivals.check(arrived.id, Some(receipt));
+                    self.arrivals.check_told(arrived.id, receipt);
                 }
                 event => {
                     self.drive.step(event);
@@ -273,7 +273,7 @@ impl Holder {
                 book,
             }) => {
                 self.book = book;
-                take_in(&mut self.drive, &self.arrivals, waiting);
+                take_in(&mut self.drive, &mut self.arrivals, waiting);
                 for (priority, tenant) in more {
                     self.drive.step(Event::Refilled {
                         priority,

@@ -20,8 +20,8 @@
 //!   the lease free, or waits for it.
 //! - **What waits** is read: from the registry of who may have something, the first few of each, and on when they run
 //!   low. A request that nobody told of, because its producer died, is found that way within about a minute.
-//! - **What is told** may be old: an arrival that was told before, or whose request was heard to leave, is believed once
-//!   its row was read, and so is a newcomer for whom others are to make room ([`arrivals`]).
+//! - **What is told** may be old: an arrival that was told before, or whose request was heard to leave or to end, is
+//!   believed once its row was read, and so is a newcomer for whom others are to make room ([`arrivals`]).
 //! - **Time** goes by the monotonic clock from the moment the holding began ([`steady`]): a wall clock may be set.
 //!
 //! It has no clock of its own but the runtime's, so all of it runs in virtual time.

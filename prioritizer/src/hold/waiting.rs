@@ -90,7 +90,7 @@ impl Refills {
         }
     }
 
-    pub(super) fn take_in(&self, drive: &mut Drive, arrivals: &Arrivals, Brought(read): Brought) {
+    pub(super) fn take_in(&self, drive: &mut Drive, arrivals: &mut Arrivals, Brought(read): Brought) {
         match read {
             Read::Over(refill) => drive.step(refilled(refill, true)),
             Read::Page(mut refill, Ok(heads)) => {
@@ -127,9 +127,9 @@ fn refilled(refill: Refill, more: bool) -> Event {
     }
 }
 
-/// Tells the scheduler of those that it does not know, and has the rows read of those that may have left; how many it was
-/// told of.
-pub(super) fn take_in(drive: &mut Drive, arrivals: &Arrivals, waiting: Vec<Waiting>) -> usize {
+/// Tells the scheduler of those that it does not know, passes over those that have left just now, and has the rows read of
+/// those that may have; how many it was told of.
+pub(super) fn take_in(drive: &mut Drive, arrivals: &mut Arrivals, waiting: Vec<Waiting>) -> usize {
     let (now, mut fresh) = (monotonic(), 0);
     for one in waiting {
         if drive.scheduler.knows(one.id) {
@@ -137,7 +137,7 @@ pub(super) fn take_in(drive: &mut Drive, arrivals: &Arrivals, waiting: Vec<Waiti
         }
         match arrivals.shown(one.id, now) {
             Shown::Left => {}
-            Shown::Doubted => arrivals.check(one.id, None),
+            Shown::Doubted => arrivals.check_shown(one.id),
             Shown::Waits => {
                 fresh += 1;
                 drive
