@@ -102,8 +102,8 @@ impl Pace {
             }
             Why::Limiter { refuse, .. } => {
                 ruled_out = refuse.such(|kind| probe.contradicts(kind));
-                if let Some(suspects) = self.suspects.as_mut().filter(|_| !refuse.is_empty()) {
-                    suspects.accepted(now, ruled_out);
+                if let Some(suspects) = &mut self.suspects {
+                    suspects.accepted(now, ruled_out, self.probes.is_empty() && !refuse.is_empty());
                 }
             }
         }

@@ -9,7 +9,6 @@
 mod calls;
 mod learned;
 pub(crate) mod limiters;
-mod probes;
 mod promises;
 mod quota;
 mod refusals;
