@@ -33,7 +33,7 @@
 //! 3 % sooner; but where batch requests come one by one each of them finds room, and nothing is kept from them at all); to
 //! let twice as many probes go once as many were accepted, though some are under way (in virtual time bursts find out
 //! sooner, B on a fixed minute takes 1.11 times the bound instead of 1.13; before real servers B took 79 s on a fixed
-//! minute instead of 74, 94 on a sliding one instead of 89, and 47 calls of 9,000 were refused instead of 31).
+//! minute instead of 67, 94 on a sliding one instead of 88, and 47 calls of 9,000 were refused there instead of 35).
 
 use super::kinds::Kinds;
 use super::ledgers::Ledgers;
