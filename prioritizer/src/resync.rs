@@ -13,19 +13,30 @@ use smoother_core::{
 };
 
 /// What the row says, whatever the scheduler believed.
-///
-/// The scheduler may have forgotten the request already, so a store that fails is asked until it answers: nobody
-/// else would ask before the next start.
 pub(crate) async fn reread(hands: &Hands, id: RequestId) -> Vec<Event> {
+    match row(hands, id).await {
+        Ok(Some(row)) => as_stored(hands, &row).await,
+        Ok(None) => vec![elsewhere(id)],
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The row, if there is one.
+///
+/// The scheduler may know nothing of the request, so a store that fails is asked until it answers: nobody else would ask
+/// before the next start.
+///
+/// # Errors
+/// It will not answer, which is told in the log.
+pub(crate) async fn row(hands: &Hands, id: RequestId) -> Result<Option<Request>, StoreError> {
     loop {
         let error = match hands.ports.store.get(id).await {
-            Ok(Some(row)) => return as_stored(hands, &row).await,
-            Ok(None) => return vec![elsewhere(id)],
+            Ok(row) => return Ok(row),
             Err(error) => error,
         };
         tracing::error!(lane = %hands.lane, request = %id, %error, "a row could not be read");
         if matches!(error, StoreError::Damaged(_) | StoreError::Closed) {
-            return Vec::new();
+            return Err(error);
         }
         tokio::time::sleep(FAILED_STORE_PAUSE).await;
     }

@@ -6,17 +6,16 @@
 //! that wait until its turn comes, and others would make room for it. Where that is possible, and whenever somebody is to
 //! make room, the row is read first.
 
-use super::HoldPorts;
-use crate::carry_out::{FAILED_STORE_PAUSE, Hands};
+use crate::carry_out::Hands;
 use crate::drive::Drive;
+use crate::resync;
 use futures_util::FutureExt;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use smoother_core::ports::{BoxFuture, StoreError};
+use smoother_core::ports::BoxFuture;
 use smoother_core::scheduler::{Again, Event, Waiting};
 use smoother_core::{CallNo, RequestId, State};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -91,7 +90,6 @@ pub(super) struct Read(Reading);
 
 /// Who has left, and the rows that are being read.
 pub(super) struct Arrivals {
-    ports: Arc<HoldPorts>,
     hands: Hands,
     departed: Departed,
     reading: FuturesUnordered<BoxFuture<'static, Reading>>,
@@ -100,9 +98,8 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    pub(super) fn new(ports: Arc<HoldPorts>, hands: Hands, now: Instant) -> Self {
+    pub(super) fn new(hands: Hands, now: Instant) -> Self {
         Self {
-            ports,
             hands,
             departed: Departed {
                 by_age: Default::default(),
@@ -163,11 +160,10 @@ impl Arrivals {
     }
 
     fn check(&self, id: RequestId, receipt: Option<String>) {
-        let (ports, hands) = (Arc::clone(&self.ports), self.hands.clone());
-        let heard = self.departed.heard;
+        let (hands, heard) = (self.hands.clone(), self.departed.heard);
         let reading = async move {
             Reading {
-                row: read(&ports, &hands, id).await,
+                row: read(&hands, id).await,
                 id,
                 receipt,
                 heard,
@@ -223,22 +219,10 @@ fn is_newcomer(arrived: &Waiting) -> bool {
     arrived.last_call == CallNo::NONE
 }
 
-/// The request, if it waits in this lane by its row. A store that fails is asked until it answers.
-async fn read(ports: &HoldPorts, hands: &Hands, id: RequestId) -> Option<Waiting> {
-    loop {
-        let error = match ports.lane.store.get(id).await {
-            Ok(row) => {
-                let row = row.filter(|row| matches!(row.state, State::Received | State::Queued));
-                return row
-                    .filter(|row| row.lane == hands.lane)
-                    .map(|row| hands.priced(&row));
-            }
-            Err(error) => error,
-        };
-        tracing::error!(lane = %hands.lane, request = %id, %error, "a row could not be read");
-        if matches!(error, StoreError::Damaged(_) | StoreError::Closed) {
-            return None;
-        }
-        tokio::time::sleep(FAILED_STORE_PAUSE).await;
-    }
+/// The request, if it waits in this lane by its row.
+async fn read(hands: &Hands, id: RequestId) -> Option<Waiting> {
+    // One that cannot be read is told in the log, and met again where the index shows it.
+    let row = resync::row(hands, id).await.ok().flatten()?;
+    let waits = matches!(row.state, State::Received | State::Queued) && row.lane == hands.lane;
+    waits.then(|| hands.priced(&row))
 }

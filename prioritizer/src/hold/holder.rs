@@ -88,7 +88,7 @@ impl Holder {
             ports: Arc::clone(&ports.lane),
         };
         let began = monotonic();
-        let arrivals = Arrivals::new(Arc::clone(&ports), hands.clone(), began);
+        let arrivals = Arrivals::new(hands.clone(), began);
         let mut drive = Drive::new(scheduler, hands, lane.clone()).withholding(WINDOW);
         let mut ledger = Ledger::new(Arc::clone(&ports), id.clone(), renewal.epoch());
         ledger.stands_as(&drive);

@@ -138,20 +138,14 @@ async fn held_for(seconds: u64, town: Town, place: Place) {
     assert!(town.post.lane(&lane()).unwrap().is_empty(), "all is heard");
 }
 
-/// One that has been told, and whose teller has died with the news; it was called off then.
-async fn told_before(most: u64) -> (Stage, Request) {
-    let mut stage = Stage::new(most).await;
-    let urgent = stage.stored(Priority::Interactive).await;
-    stage.tell_of(&urgent).await;
-    stage.given_to_one_that_dies().await;
-    stage.call_off(urgent.id).await;
-    (stage, urgent)
-}
-
 #[tokio::test(start_paused = true)]
 async fn of_one_that_was_told_before() {
     for most in [FULL, ROOMY] {
-        let (stage, _) = told_before(most).await;
+        let mut stage = Stage::new(most).await;
+        let urgent = stage.stored(Priority::Interactive).await;
+        stage.tell_of(&urgent).await;
+        stage.given_to_one_that_dies().await;
+        stage.call_off(urgent.id).await;
         stage.held().await;
         assert_eq!(stage.waiting_and_failed(), (WAIT, 0), "{most} may wait");
     }
