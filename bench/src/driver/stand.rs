@@ -160,6 +160,18 @@ impl<'a> Stand<'a> {
         Ok(())
     }
 
+    /// What the target's server tells of itself, where its file says at which path.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn metrics(&self) -> anyhow::Result<Option<Bytes>> {
+        let path = self.target.server.as_ref().and_then(|file| file.metrics.as_ref());
+        match (&self.server, path) {
+            (Some(server), Some(path)) => server.get(path).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Whether the target is another client than the load generator.
     pub fn has_a_client_of_its_own(&self) -> bool {
         self.target.client.is_some()

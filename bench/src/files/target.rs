@@ -44,6 +44,9 @@ pub struct ServerFile {
     /// Small calls that are made before anything is counted, for a server that is slow at its first.
     #[serde(default)]
     pub warm_up_calls: usize,
+    /// The path at which it tells of itself as a smoother does; none: it is not asked.
+    #[serde(default)]
+    pub metrics: Option<String>,
     /// Its environment, beside that of a dummy AWS account, with `${…}` places.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,

@@ -70,7 +70,7 @@ pub(super) async fn run(
             },
             each(|used| used.simulator),
             resident.map_or_else(|| "–".to_owned(), megabytes),
-            percent(Told::by(stand.server.as_ref()).await.estimate_error),
+            percent(Told::by(&stand).await?.estimate_error),
         ]);
         table
             .notes

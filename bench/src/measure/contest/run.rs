@@ -119,7 +119,7 @@ async fn measured(
         .await?;
     let (until, after) = (Instant::now(), Processors::now());
     let stats = stand.simulator.json("/stats").await?;
-    let told = Told::by(stand.server.as_ref()).await;
+    let told = Told::by(&stand).await?;
     let usage = usage(&stand, &results)?;
     stand.take_down().await?;
     let upstream = Upstream::new(&at_the_start(settings, &round.calls, &stats))?;

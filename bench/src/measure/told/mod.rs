@@ -4,7 +4,7 @@ mod starts;
 
 use std::collections::BTreeMap;
 
-use crate::process::Server;
+use crate::driver::Stand;
 pub(super) use starts::Starts;
 
 /// What it has told of a run.
@@ -21,15 +21,10 @@ pub(super) struct Told {
 }
 
 impl Told {
-    /// By this server, if there is one and it has such metrics.
-    pub(super) async fn by(server: Option<&Server>) -> Self {
-        let Some(server) = server else {
-            return Self::default();
-        };
-        match server.get("/metrics").await {
-            Ok(text) => Self::of(&String::from_utf8_lossy(&text)),
-            Err(_) => Self::default(),
-        }
+    /// By the target that stands there.
+    pub(super) async fn by(stand: &Stand<'_>) -> anyhow::Result<Self> {
+        let text = stand.metrics().await?;
+        Ok(text.map_or_else(Self::default, |text| Self::of(&String::from_utf8_lossy(&text))))
     }
 
     fn of(text: &str) -> Self {
