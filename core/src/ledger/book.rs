@@ -293,6 +293,16 @@ impl Ledger {
             && self.day.earliest(now, demand.tokens.get(), 0) <= now
     }
 
+    /// Whether so much work is little: it would leave nine tenths of a window to others.
+    pub fn is_little(&self, tokens: Tokens) -> bool {
+        tokens.get() <= self.lane.tokens_per_minute.get() / 10
+    }
+
+    /// Whether something is kept for interactive requests of which less may be before long.
+    pub fn keeps_less_soon(&self, now: Timestamp) -> bool {
+        self.tokens.keeps_less_soon(now)
+    }
+
     /// Whether a call that is promised would still be admitted at `at` if one of `extra` tokens went now.
     pub fn keeps(&self, now: Timestamp, at: Timestamp, promised: impl Into<Demand>, extra: Tokens) -> bool {
         let (promised, extra) = (promised.into(), extra.get());

@@ -4,13 +4,24 @@ use super::pace::Wish;
 use crate::request::Priority;
 use crate::units::Tokens;
 
-/// A call that wants to go: its tokens, and whether it may take what is kept for interactive requests.
+/// What a call leaves of a window for interactive requests, where it is known that one stands upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// It is one.
+    Nothing,
+    /// As much as they take lately, twice over.
+    WhatTheyTake,
+    /// A part, however little they take: whatever is not kept is soon gone.
+    APart,
+}
+
+/// A call that wants to go: its tokens, and what it leaves for interactive requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Demand {
     pub(super) tokens: Tokens,
     /// Of them what the upstream does not take when the call starts.
     pub(super) surplus: Tokens,
-    urgent: bool,
+    leaves: Leaves,
 }
 
 impl Demand {
@@ -19,7 +30,11 @@ impl Demand {
         Self {
             tokens,
             surplus: Tokens::ZERO,
-            urgent: matches!(priority, Priority::Interactive),
+            leaves: if matches!(priority, Priority::Interactive) {
+                Leaves::Nothing
+            } else {
+                Leaves::APart
+            },
         }
     }
 
@@ -31,10 +46,21 @@ impl Demand {
         }
     }
 
+    /// The same, where little waits.
+    pub fn of_few(self) -> Self {
+        Self {
+            leaves: match self.leaves {
+                Leaves::Nothing => Leaves::Nothing,
+                Leaves::WhatTheyTake | Leaves::APart => Leaves::WhatTheyTake,
+            },
+            ..self
+        }
+    }
+
     /// What it takes of the tokens, and of the requests.
     pub(super) const fn wishes(self) -> (Wish, Wish) {
-        let (amount, urgent) = (self.tokens.get(), self.urgent);
-        (Wish { amount, urgent }, Wish { amount: 1, urgent })
+        let (amount, leaves) = (self.tokens.get(), self.leaves);
+        (Wish { amount, leaves }, Wish { amount: 1, leaves })
     }
 }
 
@@ -44,7 +70,7 @@ impl From<Tokens> for Demand {
         Self {
             tokens,
             surplus: Tokens::ZERO,
-            urgent: true,
+            leaves: Leaves::Nothing,
         }
     }
 }

@@ -40,6 +40,7 @@ impl Pace {
         self.rescale(now);
         self.undated = old.undated;
         self.reserved = old.reserved;
+        self.lately = old.lately;
         self.explained = old.explained;
         self.learned = old.learned;
         self.doubts = old.doubts;

@@ -1,11 +1,13 @@
 //! What a quota's ledgers learn from calls that were accepted or refused.
 
 use super::CallKey;
+use super::demand::Leaves;
 use super::kinds::{Kind, Kinds};
 use super::ledgers::Ask;
 use super::others::Share;
 use super::pace::{Pace, Wish};
 use super::probe::{Probe, Why};
+use super::suspects::Suspects;
 use crate::units::{Millis, Timestamp};
 
 /// What a refusal upstream has taught counts this long.
@@ -42,13 +44,20 @@ impl Pace {
                 .as_ref()
                 .is_some_and(|suspects| suspects.may_probe(now, self.probes.len()));
             let why = if identifies && !self.others.are_there() && !admit.is_empty() {
-                Why::Limiter { refuse, admit }
+                Why::Limiter {
+                    refuse,
+                    admit,
+                    round: self.suspects.as_ref().map_or(0, Suspects::round),
+                }
             } else {
                 Why::Others
             };
             self.probes.push(Probe::new(key, why));
         }
         self.reserve(now, wish.amount);
+        if wish.leaves == Leaves::Nothing {
+            self.lately.takes(now, wish.amount);
+        }
         if let Some(suspects) = &mut self.suspects {
             suspects.went(now);
         }
@@ -100,10 +109,10 @@ impl Pace {
                 self.others.accepted(now);
                 self.rescale(now);
             }
-            Why::Limiter { refuse, .. } => {
+            Why::Limiter { refuse, round, .. } => {
                 ruled_out = refuse.such(|kind| probe.contradicts(kind));
-                if let Some(suspects) = &mut self.suspects {
-                    suspects.accepted(now, ruled_out, self.probes.is_empty() && !refuse.is_empty());
+                if let Some(suspects) = self.suspects.as_mut().filter(|_| !refuse.is_empty()) {
+                    suspects.accepted(now, ruled_out, round);
                 }
             }
         }
@@ -183,7 +192,8 @@ impl Pace {
     /// A call was refused that all who are left would have admitted: those who would not have are suspects again.
     fn reinstates(&mut self, now: Timestamp, amount: u64) -> bool {
         let left = self.binding(now);
-        let ask = self.ask(now, Wish { amount, urgent: true }, 0);
+        let leaves = Leaves::Nothing;
+        let ask = self.ask(now, Wish { amount, leaves }, 0);
         let dropped = self.ledgers.kinds().without(left);
         let refuse = dropped.such(|kind| !self.ledgers.admits(kind, now, now, ask));
         if refuse.is_empty() || self.others.are_there() {

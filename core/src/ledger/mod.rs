@@ -34,6 +34,7 @@ mod doubts;
 mod fixed;
 mod keeping;
 mod kinds;
+mod lately;
 mod learning;
 mod ledgers;
 mod limits;

@@ -6,8 +6,10 @@
 //! that are [left](super::suspects) would.
 
 use super::CallKey;
+use super::demand::Leaves;
 use super::doubts::Doubts;
 use super::kinds::{Kind, Kinds};
+use super::lately::Lately;
 use super::learning::LEARNED_FOR;
 use super::ledgers::{Ask, Ledgers, UNSURE_OF_RESERVED};
 use super::margins::Margins;
@@ -22,13 +24,15 @@ use std::collections::VecDeque;
 /// end, which for a sliding one is a minute after what was spent; a fixed one may turn at any time.
 const KEPT_OF_SLIDING: u64 = 5;
 const KEPT_OF_FIXED: u64 = 10;
+/// Where little waits: how many times what they take lately is kept, and which part of the quota at the least.
+const GOES_ON: u64 = 2;
+const KEPT_AT_LEAST: u64 = 100;
 
 /// An amount that wants to go, and for whom.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
     pub(super) amount: u64,
-    /// It may take what is kept for interactive requests.
-    pub(super) urgent: bool,
+    pub(super) leaves: Leaves,
 }
 
 /// The ledgers of one quota.
@@ -54,6 +58,8 @@ pub(super) struct Pace {
     pub(super) undated: u64,
     /// Reserved by calls that are not over, whether charged or not.
     pub(super) reserved: u64,
+    /// What interactive requests have taken lately.
+    pub(super) lately: Lately,
     /// When a refusal was put down to estimates.
     pub(super) explained: Option<Timestamp>,
     /// What was taken off after refusals: when, and how much.
@@ -76,6 +82,7 @@ impl Pace {
             presumed: None,
             undated: 0,
             reserved: 0,
+            lately: Lately::default(),
             explained: None,
             learned: VecDeque::new(),
         }
@@ -124,14 +131,30 @@ impl Pace {
 
     /// What of a window is kept for interactive requests, once it is known that one stands upstream: before that it
     /// would keep from finding out, and a bucket refills for whoever comes.
-    fn kept(&self, windows: Kinds, amount: u64) -> u64 {
+    fn kept(&self, now: Timestamp, wish: Wish) -> u64 {
+        let Some(windows) = self.windows_alone(now) else {
+            return 0;
+        };
         let part = if windows.has(Kind::SlidingMinute) {
-            KEPT_OF_SLIDING
+            self.quota / KEPT_OF_SLIDING
         } else {
-            KEPT_OF_FIXED
+            self.quota / KEPT_OF_FIXED
+        };
+        let kept = match wish.leaves {
+            Leaves::Nothing => 0,
+            Leaves::WhatTheyTake => {
+                let goes_on = self.lately.a_minute(now).saturating_mul(GOES_ON);
+                part.min(goes_on.max(self.quota / KEPT_AT_LEAST))
+            }
+            Leaves::APart => part,
         };
         // What would never go beside it goes as if nothing were kept.
-        (self.quota / part).min(self.quota.saturating_sub(amount))
+        kept.min(self.quota.saturating_sub(wish.amount))
+    }
+
+    /// Whether something is kept of a window of which less may be before long.
+    pub(super) fn keeps_less_soon(&self, now: Timestamp) -> bool {
+        self.windows_alone(now).is_some() && self.lately.a_minute(now) > 0
     }
 
     /// Those that are left, where it was found out that only windows are.
@@ -149,7 +172,6 @@ impl Pace {
     }
 
     pub(super) fn ask(&self, now: Timestamp, wish: Wish, extra: u64) -> Ask {
-        let windows = self.windows_alone(now).filter(|_| !wish.urgent);
         Ask {
             amount: wish.amount,
             taken: self.undated.saturating_add(extra),
@@ -157,7 +179,7 @@ impl Pace {
                 .suspects
                 .as_ref()
                 .map_or(0, |_| self.reserved.saturating_add(extra)),
-            kept: windows.map_or(0, |windows| self.kept(windows, wish.amount)),
+            kept: self.kept(now, wish),
         }
     }
 
@@ -178,10 +200,13 @@ impl Pace {
         self.kinds = left.and(self.doubts.standing(now)).within(self.ledgers.kinds());
     }
 
+    /// Whether all that are left would admit it at `at`. Whether it may take what is kept, one of them says: by a fixed
+    /// minute that has turned it may, and if a sliding one stands upstream, that is found out once it is full.
     pub(super) fn all_admit(&self, now: Timestamp, at: Timestamp, ask: Ask) -> bool {
-        self.binding(now)
-            .iter()
-            .all(|kind| self.ledgers.admits(kind, now, at, ask))
+        let plain = Ask { kept: 0, ..ask };
+        let admits = |kind, ask| self.ledgers.admits(kind, now, at, ask);
+        let mut left = self.binding(now).iter();
+        left.clone().all(|kind| admits(kind, plain)) && (ask.kept == 0 || left.any(|kind| admits(kind, ask)))
     }
 
     /// Whether it would be let go at `at`, were `extra` taken now.
@@ -194,11 +219,14 @@ impl Pace {
     /// When it will be let go, if nothing else happens.
     pub(super) fn earliest(&self, now: Timestamp, wish: Wish) -> Timestamp {
         let ask = self.ask(now, wish, 0);
-        let each = self
-            .binding(now)
-            .iter()
-            .map(|kind| self.ledgers.earliest(kind, now, ask));
-        let all = each.max().unwrap_or(now).max(self.slow_start_opens(now));
+        let plain = Ask { kept: 0, ..ask };
+        let each = |ask| {
+            self.binding(now)
+                .iter()
+                .map(move |kind| self.ledgers.earliest(kind, now, ask))
+        };
+        let all = each(plain).max().max(each(ask).min());
+        let all = all.unwrap_or(now).max(self.slow_start_opens(now));
         // Once it is known what became of a probe, more may go.
         let known = self.probes.iter().map(Probe::known_at).min();
         let known = known.map_or(all, |known| known.max(now + Millis::new(1)));

@@ -13,8 +13,9 @@ pub(super) const KNOWN_AFTER: Millis = Millis::new(400);
 pub(super) enum Why {
     /// Whether other clients still take their share.
     Others,
-    /// Which limiter stands upstream: these would refuse it, and those would not.
-    Limiter { refuse: Kinds, admit: Kinds },
+    /// Which limiter stands upstream: these would refuse it, and those would not. It went in this
+    /// [round](super::suspects::Suspects::round).
+    Limiter { refuse: Kinds, admit: Kinds, round: u32 },
 }
 
 /// The call.

@@ -52,8 +52,8 @@ const CALLS_A_REFUSAL: i32 = 150;
 /// So deep in debt, what was found out does not hold. More refusals count for no more.
 const TOO_MANY: i32 = -CALLS_A_REFUSAL;
 const DEBT: i32 = -3 * CALLS_A_REFUSAL;
-/// Probes under way together at the most.
-const AT_ONCE: usize = 8;
+/// Probes under way together at the most: the account has no more.
+const AT_ONCE: usize = 4;
 
 /// The hypotheses about one quota.
 #[derive(Debug, Clone)]
@@ -68,6 +68,10 @@ pub(super) struct Suspects {
     credit: i32,
     /// Probes that may be under way together.
     at_once: usize,
+    /// Goes up whenever that changes.
+    round: u32,
+    /// How many of this round were accepted.
+    in_a_row: usize,
     pub(super) ramp: Ramp,
 }
 
@@ -80,6 +84,8 @@ impl Suspects {
             at_a_loss_until: Timestamp::EPOCH,
             credit: REFUSALS * CALLS_A_REFUSAL,
             at_once: 1,
+            round: 0,
+            in_a_row: 0,
             ramp: Ramp::over(),
         }
     }
@@ -97,7 +103,9 @@ impl Suspects {
 
     /// Whether a call may be let go that some of them would refuse.
     pub(super) fn may_probe(&self, now: Timestamp, under_way: usize) -> bool {
-        self.at_a_loss_until <= now && self.credit >= CALLS_A_REFUSAL && under_way < self.at_once
+        // Each of those under way may turn out to be refused.
+        let refusals = usize::try_from(self.credit / CALLS_A_REFUSAL).unwrap_or(0);
+        self.at_a_loss_until <= now && under_way < self.at_once.min(refusals)
     }
 
     pub(super) fn went(&mut self, now: Timestamp) {
@@ -105,17 +113,20 @@ impl Suspects {
         self.ramp.went(now);
     }
 
-    /// A probe was accepted that these would surely have refused; `last` of those that were under way.
-    pub(super) fn accepted(&mut self, now: Timestamp, contradicts: Kinds, last: bool) {
+    /// A probe of this round was accepted that some would have refused, and these surely.
+    pub(super) fn accepted(&mut self, now: Timestamp, contradicts: Kinds, round: u32) {
         let fresh = contradicts.without(self.ruled_out);
         if fresh.is_empty() {
-            if last {
-                // One call is not enough to go further than the margins.
-                self.at_once = (self.at_once * 2).min(AT_ONCE);
+            if round == self.round {
+                self.in_a_row += 1;
+                if self.in_a_row >= self.at_once {
+                    // So many calls are not enough to go further than the margins.
+                    self.go_at_once((self.at_once * 2).min(AT_ONCE));
+                }
             }
             return;
         }
-        self.at_once = 1;
+        self.go_at_once(1);
         self.ruled_out = self.ruled_out.and(fresh);
         self.ramp = Ramp::begin();
         if Kinds::ALL.without(self.ruled_out).is_empty() {
@@ -123,6 +134,17 @@ impl Suspects {
             self.ruled_out = Kinds::NONE;
             self.at_a_loss_until = now + SUSPENDED.first;
         }
+    }
+
+    fn go_at_once(&mut self, many: usize) {
+        self.at_once = many;
+        self.round = self.round.wrapping_add(1);
+        self.in_a_row = 0;
+    }
+
+    /// For a probe that goes now.
+    pub(super) const fn round(&self) -> u32 {
+        self.round
     }
 
     /// What ruled these out was no acceptance after all.
@@ -135,7 +157,7 @@ impl Suspects {
     pub(super) fn suspend(&mut self, now: Timestamp, these: Kinds) {
         let fresh = these.without(self.suspended.standing(now));
         self.suspended.begin(now, fresh, SUSPENDED);
-        self.at_once = 1;
+        self.go_at_once(1);
         self.pay();
     }
 

@@ -8,11 +8,14 @@ use super::{Command, Waiting};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
 use crate::ledger::{Demand, Wait};
+use crate::request::Priority;
 use crate::units::{Millis, Timestamp, Tokens};
 use std::cmp::Reverse;
 
 /// How often a retry without budget looks again.
 const BUDGET_LOOK: Millis = Millis::from_secs(1);
+/// How often it is looked at whether less is kept for interactive requests.
+const KEPT_LOOK: Millis = Millis::from_secs(1);
 /// How many requests are sent on in one step: their writes should not hold everything else back.
 const LEAVE_AT_ONCE: usize = 256;
 
@@ -55,7 +58,9 @@ impl Scheduler {
                 Ok(()) => self.release(head, turn, out),
                 Err(Wait::Never(never)) => self.give_up(head, HopCause::TooLarge, never_fits(never), out),
                 Err(Wait::Until(at)) => {
-                    self.blocked_until = Some(at);
+                    let lessens = self.little_waits() && self.ledger.keeps_less_soon(self.now);
+                    let looks = if lessens { self.now + KEPT_LOOK } else { at };
+                    self.blocked_until = Some(at.min(looks));
                     self.backfill(head, at, out);
                     break;
                 }
@@ -177,11 +182,23 @@ impl Scheduler {
         admitted
     }
 
-    /// What a request wants of the ledger.
+    /// What a request wants of the ledger. Where little waits, less is kept from it: a burst's last requests would wait
+    /// for what nobody else wants.
     fn demand(&self, slot: u32) -> Option<Demand> {
         let entry = self.table.get(slot)?;
         let priority = self.shares.flow(entry.flow)?.priority;
-        Some(Demand::of(entry.reserve, priority).with_surplus(entry.surplus()))
+        let demand = Demand::of(entry.reserve, priority).with_surplus(entry.surplus());
+        Some(if self.little_waits() {
+            demand.of_few()
+        } else {
+            demand
+        })
+    }
+
+    /// By what is in line is expected to cost. Of a partial view nobody knows.
+    fn little_waits(&self) -> bool {
+        let in_line = Priority::ALL.map(|priority| self.shares.backlog(priority).tokens);
+        self.config.window.is_none() && self.ledger.is_little(in_line.into_iter().sum())
     }
 
     /// The head was promised to go `at`. A few behind it may go now if that still holds with them gone.

@@ -9,6 +9,7 @@
 mod calls;
 mod learned;
 pub(crate) mod limiters;
+mod probes;
 mod promises;
 mod quota;
 mod refusals;

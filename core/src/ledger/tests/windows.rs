@@ -1,6 +1,6 @@
 //! What `eager` leaves of a window that it has found.
 
-use super::{at, key, lane, ledger, tokens};
+use super::{at, key, lane, ledger, next_minute, tokens};
 use crate::config::Pacing;
 use crate::ledger::{Demand, Ledger, PacingMemory};
 use crate::request::Priority;
@@ -36,6 +36,62 @@ fn of_a_window_something_is_kept_for_interactive_requests() {
     );
     assert!(!ledger.admits(at(goes.get() - 1), of(150_000, Priority::Batch)));
     assert!(ledger.admits(at(goes.get()), of(150_000, Priority::Batch)));
+}
+
+/// So much was taken at `now` by one call that is over.
+fn takes(ledger: &mut Ledger, now: u64, number: u64, of: Demand, size: u64) {
+    ledger.reserve(at(now), key(number), of).unwrap();
+    ledger.started(at(now), key(number), at(now));
+    ledger.settle(at(now), key(number), tokens(size));
+}
+
+#[test]
+fn where_little_waits_what_interactive_requests_take_is_kept_and_no_more() {
+    let mut ledger = of_a_sliding_minute();
+    let of = |size, priority| Demand::of(tokens(size), priority);
+    takes(&mut ledger, 0, 1, of(400_000, Priority::Batch), 400_000);
+    assert!(ledger.is_little(tokens(60_000)) && !ledger.is_little(tokens(60_001)));
+    let few = |size| of(size, Priority::Batch).of_few();
+    assert!(!ledger.admits(at(0), of(90_000, Priority::Batch)));
+    assert!(ledger.admits(at(0), few(194_000)));
+    assert!(!ledger.admits(at(0), few(194_001)), "a hundredth is kept anyway");
+    assert!(!ledger.keeps_less_soon(at(0)));
+
+    // 1,000 in five seconds are 12,000 in a minute.
+    takes(&mut ledger, 0, 2, of(1_000, Priority::Interactive), 1_000);
+    assert!(ledger.keeps_less_soon(at(0)));
+    assert!(ledger.admits(at(0), few(174_000)));
+    assert!(!ledger.admits(at(0), few(176_000)));
+    assert!(ledger.admits(at(5_500), few(187_000)), "half of it is over");
+    assert!(!ledger.admits(at(5_500), few(190_000)));
+    assert!(ledger.admits(at(5_500), of(199_000, Priority::Interactive).of_few()));
+}
+
+/// By a fixed minute that has turned there is room again: whether one stands upstream is found out at the end of a
+/// sliding one, so nothing is kept of that until then.
+#[test]
+fn as_long_as_a_fixed_minute_may_stand_upstream_it_says_what_is_kept() {
+    let mut ledger = ledger(&lane(600_000, None, Pacing::Eager));
+    let memory: PacingMemory = serde_json::from_str(r#"{"t":{"x":3}}"#).unwrap();
+    ledger.remember(at(0), &memory);
+    assert_eq!(ledger.limiters(at(0)), ["fixed minute", "sliding minute"]);
+    let batch = |size| Demand::of(tokens(size), Priority::Batch);
+    takes(&mut ledger, 20_000, 1, batch(480_000), 480_000);
+    assert!(!ledger.admits(at(20_000), batch(60_000)), "neither lets it");
+    let turned = next_minute() + 600;
+    assert!(ledger.admits(at(turned), batch(120_000)));
+    assert!(
+        !ledger.admits(at(turned), batch(120_001)),
+        "a sliding one is full"
+    );
+    assert_eq!(
+        ledger.earliest(at(20_000), batch(120_000)),
+        at(next_minute() + 500)
+    );
+
+    ledger.remember(at(turned), &serde_json::from_str(r#"{"t":{"x":7}}"#).unwrap());
+    assert_eq!(ledger.limiters(at(turned)), ["sliding minute"]);
+    assert!(!ledger.admits(at(turned), batch(120_000)));
 }
 
 /// What an input takes is known when its call is over: a fiftieth of what is under way may have been taken besides.

@@ -210,7 +210,7 @@ impl Run {
 
     /// Seconds from the beginning to the wall clock's next minute.
     pub(super) fn turns_after(&self) -> u64 {
-        (60_000 - self.begin) / 1_000
+        (60_000 - (START + self.begin) % 60_000) / 1_000
     }
 
     pub(super) fn drain(&self) -> f64 {

@@ -91,6 +91,7 @@ fn histories_tell_a_fault_from_none() {
         Fault::PromiseMoved,
         Fault::CapNotCounted,
         Fault::BoundOverlooked,
+        Fault::KeptToTheLast,
     ] {
         assert!(differ(fault), "{fault:?}");
     }

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     FirstComeFirstServed,
     /// Nobody is refused at the door, however much waits.
     BoundOverlooked,
+    /// As much is kept for interactive requests where little waits.
+    KeptToTheLast,
     /// A step lets one request go, though more could.
     OneAStep,
 }

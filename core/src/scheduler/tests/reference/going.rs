@@ -4,7 +4,7 @@ use super::super::super::fairness::Turn;
 use super::super::super::lane::CHECK_AFTER;
 use super::super::super::waiting::never_fits;
 use super::super::super::{Command, Waiting};
-use super::{Fault, Reference, State};
+use super::{Fault, Reference, Request, State};
 use crate::breaker::Gate;
 use crate::fallback::HopCause;
 use crate::ledger::{Demand, Wait};
@@ -37,7 +37,9 @@ impl Reference {
                 Ok(()) => self.release(head, turn, out),
                 Err(Wait::Never(never)) => self.give_up(head, never_fits(never), out),
                 Err(Wait::Until(at)) => {
-                    self.blocked_until = Some(at);
+                    let looks = self.now + Millis::from_secs(1);
+                    let lessens = self.little_waits() && self.ledger.keeps_less_soon(self.now);
+                    self.blocked_until = Some(if lessens { at.min(looks) } else { at });
                     self.blocked = Some((self.request(head).of.id, at));
                     self.backfill(head, at, out);
                     break;
@@ -68,10 +70,26 @@ impl Reference {
         self.wait(number, self.now + Millis::from_secs(1));
     }
 
+    /// What a request wants of the ledger: where little is in line, less is kept from it.
+    fn wants(&self, request: &Request) -> Demand {
+        let wanted = Demand::of(request.of.reserve, request.of.priority).with_surplus(request.of.surplus);
+        if self.little_waits() && !self.has(Fault::KeptToTheLast) {
+            wanted.of_few()
+        } else {
+            wanted
+        }
+    }
+
+    fn little_waits(&self) -> bool {
+        let in_line = self.requests.iter().filter(|one| one.state == State::InLine);
+        let tokens = in_line.map(|one| one.of.expected).sum();
+        self.config.window.is_none() && self.ledger.is_little(tokens)
+    }
+
     fn reserve(&mut self, number: u32) -> Result<(), Wait> {
         let request = self.request(number);
         let key = (request.of.id, request.call.next());
-        let wanted = Demand::of(request.of.reserve, request.of.priority).with_surplus(request.of.surplus);
+        let wanted = self.wants(request);
         let (alone, nobody) = (request.wants_alone, self.ledger.under_way() == 0);
         let admitted = if alone {
             self.ledger.reserve_alone(self.now, key, wanted)
@@ -118,10 +136,10 @@ impl Reference {
     /// The head goes at `at`. Of the next eight, those that are smaller go now if that still holds.
     fn backfill(&mut self, head: u32, at: Timestamp, out: &mut Vec<Command>) {
         let promised = self.request(head).of.reserve;
-        let wanted = Demand::of(promised, self.request(head).of.priority);
+        let wanted = self.wants(self.request(head));
         for number in self.behind(head) {
             let (reserve, tenant) = (self.request(number).of.reserve, self.request(number).tenant);
-            let small = Demand::of(reserve, self.request(number).of.priority);
+            let small = self.wants(self.request(number));
             let holds = self.has(Fault::PromiseMoved) || self.ledger.keeps(self.now, at, wanted, reserve);
             if reserve < promised
                 && !self.request(number).wants_alone

@@ -190,7 +190,7 @@ pub(super) fn cost(reserve: u64, part: u64) -> (Tokens, Tokens, Tokens) {
 pub(crate) fn differ(fault: super::Fault) -> bool {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), rng);
-    (0..400).any(|_| {
+    (0..4_000).any(|_| {
         let histories = (settings(), any::<bool>(), history());
         let (config, found, history) = histories.new_tree(&mut runner).unwrap().current();
         let mut both = Both::with(&config, Reference::broken(config.clone(), at(0), fault));
