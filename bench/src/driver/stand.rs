@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use http::Method;
 
@@ -16,7 +16,7 @@ use crate::plan::{Call, Pace, Results};
 use crate::process::{Launch, Server, free_port};
 use crate::wire::Connection;
 
-/// How long a server may take to end at the end of a run, before it is ended hard.
+/// How long a server may take at the end of a run to tell of itself, and to end before it is ended hard.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A simulator, and what stands in front of it.
@@ -163,11 +163,14 @@ impl<'a> Stand<'a> {
     /// What the target's server tells of itself, where its file says at which path.
     ///
     /// # Errors
-    /// It does not answer.
+    /// It does not answer, or not in time.
     pub async fn metrics(&self) -> anyhow::Result<Option<Bytes>> {
         let path = self.target.server.as_ref().and_then(|file| file.metrics.as_ref());
         match (&self.server, path) {
-            (Some(server), Some(path)) => server.get(path).await.map(Some),
+            (Some(server), Some(path)) => tokio::time::timeout(PATIENCE, server.get(path))
+                .await
+                .with_context(|| format!("{path} was not answered within {} s", PATIENCE.as_secs()))?
+                .map(Some),
             _ => Ok(None),
         }
     }

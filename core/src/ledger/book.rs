@@ -293,27 +293,24 @@ impl Ledger {
             && self.day.earliest(now, demand.tokens.get(), 0) <= now
     }
 
-    /// Whether so much work is little: it would leave nine tenths of a window to others.
-    pub fn is_little(&self, tokens: Tokens) -> bool {
-        tokens.get() <= self.lane.tokens_per_minute.get() / 10
-    }
-
-    /// Whether something is kept for interactive requests of which less may be before long.
-    pub fn keeps_less_soon(&self, now: Timestamp) -> bool {
-        self.tokens.keeps_less_soon(now)
-    }
-
-    /// Whether a call that is promised would still be admitted at `at` if one of `extra` tokens went now.
-    pub fn keeps(&self, now: Timestamp, at: Timestamp, promised: impl Into<Demand>, extra: Tokens) -> bool {
-        let (promised, extra) = (promised.into(), extra.get());
+    /// Whether a call that is promised would still be admitted at `at` if another one went now.
+    pub fn keeps(
+        &self,
+        now: Timestamp,
+        at: Timestamp,
+        promised: impl Into<Demand>,
+        other: impl Into<Demand>,
+    ) -> bool {
+        let (promised, other) = (promised.into(), other.into());
         let (of_tokens, of_requests) = promised.wishes();
-        // A day's limit that turns by then has forgotten the extra call.
-        let day = self.day.earliest(now, promised.tokens.get(), extra) <= at;
-        day && self.tokens.lets_go_at(now, at, of_tokens, extra)
+        let (tokens, requests) = other.wishes();
+        // A day's limit that turns by then has forgotten the other call.
+        let day = self.day.earliest(now, promised.tokens.get(), other.tokens.get()) <= at;
+        day && self.tokens.lets_go_at(now, at, of_tokens, tokens)
             && self
                 .requests
                 .as_ref()
-                .is_none_or(|pace| pace.lets_go_at(now, at, of_requests, 1))
+                .is_none_or(|pace| pace.lets_go_at(now, at, of_requests, requests))
     }
 
     /// Calls that are released or running.

@@ -77,7 +77,7 @@ impl Kinds {
         these.fold(Self::NONE, |all, kind| all.and(Self::only(kind)))
     }
 
-    pub(super) fn iter(self) -> impl Iterator<Item = Kind> + Clone {
+    pub(super) fn iter(self) -> impl Iterator<Item = Kind> {
         Kind::ALL.into_iter().filter(move |kind| self.has(*kind))
     }
 }

@@ -43,7 +43,8 @@ impl Pace {
                 .suspects
                 .as_ref()
                 .is_some_and(|suspects| suspects.may_probe(now, self.probes.len()));
-            let why = if identifies && !self.others.are_there() && !admit.is_empty() {
+            let asks = !admit.is_empty() && !refuse.is_empty();
+            let why = if identifies && asks && !self.others.are_there() {
                 Why::Limiter {
                     refuse,
                     admit,
@@ -111,7 +112,7 @@ impl Pace {
             }
             Why::Limiter { refuse, round, .. } => {
                 ruled_out = refuse.such(|kind| probe.contradicts(kind));
-                if let Some(suspects) = self.suspects.as_mut().filter(|_| !refuse.is_empty()) {
+                if let Some(suspects) = &mut self.suspects {
                     suspects.accepted(now, ruled_out, round);
                 }
             }

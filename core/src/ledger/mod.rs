@@ -33,6 +33,7 @@ mod demand;
 mod doubts;
 mod fixed;
 mod keeping;
+mod kept;
 mod kinds;
 mod lately;
 mod learning;

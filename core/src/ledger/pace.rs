@@ -8,7 +8,7 @@
 use super::CallKey;
 use super::demand::Leaves;
 use super::doubts::Doubts;
-use super::kinds::{Kind, Kinds};
+use super::kinds::Kinds;
 use super::lately::Lately;
 use super::learning::LEARNED_FOR;
 use super::ledgers::{Ask, Ledgers, UNSURE_OF_RESERVED};
@@ -19,14 +19,6 @@ use super::suspects::Suspects;
 use crate::config::Pacing;
 use crate::units::{Millis, Timestamp};
 use std::collections::VecDeque;
-
-/// What `eager` keeps of a window for interactive requests: one part of so many. Less and less of it to the window's
-/// end, which for a sliding one is a minute after what was spent; a fixed one may turn at any time.
-const KEPT_OF_SLIDING: u64 = 5;
-const KEPT_OF_FIXED: u64 = 10;
-/// Where little waits: how many times what they take lately is kept, and which part of the quota at the least.
-const GOES_ON: u64 = 2;
-const KEPT_AT_LEAST: u64 = 100;
 
 /// An amount that wants to go, and for whom.
 #[derive(Debug, Clone, Copy)]
@@ -129,41 +121,6 @@ impl Pace {
         least.unwrap_or(0) - i128::from(self.undated)
     }
 
-    /// What of a window is kept for interactive requests, once it is known that one stands upstream: before that it
-    /// would keep from finding out, and a bucket refills for whoever comes.
-    fn kept(&self, now: Timestamp, wish: Wish) -> u64 {
-        let Some(windows) = self.windows_alone(now) else {
-            return 0;
-        };
-        let part = if windows.has(Kind::SlidingMinute) {
-            self.quota / KEPT_OF_SLIDING
-        } else {
-            self.quota / KEPT_OF_FIXED
-        };
-        let kept = match wish.leaves {
-            Leaves::Nothing => 0,
-            Leaves::WhatTheyTake => {
-                let goes_on = self.lately.a_minute(now).saturating_mul(GOES_ON);
-                part.min(goes_on.max(self.quota / KEPT_AT_LEAST))
-            }
-            Leaves::APart => part,
-        };
-        // What would never go beside it goes as if nothing were kept.
-        kept.min(self.quota.saturating_sub(wish.amount))
-    }
-
-    /// Whether something is kept of a window of which less may be before long.
-    pub(super) fn keeps_less_soon(&self, now: Timestamp) -> bool {
-        self.windows_alone(now).is_some() && self.lately.a_minute(now) > 0
-    }
-
-    /// Those that are left, where it was found out that only windows are.
-    fn windows_alone(&self, now: Timestamp) -> Option<Kinds> {
-        let suspects = self.suspects.as_ref().filter(|_| !self.others.are_there())?;
-        let left = suspects.left(now);
-        left.without(Kinds::WINDOWS).is_empty().then_some(left)
-    }
-
     /// What upstream may have charged beyond what is known here, with `extra` under way too: of what still counts, for
     /// a call that began a minute ago makes no window fuller.
     pub(super) fn unsure(&self, now: Timestamp, extra: u64) -> u64 {
@@ -200,18 +157,21 @@ impl Pace {
         self.kinds = left.and(self.doubts.standing(now)).within(self.ledgers.kinds());
     }
 
-    /// Whether all that are left would admit it at `at`. Whether it may take what is kept, one of them says: by a fixed
-    /// minute that has turned it may, and if a sliding one stands upstream, that is found out once it is full.
-    pub(super) fn all_admit(&self, now: Timestamp, at: Timestamp, ask: Ask) -> bool {
+    /// Whether all that are left would admit it at `at`, and one of them beside what is kept.
+    fn all_admit(&self, now: Timestamp, at: Timestamp, ask: Ask) -> bool {
         let plain = Ask { kept: 0, ..ask };
         let admits = |kind, ask| self.ledgers.admits(kind, now, at, ask);
-        let mut left = self.binding(now).iter();
-        left.clone().all(|kind| admits(kind, plain)) && (ask.kept == 0 || left.any(|kind| admits(kind, ask)))
+        let left = self.binding(now);
+        left.iter().all(|kind| admits(kind, plain))
+            && (ask.kept == 0 || left.iter().any(|kind| admits(kind, ask)))
     }
 
     /// Whether it would be let go at `at`, were `extra` taken now.
-    pub(super) fn lets_go_at(&self, now: Timestamp, at: Timestamp, wish: Wish, extra: u64) -> bool {
-        let ask = self.ask(now, wish, extra);
+    pub(super) fn lets_go_at(&self, now: Timestamp, at: Timestamp, wish: Wish, extra: Wish) -> bool {
+        let ask = Ask {
+            kept: self.kept_after(now, wish, extra),
+            ..self.ask(now, wish, extra.amount)
+        };
         self.slow_start_opens(now) <= at && self.all_admit(now, at, ask)
             || self.probes_at(now, ask).is_some_and(|probes| probes <= at)
     }
@@ -219,14 +179,16 @@ impl Pace {
     /// When it will be let go, if nothing else happens.
     pub(super) fn earliest(&self, now: Timestamp, wish: Wish) -> Timestamp {
         let ask = self.ask(now, wish, 0);
+        let left = self.binding(now);
+        let by = |kind, ask| self.ledgers.earliest(kind, now, ask);
         let plain = Ask { kept: 0, ..ask };
-        let each = |ask| {
-            self.binding(now)
-                .iter()
-                .map(move |kind| self.ledgers.earliest(kind, now, ask))
-        };
-        let all = each(plain).max().max(each(ask).min());
-        let all = all.unwrap_or(now).max(self.slow_start_opens(now));
+        let all = left.iter().map(|kind| by(kind, plain)).max().unwrap_or(now);
+        let beside = left
+            .iter()
+            .map(|kind| by(kind, ask))
+            .min()
+            .filter(|_| ask.kept > 0);
+        let all = all.max(beside.unwrap_or(now)).max(self.slow_start_opens(now));
         // Once it is known what became of a probe, more may go.
         let known = self.probes.iter().map(Probe::known_at).min();
         let known = known.map_or(all, |known| known.max(now + Millis::new(1)));

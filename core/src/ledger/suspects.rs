@@ -1,8 +1,8 @@
 //! Which limiter stands upstream, found by elimination: for `eager`.
 //!
 //! Every kind is a hypothesis, and its ledger says what it would admit. As long as all that are left agree, nothing is
-//! learned. Where they do not, a call is let go although some would refuse it; one at a time, and more where one was
-//! accepted that did not go beyond the margins:
+//! learned. Where they do not, a call is let go although some would refuse it; one at a time, and twice as many where as
+//! many were accepted that did not go beyond the margins, for a bucket refills while their answers are awaited:
 //! - accepted, it rules out those that would surely have refused it. "Surely" is what a second set of ledgers says,
 //!   which is never below such a limiter whatever clocks and round trips do;
 //! - refused, it suspends those that would have admitted it: another client of the quota may have been in the way, so
@@ -12,28 +12,46 @@
 //! would be found out by as many refusals as there are calls on their way. A refusal that those left do not explain
 //! makes suspects again of all others that do.
 //!
-//! Refusals are an account: so many may be caused at once, and each further one has to be earned by calls that went. A
-//! probe needs something in it. Deep in debt nothing that was found out holds (the quota is another one than is believed,
+//! Refusals are an account: so many may be caused at once, and each further one has to be earned by calls that went. Each
+//! probe under way needs one in it. Deep in debt nothing that was found out holds (the quota is another one than is believed,
 //! or somebody else's too), and all kinds are paced for until calls have earned it back.
 //!
-//! Tried and dropped: one probe at a time always (on a quota of 1 M a call of 5,000 never goes beyond what the bucket
-//! refills while its answer is awaited: the drain takes 1.7 times the bound); identifying the limiter of requests by
-//! itself (the same for one request of ten a second); a tenth kept for interactive requests before it is known that a
-//! window stands upstream (it takes 1.4 times the bound to find out on a bucket of 60 s), or probes that eat it up
-//! slowly (interactive requests then wait for the window's end: p95 20 to 34 s); an account that only refused probes
-//! are charged to (beside another client 2.9 to 4.1 % are refused instead of 1.7 to 2.9 %); three refusals at once instead
-//! of four (burst A on a sliding minute takes 1.09 times the bound instead of 1.06); a slow start from sixteen calls
-//! instead of four (about a quarter more refusals with a quota believed 10 % too high or too low); to count on a window
-//! to the last token (an input is an estimate: with all of them 10 % too low the refusal at a window's end spoke for the
-//! buckets again, and again at the next: burst A on a fixed minute took 1.3 times the bound instead of 1.1, interactive
-//! requests waited for p95 24 s, and it was the same before real servers); to keep of a window no more than three times
-//! what interactive requests took in the last 10 to 20 s (bursts drain 2 to 3 % sooner; under a backlog on a sliding
-//! minute the p95 of interactive requests is 18.7 s instead of 1.6), or a twentieth of a fixed one (a burst's end comes 2 %
-//! sooner; under a backlog the p95 is 17 s instead of none), or nothing where all that waits finds room (bursts drain 2 to
-//! 3 % sooner; but where batch requests come one by one each of them finds room, and nothing is kept from them at all); to
-//! let twice as many probes go once as many were accepted, though some are under way (in virtual time bursts find out
-//! sooner, B on a fixed minute takes 1.11 times the bound instead of 1.13; before real servers B took 79 s on a fixed
-//! minute instead of 67, 94 on a sliding one instead of 88, and 47 calls of 9,000 were refused there instead of 35).
+//! Tried and dropped:
+//! - one probe at a time always: on a quota of 1 M a call of 5,000 never goes beyond what the bucket refills while
+//!   its answer is awaited, and the drain takes 1.7 times the bound;
+//! - more probes only when none is under way: with a stream of them one always is, bursts went on with two at once
+//!   for 40 s, and B on a fixed minute took 1.13 times the bound instead of 1.07;
+//! - towards more of them also those counted that went to find out something else: before real servers the next
+//!   question was asked eight at once, and 47 calls of 9,000 were refused on a sliding minute instead of some 25;
+//! - eight at once whatever the account has: five were refused together at a window's end, nothing more was found
+//!   out in that burst, and it took 1.8 times the bound;
+//! - one at a time where only windows would refuse: interactive requests wait until the answer is known, p95 in B 1
+//!   to 33 s instead of 0.3;
+//! - an account that only refused probes are charged to: beside another client 2.9 to 4.1 % are refused instead of
+//!   1.7 to 2.9 %;
+//! - three refusals at once instead of four: burst A on a sliding minute takes 1.09 times the bound instead of
+//!   1.06;
+//! - a slow start from sixteen calls instead of four: about a quarter more refusals with a quota believed 10 % too
+//!   high or too low;
+//! - identifying the limiter of requests by itself: one request of ten a second never goes beyond what a bucket
+//!   refills;
+//! - a window counted on to the last token: an input is an estimate, and with all of them 10 % too low the refusal
+//!   at a window's end spoke for the buckets again, and again at the next: burst A on a fixed minute took 1.3 times
+//!   the bound instead of 1.1, interactive requests waited for p95 24 s, and it was the same before real servers.
+//!
+//! and of what is kept of a window for interactive requests ([`super::kept`]):
+//! - a tenth before it is known that a window stands upstream: it takes 1.4 times the bound to find out on a bucket
+//!   of 60 s; or probes that eat it up slowly: interactive requests then wait for the window's end, p95 20 to 34 s;
+//! - no more than three times what they took in the last 10 to 20 s, however much waits: under a backlog on a
+//!   sliding minute their p95 is 18.7 s instead of 1.6;
+//! - a twentieth of a fixed minute: under a backlog their p95 is 17 s instead of none;
+//! - the whole part from a burst's last requests too: A on a fixed minute takes 1.14 times the bound instead of
+//!   1.09, B 1.11 instead of 1.07;
+//! - nothing where all that waits finds room: where batch requests come one by one each of them does, and nothing
+//!   is kept at all;
+//! - a part that both windows have to leave while it may be either: calls went into it one at a time for 5 to 16 s, and
+//!   before real servers three bursts of ten took 2.0 to 2.5 times the bound. It has a price: under a backlog on a
+//!   sliding minute the p95 of interactive requests is 3.3 s instead of 1.2.
 
 use super::kinds::Kinds;
 use super::ledgers::Ledgers;
@@ -68,7 +86,7 @@ pub(super) struct Suspects {
     credit: i32,
     /// Probes that may be under way together.
     at_once: usize,
-    /// Goes up whenever that changes.
+    /// Goes up whenever they may be others, or something is found.
     round: u32,
     /// How many of this round were accepted.
     in_a_row: usize,

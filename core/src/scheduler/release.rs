@@ -58,10 +58,11 @@ impl Scheduler {
                 Ok(()) => self.release(head, turn, out),
                 Err(Wait::Never(never)) => self.give_up(head, HopCause::TooLarge, never_fits(never), out),
                 Err(Wait::Until(at)) => {
-                    let lessens = self.little_waits() && self.ledger.keeps_less_soon(self.now);
-                    let looks = if lessens { self.now + KEPT_LOOK } else { at };
-                    self.blocked_until = Some(at.min(looks));
+                    self.blocked_until = Some(at);
                     self.backfill(head, at, out);
+                    if self.little_waits() && self.ledger.keeps_something(self.now) {
+                        self.blocked_until = Some(at.min(self.now + KEPT_LOOK));
+                    }
                     break;
                 }
                 // It waits for every call to end: whatever went now would only be waited for too.
@@ -223,7 +224,7 @@ impl Scheduler {
                 && !self.shares.is_capped(entry.flow)
                 && !matches!(self.breaker.gate(self.now), Gate::Shut(_))
                 && self.ledger.admits(self.now, demand)
-                && self.ledger.keeps(self.now, at, wanted, reserve)
+                && self.ledger.keeps(self.now, at, wanted, demand)
                 && self.reserve(slot).is_ok()
             {
                 self.release(slot, Turn::Behind, out);

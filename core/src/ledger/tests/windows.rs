@@ -55,11 +55,10 @@ fn where_little_waits_what_interactive_requests_take_is_kept_and_no_more() {
     assert!(!ledger.admits(at(0), of(90_000, Priority::Batch)));
     assert!(ledger.admits(at(0), few(194_000)));
     assert!(!ledger.admits(at(0), few(194_001)), "a hundredth is kept anyway");
-    assert!(!ledger.keeps_less_soon(at(0)));
 
     // 1,000 in five seconds are 12,000 in a minute.
     takes(&mut ledger, 0, 2, of(1_000, Priority::Interactive), 1_000);
-    assert!(ledger.keeps_less_soon(at(0)));
+    assert!(ledger.keeps_something(at(0)));
     assert!(ledger.admits(at(0), few(174_000)));
     assert!(!ledger.admits(at(0), few(176_000)));
     assert!(ledger.admits(at(5_500), few(187_000)), "half of it is over");

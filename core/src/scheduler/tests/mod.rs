@@ -17,6 +17,7 @@ mod chaos;
 mod failing;
 mod forecasts;
 mod holders;
+mod kept;
 mod lifecycle;
 mod lines;
 mod memory;

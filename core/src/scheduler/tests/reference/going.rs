@@ -37,11 +37,11 @@ impl Reference {
                 Ok(()) => self.release(head, turn, out),
                 Err(Wait::Never(never)) => self.give_up(head, never_fits(never), out),
                 Err(Wait::Until(at)) => {
-                    let looks = self.now + Millis::from_secs(1);
-                    let lessens = self.little_waits() && self.ledger.keeps_less_soon(self.now);
-                    self.blocked_until = Some(if lessens { at.min(looks) } else { at });
                     self.blocked = Some((self.request(head).of.id, at));
                     self.backfill(head, at, out);
+                    let looks = self.now + Millis::from_secs(1);
+                    let lessens = self.little_waits() && self.ledger.keeps_something(self.now);
+                    self.blocked_until = Some(if lessens { at.min(looks) } else { at });
                     break;
                 }
                 Err(Wait::CallEnds) => break,
@@ -140,7 +140,7 @@ impl Reference {
         for number in self.behind(head) {
             let (reserve, tenant) = (self.request(number).of.reserve, self.request(number).tenant);
             let small = self.wants(self.request(number));
-            let holds = self.has(Fault::PromiseMoved) || self.ledger.keeps(self.now, at, wanted, reserve);
+            let holds = self.has(Fault::PromiseMoved) || self.ledger.keeps(self.now, at, wanted, small);
             if reserve < promised
                 && !self.request(number).wants_alone
                 && self.unclaimed() < self.config.handing.most_unclaimed
