@@ -183,11 +183,9 @@ impl Pace {
         let by = |kind, ask| self.ledgers.earliest(kind, now, ask);
         let plain = Ask { kept: 0, ..ask };
         let all = left.iter().map(|kind| by(kind, plain)).max().unwrap_or(now);
-        let beside = left
-            .iter()
-            .map(|kind| by(kind, ask))
-            .min()
-            .filter(|_| ask.kept > 0);
+        let beside = (ask.kept > 0)
+            .then(|| left.iter().map(|kind| by(kind, ask)).min())
+            .flatten();
         let all = all.max(beside.unwrap_or(now)).max(self.slow_start_opens(now));
         // Once it is known what became of a probe, more may go.
         let known = self.probes.iter().map(Probe::known_at).min();

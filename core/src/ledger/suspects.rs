@@ -22,7 +22,7 @@
 //! - more probes only when none is under way: with a stream of them one always is, bursts went on with two at once
 //!   for 40 s, and B on a fixed minute took 1.13 times the bound instead of 1.07;
 //! - towards more of them also those counted that went to find out something else: before real servers the next
-//!   question was asked eight at once, and 47 calls of 9,000 were refused on a sliding minute instead of some 25;
+//!   question was asked eight at once, and 47 calls of 9,000 were refused on a sliding minute instead of 22;
 //! - eight at once whatever the account has: five were refused together at a window's end, nothing more was found
 //!   out in that burst, and it took 1.8 times the bound;
 //! - one at a time where only windows would refuse: interactive requests wait until the answer is known, p95 in B 1
