@@ -69,7 +69,7 @@ fn where_little_waits_what_interactive_requests_take_is_kept_and_no_more() {
 /// By a fixed minute that has turned there is room again: whether one stands upstream is found out at the end of a
 /// sliding one, so nothing is kept of that until then.
 #[test]
-fn as_long_as_a_fixed_minute_may_stand_upstream_it_says_what_is_kept() {
+fn while_it_may_be_either_window_the_one_by_which_less_is_kept_has_its_way() {
     let mut ledger = ledger(&lane(600_000, None, Pacing::Eager));
     let memory: PacingMemory = serde_json::from_str(r#"{"t":{"x":3}}"#).unwrap();
     ledger.remember(at(0), &memory);
