@@ -7,7 +7,7 @@ use crate::units::Tokens;
 /// What a call leaves of a window for interactive requests, where it is known that one stands upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaves {
-    /// It is one.
+    /// It is one of them itself.
     Nothing,
     /// As much as they take lately, twice over.
     WhatTheyTake,

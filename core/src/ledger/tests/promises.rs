@@ -80,16 +80,19 @@ proptest! {
     fn a_promise_said_to_be_kept_is_kept(
         pacing in pacing(),
         past in past(),
-        promised in (1u64..300_000, any::<bool>()),
+        promised in (1u64..300_000, any::<bool>(), any::<bool>()),
         other in (1u64..50_000, any::<bool>()),
         starts_after in 0u64..5_000,
     ) {
         let (mut ledger, now) = with_past(pacing, (0, 0), &past);
-        let (size, is_of_few) = promised;
-        let batch = Demand::of(tokens(size), Priority::Batch);
-        let promised = if is_of_few { batch.of_few() } else { batch };
-        let (size, is_urgent) = other;
-        let other = Demand::of(tokens(size), if is_urgent { Priority::Interactive } else { Priority::Batch });
+        let of = |size, is_urgent| {
+            let priority = if is_urgent { Priority::Interactive } else { Priority::Batch };
+            Demand::of(tokens(size), priority)
+        };
+        let (size, is_urgent, is_of_few) = promised;
+        let promised = of(size, is_urgent);
+        let promised = if is_of_few { promised.of_few() } else { promised };
+        let other = of(other.0, other.1);
         let Err(Wait::Until(when)) = ledger.reserve(at(now), key(9_999), promised) else {
             return Ok(());
         };
