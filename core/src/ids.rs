@@ -1,5 +1,6 @@
 //! Names of things: requests, tenants, lanes, models, calls and revisions.
 
+use crate::quoted;
 use crate::units::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -77,12 +78,8 @@ impl FromStr for RequestId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         Uuid::parse_str(text)
             .map(Self)
-            .map_err(|_| IdError::Request(printable(text)))
+            .map_err(|_| IdError::Request(quoted(text)))
     }
-}
-
-fn printable(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 macro_rules! name {
@@ -99,7 +96,7 @@ macro_rules! name {
                 if (1..=$most).contains(&text.len()) && text.chars().all(good) {
                     Ok(Self(text.into()))
                 } else {
-                    Err(IdError::Name { what: $what, found: printable(text), most: $most })
+                    Err(IdError::Name { what: $what, found: quoted(text), most: $most })
                 }
             }
 
@@ -155,7 +152,7 @@ impl ModelId {
         if (1..=2048).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             Ok(Self(text.into()))
         } else {
-            Err(IdError::Model(printable(text)))
+            Err(IdError::Model(quoted(text)))
         }
     }
 

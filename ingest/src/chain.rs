@@ -6,12 +6,12 @@
 
 use crate::body::{self, Facts};
 use crate::ingest::Ingest;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use crate::route::{Route, Routes};
 use crate::submission::Submission;
 use smoother_core::config::LaneConfig;
 use smoother_core::ledger::fits;
-use smoother_core::{Hop, LaneId, ModelId};
+use smoother_core::{Hop, LaneId, ModelId, quoted};
 use std::sync::Arc;
 
 /// The most lanes that a caller may name.

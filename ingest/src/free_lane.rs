@@ -1,8 +1,8 @@
 //! Which lane's account and Region serve an operation that costs no tokens.
 
-use crate::refusal::{Refusal, quoted};
-use smoother_core::LaneId;
+use crate::refusal::Refusal;
 use smoother_core::config::LaneConfig;
+use smoother_core::{LaneId, quoted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -11,13 +11,13 @@
 
 use crate::json;
 use crate::key::Key;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use crate::submission::Submission;
 use crate::{priority, spans};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use smoother_core::{Door, Millis, OnDisconnect, OnIndeterminate, Operation, Priority, TenantId};
+use smoother_core::{Door, Millis, OnDisconnect, OnIndeterminate, Operation, Priority, TenantId, quoted};
 use std::borrow::Cow;
 
 /// A job as it was asked for, checked field by field; its body is not read yet.

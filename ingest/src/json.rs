@@ -8,6 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_path_to_error::{Path, Segment};
+use smoother_core::quoted;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -124,7 +125,7 @@ fn in_api_words(what: &str, place: &str) -> String {
         .and_then(|rest| rest.split_once(", expected "))
     {
         let known = known.strip_prefix("one of ").unwrap_or(known);
-        let name = name.trim_matches('`').chars().take(80).collect::<String>();
+        let name = quoted(name.trim_matches('`'));
         return format!("{name} is no field here; known are {}", known.replace('`', ""));
     }
     if let Some(name) = what.strip_prefix("duplicate field ") {

@@ -1,8 +1,8 @@
 //! Which band a request goes into: the caller's word, then what its body hints at, then its tenant's default.
 
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use smoother_core::config::TenantConfig;
-use smoother_core::{Priority, TenantId};
+use smoother_core::{Priority, TenantId, quoted};
 
 /// Reads `text`, the value of `name`, as a priority.
 pub(crate) fn parse(name: &str, text: &str) -> Result<Priority, Refusal> {

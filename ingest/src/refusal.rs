@@ -336,12 +336,3 @@ fn too_much(lane: &LaneId, full: &Full, come_back: Millis) -> String {
          go in {seconds} s."
     )
 }
-
-/// Text of a caller, short enough to be quoted back.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut short: String = text.chars().filter(|c| !c.is_control()).take(80).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
-}

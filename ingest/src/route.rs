@@ -1,8 +1,8 @@
 //! Which lanes serve a model.
 
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use smoother_core::config::{Config, LaneConfig};
-use smoother_core::{LaneId, ModelId};
+use smoother_core::{LaneId, ModelId, quoted};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 

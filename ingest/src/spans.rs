@@ -1,7 +1,7 @@
 //! Spans of time as callers give them: whole milliseconds, positive, bounded.
 
-use crate::refusal::{Refusal, quoted};
-use smoother_core::Millis;
+use crate::refusal::Refusal;
+use smoother_core::{Millis, quoted};
 
 /// The longest time a caller on the connection may ask for.
 pub(crate) const LONGEST_SYNC: Millis = Millis::from_secs(24 * 60 * 60);

@@ -1,10 +1,10 @@
 //! Listings in pages, newest arrival first: what `GET /v1/jobs` and `GET /v1/dlq` have in common.
 
-use crate::problem::{Problem, quoted};
+use crate::problem::Problem;
 use crate::rfc3339;
 use crate::service::Results;
 use smoother_core::ports::ListFilter;
-use smoother_core::{LaneId, Request, Timestamp, listing};
+use smoother_core::{LaneId, Request, Timestamp, listing, quoted};
 
 const DEFAULT_LIMIT: usize = 100;
 const MOST: usize = 1_000;

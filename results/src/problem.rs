@@ -138,22 +138,3 @@ impl IntoResponse for Problem {
         response
     }
 }
-
-/// Text of a caller, short enough to be quoted back.
-pub(crate) fn quoted(text: &str) -> String {
-    match text.char_indices().nth(80) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_quotation_is_eighty_characters_at_most() {
-        assert_eq!(quoted("/v1/job"), "/v1/job");
-        assert_eq!(quoted(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
-    }
-}

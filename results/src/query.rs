@@ -1,5 +1,7 @@
 //! What is wrong with a query, in the API's words.
 
+use smoother_core::quoted;
+
 /// The sentence for a query that could not be read, from the one of the parser.
 pub fn in_api_words(said: &str) -> String {
     let said = said
@@ -8,7 +10,7 @@ pub fn in_api_words(said: &str) -> String {
     if let Some((_, rest)) = said.split_once("unknown field ")
         && let Some((name, known)) = rest.split_once(", expected ")
     {
-        let name: String = name.trim_matches('`').chars().take(80).collect();
+        let name = quoted(name.trim_matches('`'));
         let known = known.strip_prefix("one of ").unwrap_or(known).replace('`', "");
         return format!("{name:?} is no query parameter here; known are {known}.");
     }

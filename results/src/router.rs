@@ -1,13 +1,14 @@
 //! The doors of this stage. Submission and cancel are ingest's; the root merges both routers.
 
 use crate::health::{self, Probes};
-use crate::problem::{Problem, quoted};
+use crate::problem::Problem;
 use crate::service::Results;
 use crate::{jobs, lanes, letters};
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{Method, StatusCode, Uri};
+use smoother_core::quoted;
 use std::sync::Arc;
 
 /// What handlers are given.

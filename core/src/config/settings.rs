@@ -3,6 +3,7 @@
 use super::keys::{KEYS, Key};
 use super::mistake::{Mistake, Source};
 use super::suggest::nearest;
+use crate::quoted;
 use std::collections::BTreeMap;
 
 /// A value as it was found.
@@ -59,7 +60,7 @@ pub(super) fn dotted(path: &[String]) -> String {
     let parts: Vec<String> = path
         .iter()
         .map(|part| {
-            let part: String = part.chars().take(80).collect();
+            let part = quoted(part);
             if !part.is_empty() && part.chars().all(bare) {
                 part
             } else {

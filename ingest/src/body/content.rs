@@ -6,6 +6,7 @@ use crate::refusal::Refusal;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use smoother_core::quoted;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -116,7 +117,7 @@ pub(super) fn check_role(role: &str, index: usize) -> Result<(), Refusal> {
     }
     Err(Refusal::invalid(format!(
         "The role at messages.{index}.role is {:?}; it must be user or assistant.",
-        crate::refusal::quoted(role)
+        quoted(role)
     )))
 }
 

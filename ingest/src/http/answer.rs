@@ -2,7 +2,7 @@
 
 use super::jobs::problem;
 use crate::meters;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -10,6 +10,7 @@ use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
+use smoother_core::quoted;
 
 /// The answer, or the problem that a refusal is.
 pub(super) fn answered(result: Result<Response, Refusal>) -> Response {

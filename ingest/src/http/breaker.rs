@@ -4,7 +4,7 @@ use super::answer::{answered, json, no_query, segment};
 use super::{body, media};
 use crate::ingest::Ingest;
 use crate::json as reading;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use crate::whole::whole;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -12,8 +12,8 @@ use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json as object;
-use smoother_core::LaneId;
 use smoother_core::breaker::Hand;
+use smoother_core::{LaneId, quoted};
 use std::sync::Arc;
 
 const LARGEST: u64 = 1 << 12;

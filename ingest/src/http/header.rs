@@ -1,9 +1,9 @@
 //! Headers that more than one door reads.
 
 use crate::priority;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use http::HeaderMap;
-use smoother_core::Priority;
+use smoother_core::{Priority, quoted};
 
 const FALLBACK: &str = "x-smoother-fallback";
 const RIGHT_SIZE: &str = "x-smoother-right-size";

@@ -1,8 +1,9 @@
 //! Content types.
 
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use smoother_core::quoted;
 
 /// Whether a body may come without a content type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

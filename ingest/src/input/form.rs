@@ -2,9 +2,10 @@
 
 use super::{Arriving, Input};
 use crate::job::JobForm;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use crate::{pointed, priority};
 use bytes::Bytes;
+use smoother_core::quoted;
 
 pub(super) const PRIORITY: &str = "Priority";
 pub(super) const KEY: &str = "IdempotencyKey";

@@ -1,8 +1,8 @@
 //! Whose a message is.
 
 use super::{Arriving, form};
-use crate::refusal::{Refusal, quoted};
-use smoother_core::TenantId;
+use crate::refusal::Refusal;
+use smoother_core::{TenantId, quoted};
 use std::collections::BTreeMap;
 
 /// By what the tenant of a message is known.

@@ -6,12 +6,12 @@
 //! ```
 
 use crate::json;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use chrono::DateTime;
 use serde::Deserialize;
 use smoother_core::model::ErrorFilter;
 use smoother_core::ports::ListFilter;
-use smoother_core::{LaneId, TenantId, Timestamp, listing};
+use smoother_core::{LaneId, TenantId, Timestamp, listing, quoted};
 
 /// Letters in one batch, where nothing is said.
 const BATCH: usize = 100;

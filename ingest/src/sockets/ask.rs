@@ -1,11 +1,11 @@
 //! A message, read.
 
 use crate::json;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use smoother_core::RequestId;
+use smoother_core::{RequestId, quoted};
 use std::borrow::Cow;
 
 /// Characters of a `ref`, which is given back as it came.

@@ -3,13 +3,13 @@
 use super::view::JobView;
 use crate::access::{Ask, Caller};
 use crate::listing;
-use crate::problem::{Problem, quoted};
+use crate::problem::Problem;
 use crate::router::App;
 use axum::Json;
 use axum::extract::State as Shared;
 use serde::{Deserialize, Serialize};
 use smoother_core::ports::ListFilter;
-use smoother_core::{State, TenantId};
+use smoother_core::{State, TenantId, quoted};
 
 /// What a caller may ask; an unknown parameter is a mistake, not a wish to list everything.
 #[derive(Debug, Default, Deserialize)]

@@ -2,11 +2,11 @@
 
 use crate::http::header::{fallback, of_operation, right_size, text, tier};
 use crate::key::Key;
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use crate::{priority, spans};
 use http::HeaderMap;
 use http::header::ACCEPT;
-use smoother_core::{Millis, OnDisconnect, Priority};
+use smoother_core::{Millis, OnDisconnect, Priority, quoted};
 
 /// The headers, read.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderName, HeaderValue};
 use path::Asked;
-use smoother_core::{Door, OnIndeterminate};
+use smoother_core::{Door, OnIndeterminate, quoted};
 use std::sync::Arc;
 
 /// One call, from its first byte to the head of its answer.
@@ -43,7 +43,7 @@ fn refused(ingest: &Arc<Ingest>, refusal: &Refusal) -> Response {
 /// Any other method; the router adds `allow`.
 pub(super) async fn not_post(State(ingest): State<Arc<Ingest>>, request: Request) -> Response {
     let path = request.uri().path();
-    let said = crate::refusal::quoted(&format!("{} {path}", request.method()));
+    let said = quoted(&format!("{} {path}", request.method()));
     let refusal = if path::parse(path).is_ok() || path::guardrail(path).is_ok() {
         Refusal::Method(said)
     } else {

@@ -3,9 +3,9 @@
 //! Clients send ids percent-encoded (boto3: `…-v1%3A0`) or not (anthropic: `…-v1:0`), and ARNs hold slashes that
 //! some encode and some do not. So the raw path is split at its last slash, and what is before it is decoded.
 
-use crate::refusal::{Refusal, quoted};
+use crate::refusal::Refusal;
 use percent_encoding::percent_decode_str;
-use smoother_core::Operation;
+use smoother_core::{Operation, quoted};
 
 /// A parsed path.
 #[derive(Debug, PartialEq, Eq)]

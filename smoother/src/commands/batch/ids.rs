@@ -5,6 +5,7 @@
 
 use super::line::Record;
 use sha2::{Digest, Sha256};
+use smoother_core::quoted;
 use std::collections::HashMap;
 
 /// The ids that have been given to lines, with the number of each one's line. Digests, because files have
@@ -21,7 +22,7 @@ impl RecordIds {
         };
         if let Some(earlier) = self.take(&record.id, record.number) {
             if record.is_named && fault.is_none() {
-                let shown: String = record.id.chars().take(80).collect();
+                let shown = quoted(&record.id);
                 fault = Some(format!(
                     "recordId {shown:?} of line {} is that of line {earlier} already; give each line its own",
                     record.number

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use smoother_core::Operation;
+use smoother_core::{Operation, quoted};
 
 /// A line that was read, or as much of it as could be.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ fn read(raw: &RawLine, record: &mut Record) -> Result<(), String> {
             record.is_named = true;
         }
         Some(other) => {
-            let shown: String = other.to_string().chars().take(80).collect();
+            let shown = quoted(&other.to_string());
             return Err(format!(
                 "recordId is {shown}; it must be a text that is not empty"
             ));
